@@ -1,0 +1,8 @@
+//! The core: what the words mean and what may happen next.
+//!
+//! Must hold: no async, no input or output, no clock and no randomness in here; every decision is a function of
+//! its arguments. Deliberately absent: anything that knows a database, a socket or a file.
+
+pub mod ids;
+pub mod names;
+pub mod time;

@@ -1,0 +1,240 @@
+//! Names that cross a boundary, each parsed once into its own type.
+//!
+//! Must hold: a value of one of these types has passed its rule; the inside is private and never changes.
+//! A refusal says what is wanted and never repeats the value. Limits are those of the vault's own API and of
+//! `jml/1`; where the two differ (human names) the wider one stands here and the plan cuts.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a text is not a name of the wanted kind. Speaks of the rule, never of the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{wanted}")]
+pub struct NotAName {
+    /// A short stable word for programs, such as `not_ascii`.
+    pub code: &'static str,
+    /// The rule in words.
+    pub wanted: &'static str,
+}
+
+const fn no(code: &'static str, wanted: &'static str) -> NotAName {
+    NotAName { code, wanted }
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident by $rule:expr;)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The only way in.
+            pub fn parse(text: &str) -> Result<Self, NotAName> {
+                let rule: fn(&str) -> Result<String, NotAName> = $rule;
+                rule(text).map(Self)
+            }
+
+            /// The text as it was accepted.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(input)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    )* };
+}
+
+names! {
+    /// A configured sender of requests.
+    SourceName by setting_name;
+    /// A configured system to drive.
+    TargetName by setting_name;
+    /// A namespace in which a `person_ref` means one human.
+    Namespace by setting_name;
+    /// The sender's own id of an event or ticket.
+    SourceRef by |text| spelled(text, 128, "._:-", no("bad_reference", "1 to 128 of A-Z a-z 0-9 . _ : -"));
+    /// The stable id of a person at the source.
+    PersonRef by |text| spelled(text, 64, "._:@-", no("bad_reference", "1 to 64 of A-Z a-z 0-9 . _ : @ -"));
+    /// A vault user name; compare by [`UserName::key`].
+    UserName by user_name;
+    /// A vault group name; compare by [`GroupName::key`].
+    GroupName by |text| one_line(text, 128, no("bad_group", "a group name of 1 to 128 characters on one line"));
+    /// A user type of the vault's licence, such as `EPVUser`.
+    UserType by |text| spelled(text, 64, "_-", no("bad_user_type", "a user type of letters and digits, at most 64"));
+    /// A backslash path in the vault, such as `\Users\Ops`.
+    Location by location;
+    /// A mail address without display name; compare by [`EmailAddress::key`].
+    EmailAddress by email;
+    /// A human name or another short line of text, any script, 1 to 128 characters.
+    ShortText by |text| one_line(text, 128, no("bad_text", "1 to 128 characters on one line"));
+}
+
+impl UserName {
+    /// How the vault compares user names: without case. Names are ASCII, so there is only one way to fold.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// Made of digits alone, and so open to being taken for a numeric id.
+    pub fn is_digits(&self) -> bool {
+        self.0.bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
+
+impl GroupName {
+    /// How the vault compares group names: without case.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl Location {
+    /// Is this path `root` or below it? Compared without case, part by part.
+    pub fn lies_under(&self, root: &Self) -> bool {
+        let parts = |path: &str| {
+            path.split('\\').filter(|part| !part.is_empty()).map(str::to_lowercase).collect::<Vec<_>>()
+        };
+        parts(&self.0).starts_with(&parts(&root.0))
+    }
+}
+
+impl EmailAddress {
+    /// For "is this the same person": case-folded and without a plus tag.
+    pub fn key(&self) -> String {
+        let folded = self.0.to_lowercase();
+        let (local, domain) = folded.rsplit_once('@').unwrap_or((&folded, ""));
+        let mailbox = local.split('+').next().unwrap_or(local);
+        format!("{mailbox}@{domain}")
+    }
+
+    /// `a***@example.com`: enough for a log, too little to mail to.
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        format!("{}***@{domain}", local.chars().next().unwrap_or('?'))
+    }
+}
+
+fn setting_name(text: &str) -> Result<String, NotAName> {
+    let wanted = no("bad_name", "1 to 40 of a-z 0-9 - _, beginning with a letter");
+    let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    let rest =
+        text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+    if begins && rest && text.len() <= 40 { Ok(text.to_owned()) } else { Err(wanted) }
+}
+
+fn spelled(text: &str, most: usize, also: &str, wanted: NotAName) -> Result<String, NotAName> {
+    let fits = !text.is_empty() && text.len() <= most;
+    let spelled = text.chars().all(|sign| sign.is_ascii_alphanumeric() || also.contains(sign));
+    if fits && spelled { Ok(text.to_owned()) } else { Err(wanted) }
+}
+
+fn user_name(text: &str) -> Result<String, NotAName> {
+    if !text.is_ascii() {
+        return Err(no("not_ascii", "a user name of ASCII letters, digits and . _ @ + -"));
+    }
+    let wanted = no("bad_user_name", "1 to 128 of A-Z a-z 0-9 . _ @ + -, beginning with a letter or digit");
+    if !text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(wanted);
+    }
+    spelled(text, 128, "._@+-", wanted)
+}
+
+fn location(text: &str) -> Result<String, NotAName> {
+    let wanted = no("bad_location", "a path such as \\Users\\Ops of at most 512 characters");
+    if text == "\\" {
+        return Ok(text.to_owned());
+    }
+    let plain: String = text.nfc().collect();
+    let Some(inner) = plain.strip_prefix('\\') else { return Err(wanted) };
+    let part_fits = |part: &str| {
+        let folded: String = part.nfkc().collect();
+        let length = part.chars().count();
+        (1..=100).contains(&length)
+            && folded.trim() != "."
+            && folded.trim() != ".."
+            && part
+                .chars()
+                .all(|sign| !sign.is_control() && !"/%:*?\"<>|".contains(sign) && !is_invisible(sign))
+    };
+    if plain.chars().count() <= 512 && inner.split('\\').all(part_fits) { Ok(plain) } else { Err(wanted) }
+}
+
+fn email(text: &str) -> Result<String, NotAName> {
+    let wanted = no("bad_email", "one mail address of at most 254 characters, without a display name");
+    let Some((local, domain)) = text.split_once('@') else { return Err(wanted) };
+    let local_fits = (1..=64).contains(&local.len())
+        && local.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte));
+    let label_fits = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let domain_fits = !domain.is_empty() && domain.split('.').all(label_fits);
+    if text.len() <= 254 && local_fits && domain_fits { Ok(text.to_owned()) } else { Err(wanted) }
+}
+
+/// One line of text in any script: NFC, trimmed, no control characters and no line or paragraph separators.
+pub fn one_line(text: &str, most: usize, wanted: NotAName) -> Result<String, NotAName> {
+    let plain: String = text.trim().nfc().collect();
+    let length = plain.chars().count();
+    let clean = plain.chars().all(|sign| !sign.is_control() && sign != '\u{2028}' && sign != '\u{2029}');
+    if (1..=most).contains(&length) && clean { Ok(plain) } else { Err(wanted) }
+}
+
+/// Zero-width and bidirectional control characters: they change what a reader sees without being seen.
+pub fn is_invisible(sign: char) -> bool {
+    matches!(sign,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{E0000}'..='\u{E0FFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_name_is_ascii_and_compared_without_case() {
+        assert_eq!(UserName::parse("ZOBrien").unwrap().key(), "zobrien");
+        assert_eq!(UserName::parse("zоbrien").unwrap_err().code, "not_ascii"); // a Cyrillic о
+        assert!(UserName::parse(".hidden").is_err());
+        assert!(UserName::parse(&"a".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn addresses_of_one_mailbox_have_one_key() {
+        let plain = EmailAddress::parse("ana@example.com").unwrap();
+        let tagged = EmailAddress::parse("Ana+vault@Example.COM").unwrap();
+        assert_eq!(plain.key(), tagged.key());
+        for bad in ["a@b@c", "Ana <ana@example.com>", "ana@", "@x", "a@b\r\nBcc: c@d", "a@-b.c"] {
+            assert!(EmailAddress::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_location_lies_under_its_root_by_whole_parts() {
+        let at = |text| Location::parse(text).unwrap();
+        assert!(at("\\Users\\Ops").lies_under(&at("\\")));
+        assert!(at("\\users\\ops").lies_under(&at("\\Users")));
+        assert!(!at("\\UsersOfOps").lies_under(&at("\\Users")));
+        for bad in ["Users", "\\a\\..\\b", "\\a\\\u{ff0e}\u{ff0e}", "\\a/b", "\\\\", ""] {
+            assert!(Location::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Countersign turns joiner, mover and leaver events into approved, verified, provable changes in CyberArk.
+
+pub mod domain;
