@@ -1,3 +1,5 @@
 //! Countersign turns joiner, mover and leaver events into approved, verified, provable changes in CyberArk.
 
+pub mod clock;
 pub mod domain;
+pub mod target;

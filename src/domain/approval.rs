@@ -1,0 +1,272 @@
+//! The decision rule: may this person say this about this plan, now?
+//!
+//! Must hold: a function of its arguments; the only place where the rule stands. Page, console and command all
+//! come through it. Deliberately absent: reading targets (done before, passed in as drift) and writing anything.
+
+use serde::{Deserialize, Serialize};
+
+use super::canon::Digest;
+use super::names::EmailAddress;
+use super::time::Timestamp;
+
+/// Who is asked, in which order, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Routing {
+    /// The rule of the settings that asked.
+    pub rule: String,
+    /// Why that rule was taken, in words.
+    pub because: String,
+    /// One after the other.
+    pub stages: Vec<ResolvedStage>,
+    /// How long an answer is waited for, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_after_seconds: Option<i64>,
+}
+
+/// One pool of people of whom a number must say yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedStage {
+    /// The pool, each person once.
+    pub people: Vec<EmailAddress>,
+    /// How the settings named the pool: `group pam-admins`, `manager`, …
+    pub asked_as: Vec<String>,
+    /// So many must say yes.
+    pub quorum: u32,
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Yes.
+    Approve,
+    /// No.
+    Reject,
+}
+
+impl Verdict {
+    /// The word on the wire and in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+
+    /// The past tense, for people.
+    pub const fn past(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Reject => "rejected",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Approve, Self::Reject].into_iter().find(|verdict| verdict.word() == text)
+    }
+}
+
+/// An answer that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// In which stage.
+    pub stage: u32,
+    /// By whom.
+    pub by: EmailAddress,
+    /// What.
+    pub verdict: Verdict,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where the asking stands when an answer comes in.
+#[derive(Debug, Clone)]
+pub struct Asking<'a> {
+    /// Open, or over and how.
+    pub standing: Standing,
+    /// The plan that is asked about.
+    pub digest: Digest,
+    /// Who is asked.
+    pub routing: &'a Routing,
+    /// The open stage, counted from zero.
+    pub stage: u32,
+    /// The end of the asking.
+    pub expires_at: Option<Timestamp>,
+    /// What was said about this plan so far.
+    pub said: &'a [Said],
+    /// The requester, when that is an address.
+    pub requester: Option<&'a EmailAddress>,
+    /// Addresses of the person whom the plan is about.
+    pub subject: &'a [EmailAddress],
+}
+
+/// Is a decision wanted?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Yes.
+    Open,
+    /// No, and this is why.
+    Over(String),
+    /// The plan is being made again.
+    Replanning,
+}
+
+/// An answer that has come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// By whom.
+    pub by: EmailAddress,
+    /// In which stage that person was asked.
+    pub stage: u32,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// The plan that was read.
+    pub digest: Digest,
+    /// Does the person still belong to the pool, by the settings of now?
+    pub eligible: Eligible,
+    /// When it came in.
+    pub at: Timestamp,
+}
+
+/// Does somebody still belong to a pool?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eligible {
+    /// Yes.
+    Still,
+    /// Not any more.
+    NoLonger,
+}
+
+/// What an answer brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// The stage waits for more answers.
+    Heard,
+    /// The next stage opens.
+    NextStage(u32),
+    /// All is said: yes.
+    Approved,
+    /// All is said: no.
+    Rejected,
+}
+
+/// Why an answer does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Somebody was first.
+    #[error("{} {} this request at {}", by, verdict.past(), at.in_words())]
+    AlreadyDecided {
+        /// Who was first.
+        by: EmailAddress,
+        /// With what.
+        verdict: Verdict,
+        /// When.
+        at: Timestamp,
+    },
+    /// Nothing is open.
+    #[error("{0}")]
+    Over(String),
+    /// The plan has changed.
+    #[error("the plan has changed since this page was made")]
+    PlanChanged,
+    /// Too late.
+    #[error("the time for an answer ended at {}", .0.in_words())]
+    Expired(Timestamp),
+    /// Not of this stage.
+    #[error("another stage is being asked now")]
+    OtherStage,
+    /// Never asked.
+    #[error("you were not asked about this request")]
+    NotAsked,
+    /// Left the pool.
+    #[error("you no longer belong to the people who may answer this request")]
+    NoLongerEligible,
+    /// Nobody approves what he asked for himself.
+    #[error("you asked for this change, so somebody else must decide it")]
+    IsRequester,
+    /// Nobody approves his own access.
+    #[error("this change is about your own account, so somebody else must decide it")]
+    IsSubject,
+}
+
+/// May the person named say anything at all about this? The page asks before it shows a form that would fail.
+pub fn may_answer(asking: &Asking<'_>, by: &EmailAddress, eligible: Eligible) -> Result<(), Refused> {
+    let key = by.key();
+    if asking.requester.is_some_and(|requester| requester.key() == key) {
+        return Err(Refused::IsRequester);
+    }
+    if asking.subject.iter().any(|address| address.key() == key) {
+        return Err(Refused::IsSubject);
+    }
+    if eligible == Eligible::NoLonger {
+        return Err(Refused::NoLongerEligible);
+    }
+    Ok(())
+}
+
+/// The rule (contract, promise 4). `Ok` says what the answer brings about.
+pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> {
+    match &asking.standing {
+        Standing::Open => {}
+        Standing::Replanning => return Err(Refused::PlanChanged),
+        Standing::Over(words) => return Err(first_of(asking).unwrap_or_else(|| Refused::Over(words.clone()))),
+    }
+    if answer.digest != asking.digest {
+        return Err(Refused::PlanChanged);
+    }
+    if let Some(end) = asking.expires_at.filter(|end| answer.at >= *end) {
+        return Err(Refused::Expired(end));
+    }
+    may_answer(asking, &answer.by, answer.eligible)?;
+    let place = usize::try_from(asking.stage).unwrap_or(usize::MAX);
+    let Some(stage) = asking.routing.stages.get(place) else { return Err(Refused::OtherStage) };
+    let key = answer.by.key();
+    let earlier = asking.said.iter().find(|said| said.by.key() == key && said.stage == answer.stage);
+    if let Some(said) = earlier {
+        return Err(Refused::AlreadyDecided { by: said.by.clone(), verdict: said.verdict, at: said.at });
+    }
+    if answer.stage != asking.stage {
+        return Err(Refused::OtherStage);
+    }
+    if !stage.people.iter().any(|person| person.key() == key) {
+        return Err(Refused::NotAsked);
+    }
+    Ok(match answer.verdict {
+        Verdict::Reject => Decided::Rejected,
+        Verdict::Approve => after_yes(asking, stage, &key),
+    })
+}
+
+fn after_yes(asking: &Asking<'_>, stage: &ResolvedStage, key: &str) -> Decided {
+    let mut yes: Vec<String> = asking
+        .said
+        .iter()
+        .filter(|said| said.stage == asking.stage && said.verdict == Verdict::Approve)
+        .map(|said| said.by.key())
+        .collect();
+    yes.push(key.to_owned());
+    yes.sort();
+    yes.dedup();
+    if yes.len() < usize::try_from(stage.quorum).unwrap_or(usize::MAX) {
+        return Decided::Heard;
+    }
+    let next = asking.stage + 1;
+    if usize::try_from(next).is_ok_and(|next| next < asking.routing.stages.len()) {
+        Decided::NextStage(next)
+    } else {
+        Decided::Approved
+    }
+}
+
+/// Who ended it: the no, or else the last yes.
+fn first_of(asking: &Asking<'_>) -> Option<Refused> {
+    let no = asking.said.iter().find(|said| said.verdict == Verdict::Reject);
+    let last = no.or_else(|| asking.said.iter().max_by_key(|said| said.at))?;
+    Some(Refused::AlreadyDecided { by: last.by.clone(), verdict: last.verdict, at: last.at })
+}
+
+#[cfg(test)]
+mod tests;

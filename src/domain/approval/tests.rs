@@ -1,0 +1,136 @@
+use super::*;
+
+fn mail(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(seconds).unwrap()
+}
+
+fn routing() -> Routing {
+    let stage = |people: &[&str], quorum| ResolvedStage {
+        people: people.iter().map(|one| mail(one)).collect(),
+        asked_as: vec![],
+        quorum,
+    };
+    Routing {
+        rule: "joiners".to_owned(),
+        because: String::new(),
+        stages: vec![
+            stage(&["boss@example.com"], 1),
+            stage(&["ana@example.com", "bo@example.com", "cy@example.com"], 2),
+        ],
+        expire_after_seconds: None,
+    }
+}
+
+struct Case {
+    routing: Routing,
+    said: Vec<Said>,
+    requester: Option<EmailAddress>,
+    subject: Vec<EmailAddress>,
+    stage: u32,
+    standing: Standing,
+}
+
+impl Case {
+    fn new(stage: u32) -> Self {
+        Self {
+            routing: routing(),
+            said: vec![],
+            requester: None,
+            subject: vec![],
+            stage,
+            standing: Standing::Open,
+        }
+    }
+
+    fn says(&self, by: &str, stage: u32, verdict: Verdict) -> Result<Decided, Refused> {
+        self.answers(&Answer {
+            by: mail(by),
+            stage,
+            verdict,
+            digest: Digest::of_bytes(b"plan"),
+            eligible: Eligible::Still,
+            at: at(50),
+        })
+    }
+
+    fn answers(&self, answer: &Answer) -> Result<Decided, Refused> {
+        let asking = Asking {
+            standing: self.standing.clone(),
+            digest: Digest::of_bytes(b"plan"),
+            routing: &self.routing,
+            stage: self.stage,
+            expires_at: Some(at(100)),
+            said: &self.said,
+            requester: self.requester.as_ref(),
+            subject: &self.subject,
+        };
+        decide(&asking, answer)
+    }
+
+    fn heard(mut self, by: &str, stage: u32, verdict: Verdict) -> Self {
+        self.said.push(Said { stage, by: mail(by), verdict, at: at(10) });
+        self
+    }
+}
+
+#[test]
+fn stages_and_quorum_lead_to_approval() {
+    assert_eq!(Case::new(0).says("boss@example.com", 0, Verdict::Approve), Ok(Decided::NextStage(1)));
+    assert_eq!(Case::new(1).says("ana@example.com", 1, Verdict::Approve), Ok(Decided::Heard));
+    let one_yes = Case::new(1).heard("ana@example.com", 1, Verdict::Approve);
+    assert_eq!(one_yes.says("bo@example.com", 1, Verdict::Approve), Ok(Decided::Approved));
+    assert_eq!(one_yes.says("bo@example.com", 1, Verdict::Reject), Ok(Decided::Rejected));
+}
+
+#[test]
+fn one_person_is_counted_once_whatever_the_spelling() {
+    let one_yes = Case::new(1).heard("ana@example.com", 1, Verdict::Approve);
+    let again = one_yes.says("Ana+x@Example.com", 1, Verdict::Approve);
+    assert!(matches!(again, Err(Refused::AlreadyDecided { .. })), "{again:?}");
+}
+
+#[test]
+fn requester_and_subject_never_decide() {
+    let mut case = Case::new(1);
+    case.requester = Some(mail("ANA@example.com"));
+    case.subject = vec![mail("bo+work@example.com")];
+    assert_eq!(case.says("ana@example.com", 1, Verdict::Approve), Err(Refused::IsRequester));
+    assert_eq!(case.says("bo@example.com", 1, Verdict::Reject), Err(Refused::IsSubject));
+}
+
+#[test]
+fn who_was_not_asked_or_is_asked_elsewhere_does_not_decide() {
+    assert_eq!(Case::new(1).says("eve@example.com", 1, Verdict::Approve), Err(Refused::NotAsked));
+    assert_eq!(Case::new(0).says("ana@example.com", 1, Verdict::Approve), Err(Refused::OtherStage));
+}
+
+#[test]
+fn the_loser_is_told_who_won() {
+    let mut case = Case::new(1).heard("bo@example.com", 1, Verdict::Reject);
+    case.standing = Standing::Over("rejected".to_owned());
+    let lost = case.says("ana@example.com", 1, Verdict::Approve).unwrap_err();
+    assert!(lost.to_string().contains("bo@example.com rejected"), "{lost}");
+}
+
+#[test]
+fn stale_late_and_expelled_answers_do_not_count() {
+    let good = Answer {
+        by: mail("ana@example.com"),
+        stage: 1,
+        verdict: Verdict::Approve,
+        digest: Digest::of_bytes(b"plan"),
+        eligible: Eligible::Still,
+        at: at(99),
+    };
+    let case = Case::new(1);
+    assert_eq!(case.answers(&good), Ok(Decided::Heard));
+    assert_eq!(case.answers(&Answer { at: at(100), ..good.clone() }), Err(Refused::Expired(at(100))));
+    let stale = Answer { digest: Digest::of_bytes(b"other"), ..good.clone() };
+    assert_eq!(case.answers(&stale), Err(Refused::PlanChanged));
+    let expelled = Answer { eligible: Eligible::NoLonger, ..good };
+    assert_eq!(case.answers(&expelled), Err(Refused::NoLongerEligible));
+}

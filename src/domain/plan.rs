@@ -1,0 +1,304 @@
+//! The plan: ordered steps in domain words, the dialect they are spoken in, and the snapshot they assume.
+//!
+//! Must hold: the digest covers every byte of the plan, a random salt among them; approval is given to a digest.
+//! A drift either voids (the approver would have read something else) or is only named.
+//! Deliberately absent: calls and JSON of any vault; those are previews and belong to the target.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::canon::{CanonicalBytes, Corrupt, Digest, NotCanonical, Tag};
+use super::ids::{VaultGroupId, WorkflowId};
+use super::kind::Kind;
+use super::names::{EmailAddress, GroupName, Location, TargetName, UserName, UserType};
+use super::snapshot::{GroupKind, ProfileField, Snapshot, UserSeen, VaultGroup};
+use super::time::Timestamp;
+
+/// What will be done, in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Whose plan.
+    pub workflow: WorkflowId,
+    /// The first plan of a workflow is number 1.
+    pub number: u32,
+    /// Joiner, mover, …
+    pub kind: Kind,
+    /// The system that is driven.
+    pub target: TargetName,
+    /// Which profile of the settings gave the access.
+    pub profile: String,
+    /// Whose account.
+    pub user_name: UserName,
+    /// In the order of execution.
+    pub steps: Vec<PlannedStep>,
+    /// How the target is spoken to.
+    pub dialect: DialectSettings,
+    /// When execution may begin.
+    pub not_before: Timestamp,
+    /// Who will receive the initial password.
+    pub hand_over: HandOver,
+    /// Random, so that nobody can guess a plan from its digest. Hexadecimal.
+    pub salt: String,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum PlannedStep {
+    /// Is the name free, ours, or a stranger's?
+    FindUser,
+    /// Make the account.
+    CreateUser(NewUser),
+    /// Learn the vault's number for the account, and link the person to it.
+    CaptureUserId,
+    /// Make the account a member.
+    AddToGroup(PlannedGroup),
+    /// Make the vault ask for a new password at the next log-on.
+    RequirePasswordChange,
+    /// Read everything again and compare it with the plan.
+    VerifyUser,
+}
+
+impl PlannedStep {
+    /// The word used in the database and the audit trail.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::FindUser => "find_user",
+            Self::CreateUser(_) => "create_user",
+            Self::CaptureUserId => "capture_user_id",
+            Self::AddToGroup(_) => "add_to_group",
+            Self::RequirePasswordChange => "require_password_change",
+            Self::VerifyUser => "verify_user",
+        }
+    }
+
+    /// May this step write in the target?
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::FindUser | Self::CaptureUserId | Self::VerifyUser => Effect::Reads,
+            Self::CreateUser(_) | Self::AddToGroup(_) | Self::RequirePasswordChange => Effect::Writes,
+        }
+    }
+}
+
+/// Does a step only look, or may it change something?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Looks only.
+    Reads,
+    /// May change the target.
+    Writes,
+}
+
+/// The account that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// A licence seat.
+    pub user_type: UserType,
+    /// Place in the vault's tree.
+    pub location: Location,
+    /// Names, mail and the like, as the vault will keep them.
+    pub profile: BTreeMap<ProfileField, String>,
+    /// What had to be cut to fit the vault: the field and the text as requested.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cut: BTreeMap<ProfileField, String>,
+    /// When the account stops working by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A group with the identity it had when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedGroup {
+    /// The configured name.
+    pub name: GroupName,
+    /// The number it stood for.
+    pub id: VaultGroupId,
+    /// Where it was kept.
+    pub kind: GroupKind,
+}
+
+/// How a target is spoken to: `auto` finds out, the rest is pinned by settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialectSettings {
+    /// How a user is named when it becomes a group member.
+    pub group_member: GroupMember,
+    /// How names and mail stand in a user record.
+    pub user_shape: UserShape,
+    /// Does this target keep descriptions?
+    pub description: Description,
+}
+
+/// How a user is named when it becomes a group member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupMember {
+    /// The user name first; the number only after a definite refusal.
+    Auto,
+    /// `memberId` is the user name, `memberType` is `vault`.
+    UserName,
+    /// `memberId` is the number, `memberType` is `User`.
+    NumericId,
+}
+
+/// How names and mail stand in a user record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserShape {
+    /// Nested when a user read from the target is nested, else flat.
+    Auto,
+    /// Under `personalDetails` and `internet`.
+    Nested,
+    /// `firstName`, `lastName`, `email` at the top.
+    Flat,
+}
+
+/// Does a target keep the description it is given?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Description {
+    /// Yes: our mark goes there.
+    Kept,
+    /// No: a user found after a lost create is never taken for ours without a person.
+    NotKept,
+}
+
+/// Who receives the initial password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "to", content = "address")]
+pub enum HandOver {
+    /// The new user.
+    Subject(EmailAddress),
+    /// The new user's manager.
+    Manager(EmailAddress),
+    /// A fixed address of the settings.
+    Address(EmailAddress),
+    /// Nobody: the account logs on in another way.
+    Nobody,
+}
+
+/// A plan together with the digest that stands for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedPlan {
+    bytes: CanonicalBytes,
+    digest: Digest,
+}
+
+impl SealedPlan {
+    /// Seals a plan.
+    pub fn seal(plan: &Plan) -> Result<Self, NotCanonical> {
+        let bytes = CanonicalBytes::of(Tag::Plan, plan)?;
+        let digest = bytes.digest();
+        Ok(Self { bytes, digest })
+    }
+
+    /// Takes a plan from the store; refused when bytes and digest do not belong together.
+    pub fn stored(bytes: Vec<u8>, digest: Digest) -> Result<Self, Corrupt> {
+        let bytes = CanonicalBytes::stored(bytes);
+        if bytes.digest() == digest {
+            Ok(Self { bytes, digest })
+        } else {
+            Err(Corrupt { tag: Tag::Plan.line(), source: None })
+        }
+    }
+
+    /// Reads the plan.
+    pub fn open(&self) -> Result<Plan, Corrupt> {
+        self.bytes.open(Tag::Plan)
+    }
+
+    /// What stands for the plan.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What the digest was taken over.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+}
+
+/// What has changed in the target since the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Drift {
+    /// Changes that void an approval.
+    pub voids: Vec<Difference>,
+    /// Changes that are shown and no more.
+    pub named: Vec<Difference>,
+}
+
+/// One difference between what a plan assumed and what a read shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What it is about, in words.
+    pub what: String,
+    /// As the plan assumed it.
+    pub planned: String,
+    /// As it is now.
+    pub now: String,
+}
+
+/// Compares a joiner's plan with a fresh reading (contract, promise 5).
+pub fn drift(plan: &Plan, snapshot: &Snapshot) -> Drift {
+    let mut drift = Drift::default();
+    for step in &plan.steps {
+        match step {
+            PlannedStep::AddToGroup(planned) => drift.voids.extend(group_drift(planned, snapshot)),
+            PlannedStep::CreateUser(user) => drift.voids.extend(user_type_drift(&user.user_type, snapshot)),
+            PlannedStep::FindUser
+            | PlannedStep::CaptureUserId
+            | PlannedStep::RequirePasswordChange
+            | PlannedStep::VerifyUser => {}
+        }
+    }
+    if let UserSeen::Present(user) = &snapshot.user {
+        drift.named.push(Difference {
+            what: format!("the user name {}", plan.user_name),
+            planned: "free".to_owned(),
+            now: format!("taken, by the user with number {}", user.id),
+        });
+    }
+    drift
+}
+
+fn group_drift(planned: &PlannedGroup, snapshot: &Snapshot) -> Option<Difference> {
+    let now = snapshot.groups.iter().find(|seen| seen.asked.key() == planned.name.key());
+    let describe = |id: VaultGroupId, name: &str, kind: GroupKind| {
+        format!("{} \u{201c}{name}\u{201d} with number {id}", kind.in_words())
+    };
+    let found = now.and_then(|seen| seen.found.as_ref());
+    let same = |group: &VaultGroup| {
+        group.id == planned.id
+            && group.kind == planned.kind
+            && group.name.to_lowercase() == planned.name.key()
+    };
+    if found.is_some_and(same) {
+        return None;
+    }
+    Some(Difference {
+        what: format!("the group {}", planned.name),
+        planned: describe(planned.id, planned.name.as_str(), planned.kind),
+        now: found.map_or_else(
+            || "no group of that name".to_owned(),
+            |group| describe(group.id, &group.name, group.kind),
+        ),
+    })
+}
+
+fn user_type_drift(planned: &UserType, snapshot: &Snapshot) -> Option<Difference> {
+    let licensed = snapshot.user_types.as_ref()?;
+    let known = licensed.iter().any(|kind| kind.as_str().eq_ignore_ascii_case(planned.as_str()));
+    (!known).then(|| Difference {
+        what: format!("the user type {planned}"),
+        planned: "licensed".to_owned(),
+        now: "not in the vault's list of user types".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

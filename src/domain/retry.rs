@@ -1,0 +1,55 @@
+//! How often and when something is tried again.
+//!
+//! Must hold: tries are bounded, and waiting is a due time, never a sleep. Chance comes in as an argument.
+
+use chrono::TimeDelta;
+
+use super::time::Timestamp;
+
+/// Exponential backoff with full jitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// After this many tries a person must look.
+    pub most_tries: u32,
+    /// The longest first wait.
+    pub first_wait: TimeDelta,
+    /// The longest wait of all.
+    pub longest_wait: TimeDelta,
+}
+
+impl RetryPolicy {
+    /// When try number `done + 1` is due. `chance` is uniform over all values (full jitter; see the AWS
+    /// Architecture Blog, "Exponential Backoff and Jitter"); `at_least` is what the other side asked for,
+    /// which is believed up to the longest wait.
+    pub fn due(&self, done: u32, now: Timestamp, chance: u64, at_least: Option<TimeDelta>) -> Timestamp {
+        let doubled =
+            self.first_wait.num_milliseconds().saturating_mul(1_i64 << done.saturating_sub(1).min(20));
+        let most = doubled.clamp(1, self.longest_wait.num_milliseconds().max(1));
+        let span = u64::try_from(most).unwrap_or(1);
+        let jittered = i64::try_from(chance % span).unwrap_or(0) + 1;
+        let asked = at_least.map_or(0, |wait| wait.min(self.longest_wait).num_milliseconds());
+        now.plus(TimeDelta::milliseconds(jittered.max(asked)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_are_jittered_and_stay_below_the_longest() {
+        let policy = RetryPolicy {
+            most_tries: 5,
+            first_wait: TimeDelta::seconds(1),
+            longest_wait: TimeDelta::seconds(10),
+        };
+        let now = Timestamp::from_unix_seconds(0).unwrap();
+        let wait = |done, chance| policy.due(done, now, chance, None).since(now).num_milliseconds();
+        assert_eq!(wait(1, 999), 1000);
+        assert_eq!(wait(3, 3999), 4000);
+        assert_eq!(wait(60, 9999), 10_000);
+        assert_eq!(wait(3, 0), 1);
+        let asked = policy.due(1, now, 0, Some(TimeDelta::hours(5))).since(now);
+        assert_eq!(asked, TimeDelta::seconds(10));
+    }
+}

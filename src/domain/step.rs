@@ -1,0 +1,315 @@
+//! The step ledger: what was intended, what came of it, and what happens next.
+//!
+//! Must hold: an attempt is recorded before the call and after it; an attempt without outcome is looked up before
+//! anything is repeated; attempts are bounded; what happens next is a function of plan, ledger and time alone.
+//! Deliberately absent: calling anything. The executor obeys [`next_move`] and records through [`StepRecord::settle`].
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AttemptId, VaultUserId};
+use super::plan::{Effect, Plan, PlannedStep};
+use super::retry::RetryPolicy;
+use super::time::Timestamp;
+
+/// Where a step stands. Words as in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepState {
+    /// Not begun, or to be tried again when due.
+    Waiting {
+        /// Not before this moment.
+        due: Timestamp,
+    },
+    /// The intent is recorded, the outcome is not.
+    Begun,
+    /// The wanted effect was brought about and seen.
+    Done,
+    /// A read showed the wanted state; no write was needed.
+    AlreadySo,
+    /// The call went out and nobody knows what came of it.
+    Unknown {
+        /// Look not before this moment.
+        due: Timestamp,
+    },
+    /// A person must look.
+    Failed {
+        /// What a person needs to know.
+        reason: String,
+    },
+    /// A person left it out, with a reason.
+    Skipped,
+    /// Waits for a person to do it elsewhere.
+    Manual,
+}
+
+impl StepState {
+    /// The word in the database.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::Begun => "begun",
+            Self::Done => "done",
+            Self::AlreadySo => "already_so",
+            Self::Unknown { .. } => "unknown",
+            Self::Failed { .. } => "failed",
+            Self::Skipped => "skipped",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// Why an attempt is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To bring the effect about.
+    Act,
+    /// To find out what an earlier attempt brought about.
+    Look,
+}
+
+impl Purpose {
+    /// The word in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Act => "act",
+            Self::Look => "look",
+        }
+    }
+}
+
+/// The way a member is named in one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberForm {
+    /// By user name.
+    UserName,
+    /// By numeric id.
+    NumericId,
+}
+
+/// What came of an attempt, with what it showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The decision that follows from it.
+    pub outcome: Outcome,
+    /// One sentence for a person.
+    pub words: String,
+    /// The calls that were made, in order; no query strings, no bodies.
+    pub calls: Vec<CallSeen>,
+    /// The account's number, where the attempt learnt it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<VaultUserId>,
+}
+
+/// One call over the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallSeen {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path below the interface's address.
+    pub path: String,
+    /// The answer's status; absent when there was no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+/// What an attempt decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// The effect is there and was seen; a write of this workflow brought it about.
+    Done,
+    /// The wanted state was there; no write was made.
+    AlreadySo,
+    /// A look showed that the effect is not there.
+    NotThere,
+    /// Certainly without effect; worth another try.
+    Retry {
+        /// What the other side asked us to wait, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_seconds: Option<u32>,
+    },
+    /// Certainly without effect; another way of naming the member may be taken.
+    OtherForm {
+        /// The form to try next.
+        form: MemberForm,
+    },
+    /// Nobody knows whether there was an effect.
+    Unknown,
+    /// Refused for good.
+    Refused,
+    /// Only a person can decide.
+    NeedsPerson,
+}
+
+impl Outcome {
+    /// The word in the database.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::AlreadySo => "already_so",
+            Self::NotThere => "not_there",
+            Self::Retry { .. } => "retry",
+            Self::OtherForm { .. } => "other_form",
+            Self::Unknown => "unknown",
+            Self::Refused => "refused",
+            Self::NeedsPerson => "needs_person",
+        }
+    }
+}
+
+/// One step with the sums of its attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRecord {
+    /// Where it stands.
+    pub state: StepState,
+    /// How often it was acted on since a person last sent it on.
+    pub acts: u32,
+    /// How often it was looked up since the last act.
+    pub looks: u32,
+    /// The attempt whose outcome is still open.
+    pub open: Option<AttemptId>,
+    /// How the member is named from now on, once one form was refused.
+    pub form: Option<MemberForm>,
+}
+
+/// All steps of one plan, in order, and what they have shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// One record for each planned step.
+    pub steps: Vec<StepRecord>,
+    /// The account's number, once learnt.
+    pub user_id: Option<VaultUserId>,
+}
+
+/// What the executor does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// Record the intent and act on this step.
+    Begin(usize),
+    /// Record the intent and look this step up.
+    Look(usize),
+    /// Nothing before this moment.
+    Wait(Timestamp),
+    /// The run has come to rest.
+    Rest(Rest),
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rest {
+    /// The last read showed the wanted state.
+    Succeeded,
+    /// A person must look.
+    NeedsPerson(String),
+}
+
+/// What happens next. The caller holds the lease, so an attempt without outcome is nobody's any more.
+pub fn next_move(plan: &Plan, ledger: &Ledger, now: Timestamp) -> Move {
+    for (place, (step, record)) in plan.steps.iter().zip(&ledger.steps).enumerate() {
+        return match &record.state {
+            StepState::Done | StepState::AlreadySo | StepState::Skipped => continue,
+            StepState::Waiting { due } | StepState::Unknown { due } if *due > now => Move::Wait(*due),
+            StepState::Waiting { .. } => Move::Begin(place),
+            StepState::Begun => match step.effect() {
+                // Reading twice harms nobody.
+                Effect::Reads => Move::Begin(place),
+                Effect::Writes => Move::Look(place),
+            },
+            StepState::Unknown { .. } => Move::Look(place),
+            StepState::Failed { reason } => Move::Rest(Rest::NeedsPerson(reason.clone())),
+            StepState::Manual => {
+                Move::Rest(Rest::NeedsPerson(format!("{} waits to be done by hand", step.kind())))
+            }
+        };
+    }
+    if ledger.steps.len() == plan.steps.len() && matches!(plan.steps.last(), Some(PlannedStep::VerifyUser)) {
+        Move::Rest(Rest::Succeeded)
+    } else {
+        Move::Rest(Rest::NeedsPerson("the plan and its ledger do not belong together".to_owned()))
+    }
+}
+
+impl StepRecord {
+    /// A step that nobody has touched.
+    pub fn fresh(due: Timestamp) -> Self {
+        Self { state: StepState::Waiting { due }, acts: 0, looks: 0, open: None, form: None }
+    }
+
+    /// The intent of an attempt.
+    #[must_use]
+    pub fn begin(mut self, attempt: AttemptId, purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Act => {
+                self.acts += 1;
+                self.looks = 0;
+            }
+            Purpose::Look => self.looks += 1,
+        }
+        self.state = StepState::Begun;
+        self.open = Some(attempt);
+        self
+    }
+
+    /// The outcome of the open attempt.
+    #[must_use]
+    pub fn settle(mut self, purpose: Purpose, report: &Report, waits: &Waits<'_>) -> Self {
+        self.open = None;
+        self.state = match &report.outcome {
+            Outcome::Done => StepState::Done,
+            Outcome::AlreadySo => StepState::AlreadySo,
+            Outcome::NotThere => self.again(report, waits, None),
+            Outcome::OtherForm { form } => {
+                self.form = Some(*form);
+                StepState::Waiting { due: waits.now }
+            }
+            Outcome::Retry { after_seconds } => match purpose {
+                Purpose::Act => self.again(report, waits, *after_seconds),
+                Purpose::Look => self.look_again(report, waits, *after_seconds),
+            },
+            Outcome::Unknown => self.look_again(report, waits, None),
+            Outcome::Refused | Outcome::NeedsPerson => StepState::Failed { reason: report.words.clone() },
+        };
+        self
+    }
+
+    fn again(&self, report: &Report, waits: &Waits<'_>, after: Option<u32>) -> StepState {
+        if self.acts >= waits.policy.most_tries {
+            return StepState::Failed {
+                reason: format!("tried {} times; the last time: {}", self.acts, report.words),
+            };
+        }
+        StepState::Waiting { due: waits.due(self.acts, after) }
+    }
+
+    fn look_again(&self, report: &Report, waits: &Waits<'_>, after: Option<u32>) -> StepState {
+        if self.looks >= waits.policy.most_tries {
+            let looks = self.looks;
+            return StepState::Failed {
+                reason: format!("looked {looks} times for what came of it; the last time: {}", report.words),
+            };
+        }
+        StepState::Unknown { due: waits.due(self.looks + 1, after) }
+    }
+}
+
+/// What settling needs besides the report.
+#[derive(Debug)]
+pub struct Waits<'a> {
+    /// Bounds and waits.
+    pub policy: &'a RetryPolicy,
+    /// The moment of the outcome.
+    pub now: Timestamp,
+    /// Uniform chance for the jitter.
+    pub chance: u64,
+}
+
+impl Waits<'_> {
+    fn due(&self, done: u32, after: Option<u32>) -> Timestamp {
+        let asked = after.map(|seconds| chrono::TimeDelta::seconds(i64::from(seconds)));
+        self.policy.due(done, self.now, self.chance, asked)
+    }
+}
+
+#[cfg(test)]
+mod tests;

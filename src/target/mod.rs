@@ -1,0 +1,108 @@
+//! Target: a system that Countersign drives, in domain words.
+//!
+//! Must hold: `snapshot` and `look` only read; one `act` sends at most one write, and looks before and after it.
+//! Every answer is classified before it leaves this room; nobody outside sees a status code and decides.
+//! Deliberately absent: the order of steps, retries and records; those belong to the executor and the ledger.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use crate::domain::ids::{AttemptId, VaultUserId};
+use crate::domain::names::{GroupName, TargetName, UserName};
+use crate::domain::plan::{DialectSettings, Plan, PlannedStep};
+use crate::domain::snapshot::Snapshot;
+use crate::domain::step::{MemberForm, Report};
+
+/// A system that is driven.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// The configured name.
+    fn name(&self) -> &TargetName;
+
+    /// How this target is spoken to, as configured.
+    fn dialect(&self) -> DialectSettings;
+
+    /// Reads what a plan for this user and these groups would assume.
+    async fn snapshot(&self, user_name: &UserName, groups: &[GroupName]) -> Result<Snapshot, CallFault>;
+
+    /// Brings the effect of a step about: looks, writes once if needed, reads back.
+    async fn act(&self, call: &StepCall<'_>) -> Report;
+
+    /// Finds out what an earlier attempt at a step brought about. Never writes.
+    async fn look(&self, call: &StepCall<'_>) -> Report;
+}
+
+/// One step with everything an attempt at it may use.
+pub struct StepCall<'a> {
+    /// The approved plan.
+    pub plan: &'a Plan,
+    /// The step at hand, one of the plan's.
+    pub step: &'a PlannedStep,
+    /// The account's number, once learnt.
+    pub user_id: Option<VaultUserId>,
+    /// The mark that this attempt leaves.
+    pub mark: Mark,
+    /// The marks of all recorded attempts at making the account, this one included.
+    pub our_marks: &'a [Mark],
+    /// Whether a person declared a found account to be this workflow's own.
+    pub adoption: Adoption,
+    /// How to name the member, where an earlier attempt has settled that.
+    pub form: Option<MemberForm>,
+    /// The initial password; present for `create_user` alone.
+    pub password: Option<SecretString>,
+}
+
+/// May an account without our mark be taken for ours?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// Only our mark proves that an account is ours.
+    OnlyByMark,
+    /// A person has said that the account of this name is ours.
+    ByPerson,
+}
+
+/// What an attempt at making an account writes in front of its description, so that it is recognised later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark(String);
+
+impl Mark {
+    /// The mark of one attempt: `cs-` and 32 hexadecimal digits.
+    pub fn of(attempt: AttemptId) -> Self {
+        Self(format!("cs-{}", attempt.0.simple()))
+    }
+
+    /// The mark as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Does a description open with this mark?
+    pub fn opens(&self, description: &str) -> bool {
+        description.strip_prefix(self.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+}
+
+/// Why a target could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallFault {
+    /// Passing: no answer, overload, a gateway in between. Worth another try.
+    #[error("{words}")]
+    Retry {
+        /// What happened, for a person.
+        words: String,
+        /// What the other side asked us to wait, in seconds.
+        after_seconds: Option<u32>,
+    },
+    /// The target refuses for good: credentials, rights, a request it does not take.
+    #[error("{words}")]
+    Refused {
+        /// What happened, for a person.
+        words: String,
+    },
+    /// The target answers something that only a person can judge, such as two users of one name.
+    #[error("{words}")]
+    NeedsPerson {
+        /// What happened, for a person.
+        words: String,
+    },
+}
