@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::domain::time::Timestamp;
 
 /// Tells the time.
@@ -45,9 +47,55 @@ impl World {
         bytes
     }
 
+    /// The moment and the chance of one deed.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { at: self.now(), seed: self.bytes() }
+    }
+
     /// A uniform number.
     pub fn number(&self) -> u64 {
         u64::from_be_bytes(self.bytes())
+    }
+}
+
+/// The moment of a deed and the seed of every id and salt in it. A deed that is run again makes the same rows.
+#[derive(Clone)]
+pub struct Stamp {
+    /// When.
+    pub at: Timestamp,
+    seed: [u8; 32],
+}
+
+/// Draws ids and salts from a [`Stamp`], the same ones each time.
+pub struct Draw {
+    at: Timestamp,
+    seed: [u8; 32],
+    drawn: u64,
+}
+
+impl Stamp {
+    /// Begins to draw.
+    pub fn draw(&self) -> Draw {
+        Draw { at: self.at, seed: self.seed, drawn: 0 }
+    }
+}
+
+impl Draw {
+    /// The next bytes; at most 32 are asked for at a time.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        self.drawn += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(self.drawn.to_be_bytes());
+        let block: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; N];
+        bytes.iter_mut().zip(block).for_each(|(to, from)| *to = from);
+        bytes
+    }
+
+    /// The next row id, made by the `made` of its type.
+    pub fn id<T>(&mut self, made: fn(Timestamp, [u8; 10]) -> T) -> T {
+        made(self.at, self.bytes())
     }
 }
 

@@ -1,1 +1,43 @@
-//! The schema of Countersign, one deed a file.
+//! The schema of Countersign, one deed a file, for SQLite and PostgreSQL alike.
+//!
+//! Must hold: constraints restate the words of the core, so that the database refuses what the types refuse; what
+//! has been released is never edited, only followed by the next file.
+//! Deliberately absent: queries. Those live in the service's `store`.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_words;
+mod m0002_workflows;
+mod m0003_deliveries;
+mod m0004_plans;
+mod m0005_steps;
+mod m0006_approval;
+mod m0007_outbox;
+mod m0008_people;
+mod m0009_secrets;
+mod m0010_leases;
+mod m0011_audit;
+mod spelling;
+
+/// All migrations in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_words::Migration),
+            Box::new(m0002_workflows::Migration),
+            Box::new(m0003_deliveries::Migration),
+            Box::new(m0004_plans::Migration),
+            Box::new(m0005_steps::Migration),
+            Box::new(m0006_approval::Migration),
+            Box::new(m0007_outbox::Migration),
+            Box::new(m0008_people::Migration),
+            Box::new(m0009_secrets::Migration),
+            Box::new(m0010_leases::Migration),
+            Box::new(m0011_audit::Migration),
+        ]
+    }
+}

@@ -1,1 +1,432 @@
-//! placeholder
+//! The life of one request: its states, and the only ways from one to the next.
+//!
+//! Must hold: a state carries what exists in that state and nothing else; every change of state comes with its
+//! audit event and with the messages that are owed because of it; a wrong move is refused, never bent.
+//! Deliberately absent: rows and times of asking; the store turns these values into rows in one transaction.
+
+use super::approval::Verdict;
+use super::audit::{Actor, EventKind, NewEvent};
+use super::canon::Digest;
+use super::names::EmailAddress;
+use super::plan::Difference;
+use super::time::Timestamp;
+
+/// Where a workflow stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// The target is being read and the plan made.
+    Planning,
+    /// People are being asked.
+    PendingApproval {
+        /// The open stage, counted from zero.
+        stage: u32,
+        /// The end of the asking.
+        expires_at: Option<Timestamp>,
+    },
+    /// Approved; waits for its effective time, or is ready.
+    Approved {
+        /// Execution may begin at this moment.
+        not_before: Timestamp,
+    },
+    /// Steps are being carried out.
+    Running,
+    /// A fresh read showed the wanted state.
+    Succeeded,
+    /// Somebody asked said no.
+    Rejected,
+    /// Nobody decided in time.
+    Expired,
+    /// The source took it back.
+    Cancelled,
+    /// A later request took its place.
+    Superseded,
+    /// A person gave it up.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// Waits for an operator.
+    NeedsAttention {
+        /// What a person needs to know.
+        reason: String,
+        /// Where it goes on from.
+        stalled: Stalled,
+    },
+}
+
+/// Where a workflow that needs attention goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stalled {
+    /// No plan could be made, or the plan no longer fits.
+    Planning,
+    /// Approved, but it may not begin.
+    Approved,
+    /// In the middle of its steps.
+    Running,
+}
+
+impl Stalled {
+    /// The word in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Approved => "approved",
+            Self::Running => "running",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Planning, Self::Approved, Self::Running].into_iter().find(|stalled| stalled.word() == text)
+    }
+}
+
+impl State {
+    /// The word in the database and on the wire.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::PendingApproval { .. } => "pending_approval",
+            Self::Approved { .. } => "approved",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
+            Self::Failed { .. } => "failed",
+            Self::NeedsAttention { .. } => "needs_attention",
+        }
+    }
+
+    /// The state in words for a page.
+    pub const fn in_words(&self) -> &'static str {
+        match self {
+            Self::Planning => "being planned",
+            Self::PendingApproval { .. } => "waiting for approval",
+            Self::Approved { .. } => "approved",
+            Self::Running => "being carried out",
+            Self::Succeeded => "done and verified",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Superseded => "replaced by a later request",
+            Self::Failed { .. } => "given up",
+            Self::NeedsAttention { .. } => "waiting for an operator",
+        }
+    }
+
+    /// Will nothing happen any more by itself or by a person?
+    pub const fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded
+                | Self::Rejected
+                | Self::Expired
+                | Self::Cancelled
+                | Self::Superseded
+                | Self::Failed { .. }
+        )
+    }
+}
+
+/// A change of state: what comes next, what is recorded, what is owed. None exists without the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// The new state.
+    pub next: State,
+    /// Its record.
+    pub event: NewEvent,
+    /// Messages that are owed because of it.
+    pub owed: Vec<Owed>,
+}
+
+/// A message that is owed, by kind and addressee; the store turns it into rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owed {
+    /// To the people of a stage: please decide.
+    ApprovalWanted {
+        /// The stage that is open now.
+        stage: u32,
+    },
+    /// To everybody who was asked about this plan: it is decided.
+    Decided,
+    /// To everybody who was asked about this plan: the plan was replaced.
+    PlanReplaced,
+    /// To everybody who was asked about this plan: it is done.
+    Done,
+    /// To the operators: a person must look.
+    NeedsAttention,
+}
+
+impl Owed {
+    /// The word in the outbox.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ApprovalWanted { .. } => "approval_wanted",
+            Self::Decided => "decided",
+            Self::PlanReplaced => "plan_replaced",
+            Self::Done => "done",
+            Self::NeedsAttention => "needs_attention",
+        }
+    }
+}
+
+/// A move that the state does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this workflow is {}; {wanted} is not possible now", from.in_words())]
+pub struct WrongMove {
+    /// Where it stands.
+    pub from: State,
+    /// What was wanted.
+    pub wanted: &'static str,
+}
+
+/// After so many plans made again a person must look (contract, promise 5).
+pub const MOST_REPLANS: u32 = 3;
+
+fn event(kind: EventKind, actor: Actor) -> NewEvent {
+    NewEvent::new(kind, actor)
+}
+
+impl State {
+    fn wrong(&self, wanted: &'static str) -> WrongMove {
+        WrongMove { from: self.clone(), wanted }
+    }
+
+    /// A plan was made: people are asked.
+    pub fn planned(&self, plan: &PlanMade) -> Result<Transition, WrongMove> {
+        match self {
+            Self::Planning => Ok(Transition {
+                next: Self::PendingApproval { stage: 0, expires_at: plan.expires_at },
+                event: event(EventKind::WorkflowPlanned, Actor::Countersign)
+                    .number("plan", i64::from(plan.number))
+                    .text("digest", plan.digest.to_string())
+                    .text("rule", plan.rule.clone())
+                    .text("profile", plan.profile.clone())
+                    .text("read_at", plan.read_at.to_string()),
+                owed: vec![Owed::ApprovalWanted { stage: 0 }],
+            }),
+            _ => Err(self.wrong("a plan")),
+        }
+    }
+
+    /// The plan no longer fits the target.
+    pub fn replanning(&self, replans: u32, voids: &[Difference]) -> Result<Transition, WrongMove> {
+        if !matches!(self, Self::PendingApproval { .. }) {
+            return Err(self.wrong("a new plan"));
+        }
+        let words = in_words(voids);
+        if replans >= MOST_REPLANS {
+            let reason = format!("planned again {replans} times and still changing: {words}");
+            return Ok(stopped(reason, Stalled::Planning));
+        }
+        Ok(Transition {
+            next: Self::Planning,
+            event: event(EventKind::WorkflowReplanning, Actor::Countersign).text("because", words),
+            owed: vec![Owed::PlanReplaced],
+        })
+    }
+
+    /// An answer was heard and more are needed in this stage, or the next stage opens.
+    pub fn next_stage(&self, stage: u32) -> Result<Transition, WrongMove> {
+        match self {
+            Self::PendingApproval { expires_at, .. } => Ok(Transition {
+                next: Self::PendingApproval { stage, expires_at: *expires_at },
+                event: event(EventKind::StageOpened, Actor::Countersign).number("stage", i64::from(stage)),
+                owed: vec![Owed::ApprovalWanted { stage }],
+            }),
+            _ => Err(self.wrong("another stage")),
+        }
+    }
+
+    /// The last needed answer.
+    pub fn decided(
+        &self,
+        by: &EmailAddress,
+        verdict: Verdict,
+        not_before: Timestamp,
+    ) -> Result<Transition, WrongMove> {
+        if !matches!(self, Self::PendingApproval { .. }) {
+            return Err(self.wrong("a decision"));
+        }
+        let (next, kind) = match verdict {
+            Verdict::Approve => (Self::Approved { not_before }, EventKind::WorkflowApproved),
+            Verdict::Reject => (Self::Rejected, EventKind::WorkflowRejected),
+        };
+        Ok(Transition {
+            next,
+            event: event(kind, Actor::Approver(by.clone())).text("not_before", not_before.to_string()),
+            owed: vec![Owed::Decided],
+        })
+    }
+
+    /// Nobody decided in time.
+    pub fn expired(&self, now: Timestamp) -> Result<Transition, WrongMove> {
+        match self {
+            Self::PendingApproval { expires_at: Some(end), .. } if *end <= now => Ok(Transition {
+                next: Self::Expired,
+                event: event(EventKind::WorkflowExpired, Actor::Countersign)
+                    .text("ended_at", end.to_string()),
+                owed: vec![Owed::Decided],
+            }),
+            _ => Err(self.wrong("expiry")),
+        }
+    }
+
+    /// Execution begins.
+    pub fn started(&self, now: Timestamp) -> Result<Transition, WrongMove> {
+        match self {
+            Self::Approved { not_before } if *not_before <= now => Ok(Transition {
+                next: Self::Running,
+                event: event(EventKind::WorkflowStarted, Actor::Countersign),
+                owed: vec![],
+            }),
+            _ => Err(self.wrong("a start")),
+        }
+    }
+
+    /// A fresh read showed the wanted state.
+    pub fn succeeded(&self) -> Result<Transition, WrongMove> {
+        match self {
+            Self::Running => Ok(Transition {
+                next: Self::Succeeded,
+                event: event(EventKind::WorkflowSucceeded, Actor::Countersign),
+                owed: vec![Owed::Done],
+            }),
+            _ => Err(self.wrong("success")),
+        }
+    }
+
+    /// A person must look.
+    pub fn needs_attention(&self, reason: String) -> Result<Transition, WrongMove> {
+        let stalled = match self {
+            Self::Planning => Stalled::Planning,
+            Self::Approved { .. } => Stalled::Approved,
+            Self::Running => Stalled::Running,
+            _ => return Err(self.wrong("attention")),
+        };
+        Ok(stopped(reason, stalled))
+    }
+
+    /// A person sends it on.
+    pub fn resumed(&self, by: &str, reason: &str, not_before: Timestamp) -> Result<Transition, WrongMove> {
+        let next = match self {
+            Self::NeedsAttention { stalled: Stalled::Planning, .. } => Self::Planning,
+            Self::NeedsAttention { stalled: Stalled::Approved, .. } => Self::Approved { not_before },
+            Self::NeedsAttention { stalled: Stalled::Running, .. } => Self::Running,
+            _ => return Err(self.wrong("another try")),
+        };
+        Ok(Transition {
+            next,
+            event: event(EventKind::WorkflowResumed, Actor::Operator(by.to_owned()))
+                .personal("reason", reason),
+            owed: vec![],
+        })
+    }
+
+    /// A person ends it.
+    pub fn given_up(&self, by: &str, reason: &str) -> Result<Transition, WrongMove> {
+        match self {
+            Self::NeedsAttention { .. } => Ok(Transition {
+                next: Self::Failed { reason: reason.to_owned() },
+                event: event(EventKind::WorkflowGivenUp, Actor::Operator(by.to_owned()))
+                    .personal("reason", reason),
+                owed: vec![Owed::Decided],
+            }),
+            _ => Err(self.wrong("giving up")),
+        }
+    }
+}
+
+/// What a workflow learns when its plan is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanMade {
+    /// The plan's number.
+    pub number: u32,
+    /// What stands for it.
+    pub digest: Digest,
+    /// The rule that asks.
+    pub rule: String,
+    /// The profile that gave the access.
+    pub profile: String,
+    /// When the target was read.
+    pub read_at: Timestamp,
+    /// The end of the asking.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Differences in one line of words.
+pub fn in_words(differences: &[Difference]) -> String {
+    let each: Vec<String> = differences
+        .iter()
+        .map(|difference| {
+            format!("{}: planned {}, now {}", difference.what, difference.planned, difference.now)
+        })
+        .collect();
+    each.join("; ")
+}
+
+fn stopped(reason: String, stalled: Stalled) -> Transition {
+    Transition {
+        event: event(EventKind::WorkflowNeedsAttention, Actor::Countersign)
+            .text("stalled", stalled.word())
+            .personal("reason", reason.clone()),
+        next: State::NeedsAttention { reason, stalled },
+        owed: vec![Owed::NeedsAttention],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds).unwrap()
+    }
+
+    fn all() -> Vec<State> {
+        vec![
+            State::Planning,
+            State::PendingApproval { stage: 0, expires_at: Some(at(5)) },
+            State::Approved { not_before: at(5) },
+            State::Running,
+            State::Succeeded,
+            State::Rejected,
+            State::Expired,
+            State::Cancelled,
+            State::Superseded,
+            State::Failed { reason: "r".to_owned() },
+            State::NeedsAttention { reason: "r".to_owned(), stalled: Stalled::Running },
+        ]
+    }
+
+    #[test]
+    fn each_move_is_possible_from_exactly_its_own_states() {
+        let by = EmailAddress::parse("ana@example.com").unwrap();
+        let from = |possible: &dyn Fn(&State) -> bool| {
+            all().iter().filter(|state| possible(state)).map(State::word).collect::<Vec<_>>()
+        };
+        assert_eq!(from(&|state| state.replanning(0, &[]).is_ok()), ["pending_approval"]);
+        assert_eq!(from(&|state| state.next_stage(1).is_ok()), ["pending_approval"]);
+        assert_eq!(from(&|state| state.decided(&by, Verdict::Approve, at(1)).is_ok()), ["pending_approval"]);
+        assert_eq!(from(&|state| state.expired(at(5)).is_ok()), ["pending_approval"]);
+        assert_eq!(from(&|state| state.expired(at(4)).is_ok()), [""; 0]);
+        assert_eq!(from(&|state| state.started(at(5)).is_ok()), ["approved"]);
+        assert_eq!(from(&|state| state.started(at(4)).is_ok()), [""; 0]);
+        assert_eq!(from(&|state| state.succeeded().is_ok()), ["running"]);
+        assert_eq!(
+            from(&|state| state.needs_attention(String::new()).is_ok()),
+            ["planning", "approved", "running"]
+        );
+        assert_eq!(from(&|state| state.resumed("op", "r", at(1)).is_ok()), ["needs_attention"]);
+        assert_eq!(from(&|state| state.given_up("op", "r").is_ok()), ["needs_attention"]);
+    }
+
+    #[test]
+    fn after_three_new_plans_a_person_must_look() {
+        let asked = State::PendingApproval { stage: 0, expires_at: None };
+        assert_eq!(asked.replanning(2, &[]).unwrap().next, State::Planning);
+        assert_eq!(asked.replanning(3, &[]).unwrap().next.word(), "needs_attention");
+    }
+}

@@ -1,0 +1,302 @@
+//! The one key of an installation, and everything that is derived from it.
+//!
+//! Must hold: each purpose has its own derived key (HMAC-SHA-256 of the purpose under the master); a sealed value is
+//! bound to its purpose and its row, so that it opens nowhere else; no key and no clear text is ever printed.
+//! Deliberately absent: key rotation; the first byte of a sealed value leaves room for it.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use ed25519_dalek::{Signer as _, SigningKey};
+use hmac::{Hmac, Mac as _};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::clock::World;
+use crate::domain::canon::Digest;
+use crate::domain::ids::WorkflowId;
+use crate::domain::names::EmailAddress;
+use crate::domain::time::Timestamp;
+
+/// What a sealed value is for; bound into the seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The initial password of a new account.
+    InitialPassword,
+}
+
+impl Purpose {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::InitialPassword => "initial-password",
+        }
+    }
+}
+
+/// Why the key cannot be had, or a sealed value not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFault {
+    /// The file cannot be read or made.
+    #[error("the key file cannot be {deed}")]
+    File {
+        /// `read` or `made`.
+        deed: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error("the key file is not of the form `countersign-key-1` and 32 bytes in base64")]
+    Form,
+    /// Sealed under another key, for another row, or damaged.
+    #[error("a sealed value does not open with this key")]
+    DoesNotOpen,
+    /// The cipher refused; only sizes beyond its limits bring this about.
+    #[error("a value cannot be sealed")]
+    DoesNotSeal,
+}
+
+/// The keys of one installation.
+#[derive(Clone)]
+pub struct KeyRing {
+    master: Zeroizing<[u8; 32]>,
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "KeyRing({})", self.fingerprint().short())
+    }
+}
+
+/// A link token in clear; it goes into one mail and nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LinkToken(Zeroizing<String>);
+
+impl LinkToken {
+    /// Takes what came in a URL. Anything may come; only its hash is looked up.
+    pub fn received(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The text for the link.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the database keeps.
+    pub fn hash(&self) -> Digest {
+        Digest::of_bytes(self.0.as_bytes())
+    }
+}
+
+impl KeyRing {
+    /// Reads the key file.
+    pub fn read(path: &Path) -> Result<Self, KeyFault> {
+        let text = std::fs::read_to_string(path).map_err(|source| KeyFault::File { deed: "read", source })?;
+        let text = Zeroizing::new(text);
+        let encoded = text.trim().strip_prefix(FIRST_WORD).ok_or(KeyFault::Form)?;
+        let bytes =
+            STANDARD_NO_PAD.decode(encoded.trim().trim_end_matches('=')).map_err(|_| KeyFault::Form)?;
+        let master: [u8; 32] = bytes.try_into().map_err(|_| KeyFault::Form)?;
+        Ok(Self { master: Zeroizing::new(master) })
+    }
+
+    /// Makes a key file, readable by its owner alone; an existing one is left and read.
+    pub fn read_or_make(path: &Path, world: &World) -> Result<Self, KeyFault> {
+        if !path.exists() {
+            let fresh = Zeroizing::new(world.bytes::<32>());
+            let line = Zeroizing::new(format!("{FIRST_WORD} {}\n", STANDARD_NO_PAD.encode(*fresh)));
+            write_new(path, line.as_bytes())?;
+        }
+        Self::read(path)
+    }
+
+    /// A ring from bytes, for tests and for tools that keep the key elsewhere.
+    pub fn from_bytes(master: [u8; 32]) -> Self {
+        Self { master: Zeroizing::new(master) }
+    }
+
+    /// Names the key without telling it; kept in the database so that a wrong key is noticed at start.
+    pub fn fingerprint(&self) -> Digest {
+        Digest(self.derived("fingerprint"))
+    }
+
+    /// Seals a value to a purpose and a row.
+    pub fn seal(
+        &self,
+        purpose: Purpose,
+        row: Uuid,
+        clear: &[u8],
+        world: &World,
+    ) -> Result<Vec<u8>, KeyFault> {
+        let nonce: [u8; 24] = world.bytes();
+        let bound = bound(purpose, row);
+        let payload = Payload { msg: clear, aad: &bound };
+        let hidden = self
+            .cipher(purpose)?
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| KeyFault::DoesNotSeal)?;
+        let mut sealed = vec![SEAL_VERSION];
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(&hidden);
+        Ok(sealed)
+    }
+
+    /// Opens what [`KeyRing::seal`] made for the same purpose and row.
+    pub fn open(&self, purpose: Purpose, row: Uuid, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyFault> {
+        let rest = sealed.strip_prefix(&[SEAL_VERSION]).ok_or(KeyFault::DoesNotOpen)?;
+        let (nonce, hidden) = rest.split_first_chunk::<24>().ok_or(KeyFault::DoesNotOpen)?;
+        let bound = bound(purpose, row);
+        self.cipher(purpose)?
+            .decrypt(&XNonce::from(*nonce), Payload { msg: hidden, aad: &bound })
+            .map(Zeroizing::new)
+            .map_err(|_| KeyFault::DoesNotOpen)
+    }
+
+    /// The token of one approver's link. Made anew whenever it is needed, so that none lies in the database.
+    pub fn link_token(
+        &self,
+        workflow: WorkflowId,
+        approver: &EmailAddress,
+        stage: u32,
+        number: u32,
+    ) -> LinkToken {
+        let message = format!("{workflow}\n{}\n{stage}\n{number}", approver.key());
+        LinkToken(Zeroizing::new(URL_SAFE_NO_PAD.encode(self.mac("link", message.as_bytes()))))
+    }
+
+    /// The token of a form: bound to the link it was shown under, the plan it showed and the time. Stateless, since
+    /// showing a page must not write.
+    pub fn form_token(&self, link: Digest, plan: Digest, at: Timestamp) -> String {
+        let seconds = at.unix_seconds();
+        let mac = self.mac("form", format!("{link}\n{plan}\n{seconds}").as_bytes());
+        format!("{seconds}.{}", URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// Was this form shown under this link for this plan, within the last `most_seconds`?
+    pub fn form_token_holds(&self, link: Digest, plan: Digest, token: &str, clock: (Timestamp, i64)) -> bool {
+        let (now, most_seconds) = clock;
+        let at = token.split_once('.').and_then(|(seconds, _)| seconds.parse().ok());
+        let Some(at) = at.and_then(Timestamp::from_unix_seconds) else { return false };
+        let age = now.unix_seconds() - at.unix_seconds();
+        let same =
+            subtle::ConstantTimeEq::ct_eq(self.form_token(link, plan, at).as_bytes(), token.as_bytes());
+        (-60..=most_seconds).contains(&age) && bool::from(same)
+    }
+
+    /// The key that signs heads of the audit log.
+    pub fn signer(&self) -> HeadSigner {
+        HeadSigner(SigningKey::from_bytes(&self.derived("head-signature")))
+    }
+
+    fn cipher(&self, purpose: Purpose) -> Result<XChaCha20Poly1305, KeyFault> {
+        let key = Zeroizing::new(self.derived(purpose.word()));
+        XChaCha20Poly1305::new_from_slice(key.as_slice()).map_err(|_| KeyFault::DoesNotSeal)
+    }
+
+    fn derived(&self, purpose: &str) -> [u8; 32] {
+        keyed(self.master.as_slice(), format!("countersign/key/1\n{purpose}").as_bytes())
+    }
+
+    fn mac(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        keyed(&self.derived(purpose), message)
+    }
+}
+
+/// Signs heads (Ed25519, RFC 8032).
+pub struct HeadSigner(SigningKey);
+
+impl HeadSigner {
+    /// The signature over a head's text.
+    pub fn sign(&self, text: &[u8]) -> [u8; 64] {
+        self.0.sign(text).to_bytes()
+    }
+
+    /// What a reader needs to check signatures.
+    pub fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+}
+
+const FIRST_WORD: &str = "countersign-key-1";
+const SEAL_VERSION: u8 = 1;
+
+fn bound(purpose: Purpose, row: Uuid) -> Vec<u8> {
+    format!("countersign/sealed/1\n{}\n{row}", purpose.word()).into_bytes()
+}
+
+fn keyed(key: &[u8], message: &[u8]) -> [u8; 32] {
+    // HMAC takes a key of any length (RFC 2104, section 2), so the fallback is never reached.
+    Hmac::<Sha256>::new_from_slice(key).map_or_else(
+        |_| Sha256::digest(key).into(),
+        |mut mac| {
+            mac.update(message);
+            mac.finalize().into_bytes().into()
+        },
+    )
+}
+
+fn write_new(path: &Path, line: &[u8]) -> Result<(), KeyFault> {
+    let made = |source| KeyFault::File { deed: "made", source };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(mut file) => file.write_all(line).and_then(|()| file.sync_all()).map_err(made),
+        // Another process was first: its key counts.
+        Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(fault) => Err(made(fault)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring() -> KeyRing {
+        KeyRing::from_bytes([7; 32])
+    }
+
+    #[test]
+    fn a_sealed_value_opens_for_its_own_row_only() {
+        let (row, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let sealed = ring().seal(Purpose::InitialPassword, row, b"s3cret", &World::real()).unwrap();
+        assert_eq!(ring().open(Purpose::InitialPassword, row, &sealed).unwrap().as_slice(), b"s3cret");
+        assert!(ring().open(Purpose::InitialPassword, other, &sealed).is_err());
+        assert!(KeyRing::from_bytes([8; 32]).open(Purpose::InitialPassword, row, &sealed).is_err());
+    }
+
+    #[test]
+    fn a_form_token_holds_for_its_link_plan_and_time() {
+        let at = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+        let (link, plan) = (Digest::of_bytes(b"link"), Digest::of_bytes(b"plan"));
+        let token = ring().form_token(link, plan, at(1000));
+        assert!(ring().form_token_holds(link, plan, &token, (at(1100), 600)));
+        assert!(!ring().form_token_holds(link, plan, &token, (at(1601), 600)));
+        assert!(!ring().form_token_holds(plan, link, &token, (at(1100), 600)));
+        assert!(!ring().form_token_holds(link, plan, "1000.AAAA", (at(1100), 600)));
+        assert!(!ring().form_token_holds(link, plan, "", (at(1100), 600)));
+    }
+
+    #[test]
+    fn a_key_file_is_made_once_and_for_its_owner_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("c.key");
+        let made = KeyRing::read_or_make(&path, &World::real()).unwrap();
+        let again = KeyRing::read_or_make(&path, &World::real()).unwrap();
+        assert_eq!(made.fingerprint(), again.fingerprint());
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o777,
+            0o600
+        );
+        assert!(!format!("{made:?}").contains(&STANDARD_NO_PAD.encode(*made.master)));
+    }
+}
