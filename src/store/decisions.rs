@@ -1,0 +1,354 @@
+//! Asking and deciding. The one door for decisions: nothing else writes the decisions table.
+//!
+//! Must hold: the rule of the core is asked again in the transaction, with what the database says now; the decision,
+//! the change of state, the audit events and the owed messages are one.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
+
+use super::deed::{Deed, Fault, Tx};
+use super::fault::ReadFault;
+use super::rows::{ask as ask_rows, decision};
+use super::workflows::{self, Also, Workflow};
+use super::{Store, audit, plans};
+use crate::clock::Stamp;
+use crate::domain::approval::{Answer, Asking, Decided, Refused, Said, Standing, Verdict, decide};
+use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::canon::Digest;
+use crate::domain::ids::{AskId, DecisionId, WorkflowId};
+use crate::domain::names::EmailAddress;
+use crate::domain::plan::Difference;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{State, WrongMove, in_words};
+
+/// Somebody to be asked.
+#[derive(Debug, Clone)]
+pub struct NewAsk {
+    /// In which stage.
+    pub stage: u32,
+    /// Who.
+    pub approver: EmailAddress,
+    /// What the personal link will be found by.
+    pub link_hash: Digest,
+}
+
+/// Somebody who was asked.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Its id.
+    pub id: AskId,
+    /// About which workflow.
+    pub workflow: WorkflowId,
+    /// About which plan.
+    pub plan_number: u32,
+    /// In which stage.
+    pub stage: u32,
+    /// Who.
+    pub approver: EmailAddress,
+    /// What the link is found by.
+    pub link_hash: Digest,
+}
+
+/// A decision as it was recorded.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Who, what, when, in which stage.
+    pub said: Said,
+    /// About which plan.
+    pub plan_number: u32,
+    /// The person's words.
+    pub comment: String,
+}
+
+/// Records one answer, if the rule lets it count.
+pub struct Decide {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Under which asking it came in.
+    pub ask: Ask,
+    /// The answer.
+    pub answer: Answer,
+    /// The person's words; needed for a no.
+    pub comment: String,
+    /// The requester, when that is an address.
+    pub requester: Option<EmailAddress>,
+    /// Addresses of the person whom the plan is about.
+    pub subject: Vec<EmailAddress>,
+    /// Differences that were seen just before and do not void.
+    pub named: Vec<Difference>,
+    /// Was the target read just before, or could it not be?
+    pub target_read: TargetRead,
+    /// The people of the next stage, if there is one.
+    pub next: Vec<NewAsk>,
+}
+
+/// Was the target read just before a decision?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetRead {
+    /// At this moment.
+    At(Timestamp),
+    /// It could not be read in time; the digest decides alone.
+    No,
+}
+
+impl From<WrongMove> for Refused {
+    fn from(wrong: WrongMove) -> Self {
+        Self::Over(wrong.to_string())
+    }
+}
+
+#[async_trait]
+impl Deed for Decide {
+    type Done = Decided;
+    type No = Refused;
+
+    fn name(&self) -> &'static str {
+        "decide"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Decided, Fault<Refused>> {
+        let workflow = workflows::lock(tx, self.ask.workflow).await?;
+        let workflow = workflow.ok_or(Fault::Refused(Refused::NotAsked))?;
+        if workflow.plan_number != self.ask.plan_number {
+            return Err(Fault::Refused(Refused::PlanChanged));
+        }
+        let plan = plans::current(tx, &workflow).await?.ok_or(Fault::Refused(Refused::PlanChanged))?;
+        let said = said_in(tx, &workflow).await?;
+        let (stage, expires_at) = match &workflow.state {
+            State::PendingApproval { stage, expires_at } => (*stage, *expires_at),
+            _ => (self.ask.stage, None),
+        };
+        let asking = Asking {
+            standing: standing(&workflow.state),
+            digest: plan.sealed.digest(),
+            routing: &plan.routing,
+            stage,
+            expires_at,
+            said: &said,
+            requester: self.requester.as_ref(),
+            subject: &self.subject,
+        };
+        let decided = decide(&asking, &self.answer).map_err(Fault::Refused)?;
+        self.record(tx, &workflow).await?;
+        self.move_on(tx, &workflow, decided).await?;
+        Ok(decided)
+    }
+}
+
+impl Decide {
+    async fn record(&self, tx: &mut Tx, workflow: &Workflow) -> Result<(), Fault<Refused>> {
+        let id = tx.id(DecisionId::made);
+        let row = decision::ActiveModel {
+            id: Set(id.0),
+            workflow_id: Set(workflow.id.0),
+            plan_number: Set(i64::from(workflow.plan_number)),
+            stage: Set(i64::from(self.answer.stage)),
+            approver: Set(self.answer.by.as_str().to_owned()),
+            approver_key: Set(self.answer.by.key()),
+            verdict: Set(self.answer.verdict.word().to_owned()),
+            comment: Set(self.comment.clone()),
+            digest: Set(self.answer.digest.0.to_vec()),
+            decided_at: Set(tx.at.as_utc()),
+        };
+        decision::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+        let mut event = NewEvent::new(EventKind::DecisionRecorded, Actor::Approver(self.answer.by.clone()))
+            .text("decision", self.answer.verdict.word())
+            .text("digest", self.answer.digest.to_string())
+            .text("sign_in", "link")
+            .number("stage", i64::from(self.answer.stage))
+            .number("plan", i64::from(workflow.plan_number));
+        event = match self.target_read {
+            TargetRead::At(moment) => event.text("target_read_at", moment.to_string()),
+            TargetRead::No => event.text("target_read_at", "not readable in time"),
+        };
+        if !self.named.is_empty() {
+            event = event.personal("named_drift", in_words(&self.named));
+        }
+        if !self.comment.is_empty() {
+            event = event.personal("comment", self.comment.clone());
+        }
+        audit::append(tx, workflow.id.into(), event).await?;
+        Ok(())
+    }
+
+    async fn move_on(
+        &self,
+        tx: &mut Tx,
+        workflow: &Workflow,
+        decided: Decided,
+    ) -> Result<(), Fault<Refused>> {
+        let by = &self.answer.by;
+        let not_before = workflow.not_before.unwrap_or(tx.at);
+        let transition = match decided {
+            Decided::Heard => return Ok(()),
+            Decided::NextStage(stage) => {
+                ask(tx, workflow.id, workflow.plan_number, &self.next).await?;
+                workflow.state.next_stage(stage)?
+            }
+            Decided::Approved => workflow.state.decided(by, Verdict::Approve, not_before)?,
+            Decided::Rejected => workflow.state.decided(by, Verdict::Reject, not_before)?,
+        };
+        let also = Also { not_to: Some(by.key()), ..Also::default() };
+        workflows::apply(tx, workflow, transition, also).await
+    }
+}
+
+fn standing(state: &State) -> Standing {
+    match state {
+        State::PendingApproval { .. } => Standing::Open,
+        State::Planning => Standing::Replanning,
+        State::Approved { .. }
+        | State::Running
+        | State::Succeeded
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded
+        | State::Failed { .. }
+        | State::NeedsAttention { .. } => {
+            Standing::Over(format!("this request is {} already", state.in_words()))
+        }
+    }
+}
+
+/// Rests a workflow that nobody decided in time.
+pub struct Expire {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which one.
+    pub workflow: WorkflowId,
+}
+
+#[async_trait]
+impl Deed for Expire {
+    type Done = ();
+    type No = Refused;
+
+    fn name(&self) -> &'static str {
+        "expire"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<Refused>> {
+        let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(Refused::NotAsked))?;
+        let transition = workflow.state.expired(tx.at)?;
+        workflows::apply(tx, &workflow, transition, Also::default()).await
+    }
+}
+
+/// Writes down whom a stage asks.
+pub(super) async fn ask<No>(
+    tx: &mut Tx,
+    workflow: WorkflowId,
+    plan_number: u32,
+    asks: &[NewAsk],
+) -> Result<(), Fault<No>> {
+    for new in asks {
+        let id = tx.id(AskId::made);
+        let row = ask_rows::ActiveModel {
+            id: Set(id.0),
+            workflow_id: Set(workflow.0),
+            plan_number: Set(i64::from(plan_number)),
+            stage: Set(i64::from(new.stage)),
+            approver: Set(new.approver.as_str().to_owned()),
+            approver_key: Set(new.approver.key()),
+            link_hash: Set(new.link_hash.0.to_vec()),
+            asked_at: Set(tx.at.as_utc()),
+        };
+        ask_rows::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    }
+    Ok(())
+}
+
+/// Who was asked about a plan, in one stage or all.
+pub(super) async fn asks_of<No>(
+    tx: &Tx,
+    workflow: WorkflowId,
+    plan_number: u32,
+    stage: Option<u32>,
+) -> Result<Vec<ask_rows::Model>, Fault<No>> {
+    let mut query = ask_rows::Entity::find()
+        .filter(ask_rows::Column::WorkflowId.eq(workflow.0))
+        .filter(ask_rows::Column::PlanNumber.eq(i64::from(plan_number)));
+    if let Some(stage) = stage {
+        query = query.filter(ask_rows::Column::Stage.eq(i64::from(stage)));
+    }
+    Ok(query.order_by_asc(ask_rows::Column::Id).all(&tx.inner).await?)
+}
+
+/// The asking that a link belongs to.
+pub async fn ask_by_link(store: &Store, link_hash: Digest) -> Result<Option<Ask>, ReadFault> {
+    let row = ask_rows::Entity::find()
+        .filter(ask_rows::Column::LinkHash.eq(link_hash.0.to_vec()))
+        .one(store.reads())
+        .await?;
+    row.map(Ask::from_row).transpose()
+}
+
+/// One asking by id.
+pub async fn ask_by_id(store: &Store, id: AskId) -> Result<Option<Ask>, ReadFault> {
+    ask_rows::Entity::find_by_id(id.0).one(store.reads()).await?.map(Ask::from_row).transpose()
+}
+
+/// Everybody who was asked about a plan.
+pub async fn asks(store: &Store, workflow: WorkflowId, plan_number: u32) -> Result<Vec<Ask>, ReadFault> {
+    let rows = ask_rows::Entity::find()
+        .filter(ask_rows::Column::WorkflowId.eq(workflow.0))
+        .filter(ask_rows::Column::PlanNumber.eq(i64::from(plan_number)))
+        .order_by_asc(ask_rows::Column::Id)
+        .all(store.reads())
+        .await?;
+    rows.into_iter().map(Ask::from_row).collect()
+}
+
+/// All decisions about a workflow, oldest first.
+pub async fn of_workflow(store: &Store, workflow: WorkflowId) -> Result<Vec<Recorded>, ReadFault> {
+    let rows = decision::Entity::find()
+        .filter(decision::Column::WorkflowId.eq(workflow.0))
+        .order_by_asc(decision::Column::DecidedAt)
+        .all(store.reads())
+        .await?;
+    rows.into_iter().map(recorded).collect()
+}
+
+async fn said_in<No>(tx: &Tx, workflow: &Workflow) -> Result<Vec<Said>, Fault<No>> {
+    let rows = decision::Entity::find()
+        .filter(decision::Column::WorkflowId.eq(workflow.id.0))
+        .filter(decision::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
+        .all(&tx.inner)
+        .await?;
+    let said: Result<Vec<_>, ReadFault> = rows.into_iter().map(|row| Ok(recorded(row)?.said)).collect();
+    Ok(said?)
+}
+
+fn recorded(row: decision::Model) -> Result<Recorded, ReadFault> {
+    let wrong = |wrong| ReadFault::Inconsistent { table: "decisions", row: row.id.to_string(), wrong };
+    let said = Said {
+        stage: u32::try_from(row.stage).map_err(|_| wrong("a stage is negative"))?,
+        by: EmailAddress::parse(&row.approver).map_err(|_| wrong("not a mail address"))?,
+        verdict: Verdict::parse(&row.verdict).ok_or_else(|| wrong("an unknown verdict"))?,
+        at: Timestamp::from_utc(row.decided_at),
+    };
+    Ok(Recorded { said, plan_number: u32::try_from(row.plan_number).unwrap_or(0), comment: row.comment })
+}
+
+impl Ask {
+    fn from_row(row: ask_rows::Model) -> Result<Self, ReadFault> {
+        let wrong = |wrong| ReadFault::Inconsistent { table: "asks", row: row.id.to_string(), wrong };
+        Ok(Self {
+            id: AskId(row.id),
+            workflow: WorkflowId(row.workflow_id),
+            plan_number: u32::try_from(row.plan_number).map_err(|_| wrong("a count is negative"))?,
+            stage: u32::try_from(row.stage).map_err(|_| wrong("a stage is negative"))?,
+            approver: EmailAddress::parse(&row.approver).map_err(|_| wrong("not a mail address"))?,
+            link_hash: audit::digest("asks", row.id, &row.link_hash)?,
+        })
+    }
+}

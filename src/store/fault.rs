@@ -1,0 +1,74 @@
+//! What can go wrong with the database, sorted by what the caller may do about it.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+use crate::domain::canon::Corrupt;
+
+/// A read that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFault {
+    /// The database does not answer, or refuses.
+    #[error("the database cannot be read")]
+    Database(#[from] DbErr),
+    /// A row makes no sense: damage, or a hand that bypassed the service.
+    #[error("table {table}, row {row}: {wrong}")]
+    Inconsistent {
+        /// Where.
+        table: &'static str,
+        /// Which row.
+        row: String,
+        /// What is wrong with it.
+        wrong: &'static str,
+    },
+    /// Stored bytes that do not open.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+/// A deed that was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteFault<No> {
+    /// The deed's own rule says no. Nothing was written.
+    #[error("refused")]
+    Refused(No),
+    /// The database could not take it. Nothing was written; another try may succeed.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// Nobody knows whether it was written: look, or run the same deed again.
+    #[error("the outcome of a write is unknown: {0}")]
+    Unknown(String),
+}
+
+/// What a database error means for the transaction it came up in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Lost a race against another transaction; run the deed again.
+    Again,
+    /// The connection can no longer be trusted (SQLite: out of memory, input/output error, disk full).
+    Poison,
+    /// Anything else.
+    Other,
+}
+
+pub(super) fn meaning(fault: &DbErr) -> Meaning {
+    let (DbErr::Conn(RuntimeErr::SqlxError(inner))
+    | DbErr::Exec(RuntimeErr::SqlxError(inner))
+    | DbErr::Query(RuntimeErr::SqlxError(inner))) = fault
+    else {
+        return Meaning::Other;
+    };
+    let Some(told) = inner.as_database_error() else { return Meaning::Other };
+    let unique = told.is_unique_violation();
+    match told.code().as_deref() {
+        // PostgreSQL: serialisation failure, deadlock.
+        Some("40001" | "40P01") => Meaning::Again,
+        Some(code) => match code.parse::<u32>() {
+            // An extended SQLite result code keeps the primary one in its low byte (sqlite.org/rescode.html).
+            Ok(number) if code.len() < 5 && [7, 10, 13].contains(&(number & 0xff)) => Meaning::Poison,
+            _ if unique => Meaning::Again,
+            _ => Meaning::Other,
+        },
+        None if unique => Meaning::Again,
+        None => Meaning::Other,
+    }
+}

@@ -1,0 +1,90 @@
+//! Leases: who may write about one user of one target, and proof of it inside a transaction.
+//!
+//! Must hold: the key is (target, user name without case); each new holder gets a higher fence; a worker's write is
+//! possible only with a [`Held`], and a [`Held`] exists only if holder and fence match in this very transaction.
+
+use sea_orm::{EntityTrait as _, QuerySelect as _, Set};
+use uuid::Uuid;
+
+use super::deed::{Fault, Tx};
+use super::rows::lease;
+use crate::domain::names::{TargetName, UserName};
+use crate::domain::time::Timestamp;
+
+/// A lease as its holder knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    name: String,
+    holder: Uuid,
+    /// Higher than any before it.
+    pub fence: i64,
+}
+
+/// Proof that a lease is held in this transaction.
+pub(super) struct Held {
+    lease: Lease,
+}
+
+/// The lease was lost to somebody else, or ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another worker has taken this over")]
+pub struct LeaseLost;
+
+/// What a lease is taken on.
+pub(super) fn name(target: &TargetName, user: &UserName) -> String {
+    format!("{target}/{}", user.key())
+}
+
+/// Takes a lease if it is free or has run out; otherwise says until when it is held.
+pub(super) async fn take<No>(
+    tx: &Tx,
+    name: &str,
+    holder: Uuid,
+    until: Timestamp,
+) -> Result<Result<Lease, Timestamp>, Fault<No>> {
+    let standing = lease::Entity::find_by_id(name).lock_exclusive().one(&tx.inner).await?;
+    let fence = match &standing {
+        Some(row) if row.held_until > tx.at.as_utc() => return Ok(Err(Timestamp::from_utc(row.held_until))),
+        Some(row) => row.fence + 1,
+        None => 1,
+    };
+    let row = lease::ActiveModel {
+        name: Set(name.to_owned()),
+        holder: Set(holder),
+        fence: Set(fence),
+        held_until: Set(until.as_utc()),
+    };
+    if standing.is_some() {
+        lease::Entity::update(row).exec(&tx.inner).await?;
+    } else {
+        lease::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    }
+    Ok(Ok(Lease { name: name.to_owned(), holder, fence }))
+}
+
+impl Held {
+    /// Looks whether the lease still stands.
+    pub(super) async fn prove<No: From<LeaseLost>>(tx: &Tx, lease: &Lease) -> Result<Self, Fault<No>> {
+        let row = lease::Entity::find_by_id(lease.name.as_str()).lock_exclusive().one(&tx.inner).await?;
+        let stands = row.is_some_and(|row| {
+            row.holder == lease.holder && row.fence == lease.fence && row.held_until > tx.at.as_utc()
+        });
+        if stands { Ok(Self { lease: lease.clone() }) } else { Err(Fault::Refused(LeaseLost.into())) }
+    }
+
+    /// The number that goes into every attempt.
+    pub(super) fn fence(&self) -> i64 {
+        self.lease.fence
+    }
+
+    /// Holds it until a later moment, or lets it go by naming this one.
+    pub(super) async fn until<No>(&self, tx: &Tx, moment: Timestamp) -> Result<(), Fault<No>> {
+        let row = lease::ActiveModel {
+            name: Set(self.lease.name.clone()),
+            held_until: Set(moment.as_utc()),
+            ..Default::default()
+        };
+        lease::Entity::update(row).exec(&tx.inner).await?;
+        Ok(())
+    }
+}

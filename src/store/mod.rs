@@ -1,0 +1,117 @@
+//! The store: the only room that knows the database.
+//!
+//! Must hold: every write is a deed in one transaction, together with its audit events and the messages it owes; no
+//! transaction is open while somebody else is waited for; a caller that goes away does not take its deed along.
+//! Rows never leave this room; readers get domain values, and a row that makes no sense is an error with its id.
+//! Deliberately absent: deciding anything. A deed re-checks what the core decided, in the transaction.
+
+pub mod audit;
+pub mod decisions;
+mod deed;
+pub mod deliveries;
+mod fault;
+pub mod lease;
+mod open;
+pub mod operator;
+pub mod outbox;
+pub mod people;
+pub mod plans;
+mod rows;
+pub mod seals;
+pub mod secrets;
+pub mod steps;
+pub mod workflows;
+mod writer;
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
+use tokio::sync::watch;
+
+pub use deed::{Deed, Fault, Tx};
+pub use fault::{ReadFault, WriteFault};
+pub use open::{OpenFault, Place};
+
+use writer::Writer;
+
+/// A handle on the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    reads: DatabaseConnection,
+    writer: Writer,
+    bell: watch::Sender<u64>,
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date, under a lock.
+    pub async fn open(place: &Place) -> Result<Self, OpenFault> {
+        let (reads, writer) = open::connect(place).await?;
+        let inner = Inner { reads, writer, bell: watch::Sender::new(0) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Writes one deed: all of it or nothing. Runs to its end even when the caller goes away.
+    pub async fn write<D: Deed>(&self, deed: D) -> Result<D::Done, WriteFault<D::No>> {
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::spawn(async move {
+            let name = deed.name();
+            let result = inner.writer.write(&inner.reads, deed).await;
+            match &result {
+                Ok(_) => inner.bell.send_modify(|rung| *rung += 1),
+                Err(WriteFault::Refused(_)) => {}
+                Err(WriteFault::Unavailable(words) | WriteFault::Unknown(words)) => {
+                    tracing::error!(deed = name, fault = %words, "a deed could not be written");
+                }
+            }
+            metrics::counter!("countersign_deeds_total", "deed" => name, "result" => outcome(&result))
+                .increment(1);
+            result
+        });
+        task.await.unwrap_or_else(|_| Err(WriteFault::Unknown("the writing task ended early".to_owned())))
+    }
+
+    /// A bell that rings after every commit of this process. Subscribe before looking, then no ring is missed.
+    pub fn bell(&self) -> watch::Receiver<u64> {
+        self.inner.bell.subscribe()
+    }
+
+    /// Is the database there?
+    pub async fn is_reachable(&self) -> Result<(), ReadFault> {
+        self.inner.reads.execute_unprepared("select 1").await?;
+        Ok(())
+    }
+
+    /// Ends all connections, after the deeds under way.
+    pub async fn close(&self) {
+        self.inner.writer.close().await;
+        if let Err(fault) = self.inner.reads.clone().close().await {
+            tracing::warn!(%fault, "the database connections did not close in order");
+        }
+    }
+
+    /// Where readers look.
+    pub(crate) fn reads(&self) -> &DatabaseConnection {
+        &self.inner.reads
+    }
+
+    /// Which of the two databases this is, for people.
+    pub fn engine(&self) -> &'static str {
+        match self.inner.reads.get_database_backend() {
+            DatabaseBackend::Sqlite => "SQLite",
+            _ => "PostgreSQL",
+        }
+    }
+}
+
+fn outcome<T, No>(result: &Result<T, WriteFault<No>>) -> &'static str {
+    match result {
+        Ok(_) => "done",
+        Err(WriteFault::Refused(_)) => "refused",
+        Err(WriteFault::Unavailable(_)) => "unavailable",
+        Err(WriteFault::Unknown(_)) => "unknown",
+    }
+}

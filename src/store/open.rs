@@ -1,0 +1,142 @@
+//! Opening the database, with the settings that its promises rest on.
+//!
+//! Must hold: SQLite keeps every committed change through a power cut (WAL, synchronous FULL); PostgreSQL gives up a
+//! statement or an idle transaction rather than hang; the schema is brought up to date under a lock.
+
+use std::time::Duration;
+
+use migrations::Migrator;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
+};
+use sea_orm_migration::MigratorTrait as _;
+use tokio::sync::Mutex;
+
+use super::writer::Writer;
+
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A file on this machine.
+    Sqlite {
+        /// `sqlite://PATH`.
+        url: String,
+        /// The file is never let grow beyond so many pages.
+        most_pages: Option<u32>,
+    },
+    /// A server.
+    Postgres {
+        /// `postgres://…`; the password is never printed.
+        url: String,
+        /// A schema of its own, for demonstrations and tests.
+        schema: Option<String>,
+    },
+}
+
+impl Place {
+    /// Reads a URL; `None` when it names neither of the two databases.
+    pub fn from_url(url: &str) -> Option<Self> {
+        if url.starts_with("sqlite:") {
+            Some(Self::Sqlite { url: url.to_owned(), most_pages: None })
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Some(Self::Postgres { url: url.to_owned(), schema: None })
+        } else {
+            None
+        }
+    }
+}
+
+/// The database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFault {
+    /// No connection.
+    #[error("the database cannot be reached")]
+    Connect(#[source] DbErr),
+    /// The schema cannot be brought up to date.
+    #[error("the database schema cannot be brought up to date")]
+    Migrate(#[source] DbErr),
+}
+
+/// Any number, the same in every replica: who migrates holds it.
+const MIGRATION_LOCK: i64 = 0x636f_756e_7465;
+
+pub(super) async fn connect(place: &Place) -> Result<(DatabaseConnection, Writer), OpenFault> {
+    match place {
+        Place::Sqlite { url, most_pages } => {
+            let writing = sqlite(url, 1, *most_pages);
+            let writer = Database::connect(writing.clone()).await.map_err(OpenFault::Connect)?;
+            migrate(&writer).await.map_err(OpenFault::Migrate)?;
+            let reads = Database::connect(sqlite(url, 4, None)).await.map_err(OpenFault::Connect)?;
+            Ok((reads, Writer::Sqlite { options: Box::new(writing), connection: Mutex::new(Some(writer)) }))
+        }
+        Place::Postgres { url, schema } => {
+            if let Some(schema) = schema {
+                make_schema(url, schema).await.map_err(OpenFault::Connect)?;
+            }
+            let pool =
+                Database::connect(postgres(url, schema.as_deref())).await.map_err(OpenFault::Connect)?;
+            migrate(&pool).await.map_err(OpenFault::Migrate)?;
+            Ok((pool, Writer::Postgres))
+        }
+    }
+}
+
+fn sqlite(url: &str, connections: u32, most_pages: Option<u32>) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(connections).min_connections(1).sqlx_logging(false);
+    options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+        let sqlite = sqlite
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .pragma("recursive_triggers", "on")
+            .optimize_on_close(true, None);
+        match most_pages {
+            Some(pages) => sqlite.pragma("max_page_count", pages.to_string()),
+            None => sqlite,
+        }
+    });
+    options
+}
+
+fn postgres(url: &str, schema: Option<&str>) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(10).min_connections(1).sqlx_logging(false);
+    options.acquire_timeout(Duration::from_secs(10)).connect_timeout(Duration::from_secs(10));
+    options.set_application_name("countersign").statement_timeout(Duration::from_secs(30));
+    options.map_sqlx_postgres_opts(|postgres| {
+        postgres.options([("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")])
+    });
+    if let Some(schema) = schema {
+        options.set_schema_search_path(schema);
+    }
+    options
+}
+
+async fn make_schema(url: &str, schema: &str) -> Result<(), DbErr> {
+    let connection = Database::connect(postgres(url, None)).await?;
+    // The name comes from ourselves, letters and digits only; it is quoted all the same.
+    connection
+        .execute_unprepared(&format!("create schema if not exists \"{}\"", schema.replace('"', "")))
+        .await?;
+    connection.close().await
+}
+
+async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = connection.begin_with_options(options).await?;
+    if tx.get_database_backend() == sea_orm::DatabaseBackend::Postgres {
+        tx.execute_unprepared("set local lock_timeout = '120s'").await?;
+        tx.execute_unprepared(&format!("select pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    }
+    Migrator::up(&tx, None).await?;
+    tx.commit().await
+}

@@ -1,0 +1,93 @@
+//! What an operator may do with a workflow that needs attention. Command and console use the same deeds.
+
+use async_trait::async_trait;
+
+use super::deed::{Deed, Fault, Tx};
+use super::workflows::{self, Also};
+use super::{audit, steps};
+use crate::clock::Stamp;
+use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::ids::WorkflowId;
+use crate::domain::workflow::{Stalled, State, WrongMove};
+use crate::target::Adoption;
+
+/// What an operator decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Try again from where it stopped.
+    Retry,
+    /// The account that was found under the name is this workflow's own; go on with it.
+    Adopt,
+    /// End it.
+    GiveUp,
+}
+
+/// Carries an operator's decision out.
+pub struct TakeExit {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// What is decided.
+    pub exit: Exit,
+    /// By whom.
+    pub by: String,
+    /// Why, in the person's words.
+    pub reason: String,
+}
+
+/// Why it cannot be done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NoExit {
+    /// There is no such workflow.
+    #[error("there is no workflow of that id")]
+    Unknown,
+    /// It does not wait for an operator.
+    #[error(transparent)]
+    Wrong(#[from] WrongMove),
+    /// Adopting is for an account that was found; before execution none was.
+    #[error("there is no account to adopt: execution has not begun")]
+    NothingToAdopt,
+}
+
+#[async_trait]
+impl Deed for TakeExit {
+    type Done = &'static str;
+    type No = NoExit;
+
+    fn name(&self) -> &'static str {
+        "take_exit"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<NoExit>> {
+        let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(NoExit::Unknown))?;
+        let not_before = workflow.not_before.unwrap_or(tx.at);
+        let (transition, adoption) = match self.exit {
+            Exit::GiveUp => (workflow.state.given_up(&self.by, &self.reason)?, None),
+            Exit::Retry => (workflow.state.resumed(&self.by, &self.reason, not_before)?, None),
+            Exit::Adopt => {
+                let transition = workflow.state.resumed(&self.by, &self.reason, not_before)?;
+                if !matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. }) {
+                    return Err(Fault::Refused(NoExit::NothingToAdopt));
+                }
+                (transition, Some(Adoption::ByPerson))
+            }
+        };
+        if adoption.is_some() {
+            let event = NewEvent::new(EventKind::AccountAdopted, Actor::Operator(self.by.clone()))
+                .personal("reason", self.reason.clone());
+            audit::append(tx, self.workflow.into(), event).await?;
+        }
+        if self.exit != Exit::GiveUp {
+            steps::reopen(tx, &workflow).await?;
+        }
+        let word = transition.next.word();
+        let also = Also { adoption, replans: Some(0), ..Also::default() };
+        workflows::apply(tx, &workflow, transition, also).await?;
+        Ok(word)
+    }
+}

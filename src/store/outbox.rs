@@ -1,0 +1,291 @@
+//! Owed messages: committed with the change they tell of, sent afterwards by the courier.
+//!
+//! Must hold: a row names the workflow and the asking, never a text or a token; a message that cannot be sent is
+//! parked where it can be seen; sending is claimed, so that two couriers do not send one message.
+//! Deliberately absent: audit events for tries at sending (contract, section 2).
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+};
+
+use super::deed::{Deed, Fault, Tx};
+use super::fault::ReadFault;
+use super::rows::{ask, owed};
+use super::{Store, decisions};
+use crate::clock::Stamp;
+use crate::domain::ids::{AskId, MessageId, WorkflowId};
+use crate::domain::names::EmailAddress;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::Owed;
+
+/// A message to be sent.
+#[derive(Debug, Clone)]
+pub struct OwedMessage {
+    /// Its id; also names the mail.
+    pub id: MessageId,
+    /// What it tells about.
+    pub workflow: Option<WorkflowId>,
+    /// The asking whose personal link it carries.
+    pub ask: Option<AskId>,
+    /// The word for what it says.
+    pub kind: String,
+    /// To whom; the operators when absent.
+    pub recipient: Option<EmailAddress>,
+    /// For alarms: what happened.
+    pub words: Option<String>,
+    /// How often sending was tried.
+    pub tries: u32,
+    /// Where it stands: `owed`, `sent` or `parked`.
+    pub state: String,
+    /// What the last try met.
+    pub last_fault: Option<String>,
+}
+
+/// Turns an owed message into rows, one for each recipient.
+pub(super) async fn owe<No>(
+    tx: &mut Tx,
+    workflow: WorkflowId,
+    plan_number: u32,
+    owed: Owed,
+    not_to: Option<&str>,
+) -> Result<(), Fault<No>> {
+    match owed {
+        Owed::NeedsAttention => insert(tx, Some(workflow), owed.word(), None, None).await,
+        Owed::ApprovalWanted { stage } => {
+            for row in decisions::asks_of(tx, workflow, plan_number, Some(stage)).await? {
+                insert(tx, Some(workflow), owed.word(), Some(&row), None).await?;
+            }
+            Ok(())
+        }
+        Owed::Decided | Owed::PlanReplaced | Owed::Done => {
+            let mut told: Vec<String> = not_to.map(str::to_owned).into_iter().collect();
+            for row in decisions::asks_of(tx, workflow, plan_number, None).await? {
+                if !told.contains(&row.approver_key) {
+                    insert(tx, Some(workflow), owed.word(), Some(&row), None).await?;
+                    told.push(row.approver_key);
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Owes the operators an alarm.
+pub(super) async fn owe_alarm<No>(
+    tx: &mut Tx,
+    workflow: Option<WorkflowId>,
+    words: &str,
+) -> Result<(), Fault<No>> {
+    insert(tx, workflow, "alarm", None, Some(words)).await
+}
+
+/// Owes somebody who is not asked yet a word that the target cannot be read.
+pub(super) async fn owe_waiting<No>(
+    tx: &mut Tx,
+    workflow: WorkflowId,
+    to: &EmailAddress,
+) -> Result<(), Fault<No>> {
+    let id = tx.id(MessageId::made);
+    let row = blank(tx, id, Some(workflow), "vault_awaited");
+    let row = owed::ActiveModel { recipient: Set(Some(to.as_str().to_owned())), ..row };
+    owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+async fn insert<No>(
+    tx: &mut Tx,
+    workflow: Option<WorkflowId>,
+    kind: &str,
+    ask: Option<&ask::Model>,
+    words: Option<&str>,
+) -> Result<(), Fault<No>> {
+    let id = tx.id(MessageId::made);
+    let row = owed::ActiveModel {
+        ask_id: Set(ask.map(|row| row.id)),
+        recipient: Set(ask.map(|row| row.approver.clone())),
+        words: Set(words.map(str::to_owned)),
+        ..blank(tx, id, workflow, kind)
+    };
+    owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+fn blank(tx: &Tx, id: MessageId, workflow: Option<WorkflowId>, kind: &str) -> owed::ActiveModel {
+    owed::ActiveModel {
+        id: Set(id.0),
+        workflow_id: Set(workflow.map(|id| id.0)),
+        ask_id: Set(None),
+        kind: Set(kind.to_owned()),
+        recipient: Set(None),
+        words: Set(None),
+        state: Set("owed".to_owned()),
+        due_at: Set(tx.at.as_utc()),
+        tries: Set(0),
+        claimed_until: Set(None),
+        last_fault: Set(None),
+        created_at: Set(tx.at.as_utc()),
+        sent_at: Set(None),
+    }
+}
+
+/// Takes the next due message for sending.
+pub struct ClaimMessage {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// If the courier has not reported by then, another may try.
+    pub until: Timestamp,
+}
+
+#[async_trait]
+impl Deed for ClaimMessage {
+    type Done = Option<OwedMessage>;
+    type No = std::convert::Infallible;
+
+    fn name(&self) -> &'static str {
+        "claim_message"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
+        let now = tx.at.as_utc();
+        let unclaimed = Condition::any()
+            .add(owed::Column::ClaimedUntil.is_null())
+            .add(owed::Column::ClaimedUntil.lte(now));
+        let row = owed::Entity::find()
+            .filter(owed::Column::State.eq("owed"))
+            .filter(owed::Column::DueAt.lte(now))
+            .filter(unclaimed)
+            .order_by_asc(owed::Column::DueAt)
+            .order_by_asc(owed::Column::Id)
+            .limit(1)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .one(&tx.inner)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let claimed = owed::ActiveModel {
+            id: Set(row.id),
+            claimed_until: Set(Some(self.until.as_utc())),
+            tries: Set(row.tries + 1),
+            ..Default::default()
+        };
+        Ok(Some(OwedMessage::from_row(owed::Entity::update(claimed).exec(&tx.inner).await?)?))
+    }
+}
+
+/// What came of sending.
+#[derive(Debug, Clone)]
+pub enum Sent {
+    /// The mail server took it.
+    Taken,
+    /// Not taken; try again then.
+    Later(Timestamp, String),
+    /// Not taken, and not tried again by itself.
+    Parked(String),
+}
+
+/// Records what came of sending.
+pub struct ReportMessage {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which message.
+    pub message: MessageId,
+    /// What came of it.
+    pub sent: Sent,
+}
+
+#[async_trait]
+impl Deed for ReportMessage {
+    type Done = ();
+    type No = std::convert::Infallible;
+
+    fn name(&self) -> &'static str {
+        "report_message"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
+        let mut row =
+            owed::ActiveModel { id: Set(self.message.0), claimed_until: Set(None), ..Default::default() };
+        match &self.sent {
+            Sent::Taken => {
+                row.state = Set("sent".to_owned());
+                row.sent_at = Set(Some(tx.at.as_utc()));
+                row.last_fault = Set(None);
+            }
+            Sent::Later(due, words) => {
+                row.due_at = Set(due.as_utc());
+                row.last_fault = Set(Some(words.clone()));
+            }
+            Sent::Parked(words) => {
+                row.state = Set("parked".to_owned());
+                row.last_fault = Set(Some(words.clone()));
+            }
+        }
+        owed::Entity::update(row).exec(&tx.inner).await?;
+        Ok(())
+    }
+}
+
+/// When the next message falls due.
+pub async fn next_due(store: &Store) -> Result<Option<Timestamp>, ReadFault> {
+    let row = owed::Entity::find()
+        .filter(owed::Column::State.eq("owed"))
+        .order_by_asc(owed::Column::DueAt)
+        .one(store.reads())
+        .await?;
+    Ok(row.map(|row| {
+        let due = Timestamp::from_utc(row.due_at);
+        row.claimed_until.map_or(due, |until| due.max(Timestamp::from_utc(until)))
+    }))
+}
+
+/// The messages of one workflow, oldest first.
+pub async fn of_workflow(store: &Store, workflow: WorkflowId) -> Result<Vec<OwedMessage>, ReadFault> {
+    let rows = owed::Entity::find()
+        .filter(owed::Column::WorkflowId.eq(workflow.0))
+        .order_by_asc(owed::Column::Id)
+        .all(store.reads())
+        .await?;
+    rows.into_iter().map(OwedMessage::from_row).collect()
+}
+
+/// How many messages stand in each state.
+pub async fn count_by_state(store: &Store) -> Result<Vec<(String, i64)>, ReadFault> {
+    Ok(owed::Entity::find()
+        .select_only()
+        .column(owed::Column::State)
+        .column_as(owed::Column::Id.count(), "messages")
+        .group_by(owed::Column::State)
+        .into_tuple()
+        .all(store.reads())
+        .await?)
+}
+
+impl OwedMessage {
+    fn from_row(row: owed::Model) -> Result<Self, ReadFault> {
+        let wrong = || ReadFault::Inconsistent {
+            table: "owed_messages",
+            row: row.id.to_string(),
+            wrong: "not a mail address",
+        };
+        Ok(Self {
+            id: MessageId(row.id),
+            workflow: row.workflow_id.map(WorkflowId),
+            ask: row.ask_id.map(AskId),
+            kind: row.kind.clone(),
+            recipient: row.recipient.as_deref().map(EmailAddress::parse).transpose().map_err(|_| wrong())?,
+            words: row.words.clone(),
+            tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
+            state: row.state.clone(),
+            last_fault: row.last_fault.clone(),
+        })
+    }
+}

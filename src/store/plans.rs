@@ -1,0 +1,287 @@
+//! Plans: keeping a sealed plan with its snapshot and routing, and voiding it.
+//!
+//! Must hold: a plan is kept only while its workflow is still being planned under the number that was read, so two
+//! planners make one plan; a voided plan says what voided it, so that approvers can be shown the difference.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
+
+use super::decisions::{self, NewAsk};
+use super::deed::{Deed, Fault, Tx};
+use super::fault::ReadFault;
+use super::rows::plan as rows;
+use super::workflows::{self, Also, Workflow};
+use super::{Store, audit, outbox, steps};
+use crate::clock::Stamp;
+use crate::domain::approval::Routing;
+use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::ids::WorkflowId;
+use crate::domain::names::EmailAddress;
+use crate::domain::plan::{Difference, Plan, SealedPlan};
+use crate::domain::snapshot::Snapshot;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{PlanMade, WrongMove};
+
+/// A plan as it was kept.
+#[derive(Debug, Clone)]
+pub struct KeptPlan {
+    /// Its number within the workflow.
+    pub number: u32,
+    /// The plan under its seal.
+    pub sealed: SealedPlan,
+    /// What was read when it was made.
+    pub snapshot: Snapshot,
+    /// Who is asked.
+    pub routing: Routing,
+    /// What voided it, if something did.
+    pub voided_by: Vec<Difference>,
+    /// When it was made.
+    pub made_at: Timestamp,
+}
+
+/// Keeps a plan and asks the people of the first stage.
+pub struct KeepPlan {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// The workflow as the planner read it.
+    pub workflow: WorkflowId,
+    /// The number before this plan.
+    pub after: u32,
+    /// The plan.
+    pub plan: Plan,
+    /// The plan under its seal.
+    pub sealed: SealedPlan,
+    /// What was read.
+    pub snapshot: Snapshot,
+    /// Who is asked.
+    pub routing: Routing,
+    /// The first stage's people and the hashes of their links.
+    pub asks: Vec<NewAsk>,
+}
+
+/// The workflow has moved on, so this plan is nobody's.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the workflow has moved on")]
+pub struct MovedOn;
+
+impl From<WrongMove> for MovedOn {
+    fn from(_: WrongMove) -> Self {
+        Self
+    }
+}
+
+#[async_trait]
+impl Deed for KeepPlan {
+    type Done = ();
+    type No = MovedOn;
+
+    fn name(&self) -> &'static str {
+        "keep_plan"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
+        let workflow = standing(tx, self.workflow, self.after).await?;
+        let expires_at = self.routing.expire_after_seconds.map(|seconds| tx.at.plus_seconds(seconds));
+        let made = PlanMade {
+            number: self.plan.number,
+            digest: self.sealed.digest(),
+            rule: self.routing.rule.clone(),
+            profile: self.plan.profile.clone(),
+            read_at: self.snapshot.read_at,
+            expires_at,
+        };
+        let transition = workflow.state.planned(&made)?;
+        let row = rows::ActiveModel {
+            workflow_id: Set(self.workflow.0),
+            number: Set(i64::from(self.plan.number)),
+            bytes: Set(self.sealed.bytes().to_vec()),
+            digest: Set(self.sealed.digest().0.to_vec()),
+            snapshot: Set(CanonicalBytes::of(Tag::Snapshot, &self.snapshot)?.as_slice().to_vec()),
+            routing: Set(CanonicalBytes::of(Tag::Routing, &self.routing)?.as_slice().to_vec()),
+            voided_by: Set(None),
+            made_at: Set(tx.at.as_utc()),
+        };
+        rows::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+        steps::insert(tx, &self.plan).await?;
+        decisions::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
+        let also = Also {
+            target: Some(self.plan.target.clone()),
+            plan_number: Some(self.plan.number),
+            not_before: Some(self.plan.not_before),
+            // Without an end to the asking there is nothing to look at until somebody answers.
+            due_at: expires_at.or(Some(tx.at)),
+            ..Also::default()
+        };
+        workflows::apply(tx, &workflow, transition, also).await
+    }
+}
+
+/// Sends a workflow that is being planned to a person.
+pub struct PlanningStopped {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The number of the plan before.
+    pub after: u32,
+    /// What a person needs to know.
+    pub reason: String,
+}
+
+#[async_trait]
+impl Deed for PlanningStopped {
+    type Done = ();
+    type No = MovedOn;
+
+    fn name(&self) -> &'static str {
+        "stop_planning"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
+        let workflow = standing(tx, self.workflow, self.after).await?;
+        let transition = workflow.state.needs_attention(self.reason.clone())?;
+        workflows::apply(tx, &workflow, transition, Also::default()).await
+    }
+}
+
+/// Notes that the target cannot be read now.
+pub struct AwaitVault {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// Look again at this moment.
+    pub due_at: Timestamp,
+    /// Whom to tell, if it is time to.
+    pub tell: Vec<EmailAddress>,
+    /// What the target said, for the operators.
+    pub words: String,
+}
+
+#[async_trait]
+impl Deed for AwaitVault {
+    type Done = ();
+    type No = MovedOn;
+
+    fn name(&self) -> &'static str {
+        "await_vault"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
+        let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(MovedOn))?;
+        let since = workflow.vault_awaited_since.unwrap_or(tx.at);
+        let telling = !self.tell.is_empty() && workflow.vault_awaited_told.is_none();
+        let told = if telling { Some(tx.at) } else { workflow.vault_awaited_told };
+        workflows::await_vault(tx, self.workflow, since, told, self.due_at).await?;
+        if telling {
+            for to in &self.tell {
+                outbox::owe_waiting(tx, self.workflow, to).await?;
+            }
+            outbox::owe_alarm(tx, Some(self.workflow), &self.words).await?;
+            metrics::counter!("countersign_alarms_total").increment(1);
+            let event = NewEvent::new(EventKind::VaultAwaited, Actor::Countersign)
+                .text("since", since.to_string())
+                .text("because", self.words.clone());
+            audit::append(tx, self.workflow.into(), event).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Voids the plan that people are being asked about; it is made again.
+pub struct VoidPlan {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The plan that was compared.
+    pub plan_number: u32,
+    /// What voids it.
+    pub because: Vec<Difference>,
+}
+
+#[async_trait]
+impl Deed for VoidPlan {
+    type Done = ();
+    type No = MovedOn;
+
+    fn name(&self) -> &'static str {
+        "void_plan"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
+        let workflow = standing(tx, self.workflow, self.plan_number).await?;
+        let transition = workflow.state.replanning(workflow.replans, &self.because)?;
+        let row = rows::ActiveModel {
+            workflow_id: Set(self.workflow.0),
+            number: Set(i64::from(self.plan_number)),
+            voided_by: Set(Some(CanonicalBytes::of(Tag::Report, &self.because)?.as_slice().to_vec())),
+            ..Default::default()
+        };
+        rows::Entity::update(row).exec(&tx.inner).await?;
+        let also = Also { replans: Some(workflow.replans + 1), ..Also::default() };
+        workflows::apply(tx, &workflow, transition, also).await
+    }
+}
+
+async fn standing(tx: &Tx, id: WorkflowId, plan_number: u32) -> Result<Workflow, Fault<MovedOn>> {
+    let workflow = workflows::lock(tx, id).await?;
+    workflow.filter(|workflow| workflow.plan_number == plan_number).ok_or(Fault::Refused(MovedOn))
+}
+
+/// One plan of a workflow.
+pub async fn find(store: &Store, workflow: WorkflowId, number: u32) -> Result<Option<KeptPlan>, ReadFault> {
+    let row = rows::Entity::find_by_id((workflow.0, i64::from(number))).one(store.reads()).await?;
+    row.map(KeptPlan::from_row).transpose()
+}
+
+/// All plans of a workflow, oldest first.
+pub async fn all(store: &Store, workflow: WorkflowId) -> Result<Vec<KeptPlan>, ReadFault> {
+    let rows = rows::Entity::find()
+        .filter(rows::Column::WorkflowId.eq(workflow.0))
+        .order_by_asc(rows::Column::Number)
+        .all(store.reads())
+        .await?;
+    rows.into_iter().map(KeptPlan::from_row).collect()
+}
+
+/// The current plan, inside a transaction.
+pub(super) async fn current<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<KeptPlan>, Fault<No>> {
+    let key = (workflow.id.0, i64::from(workflow.plan_number));
+    let row = rows::Entity::find_by_id(key).one(&tx.inner).await?;
+    Ok(row.map(KeptPlan::from_row).transpose()?)
+}
+
+impl KeptPlan {
+    fn from_row(row: rows::Model) -> Result<Self, ReadFault> {
+        let name = format!("{}/{}", row.workflow_id, row.number);
+        let digest = audit::digest("plans", &name, &row.digest)?;
+        let voided_by =
+            row.voided_by.map(|bytes| CanonicalBytes::stored(bytes).open(Tag::Report)).transpose()?;
+        Ok(Self {
+            number: u32::try_from(row.number).unwrap_or(u32::MAX),
+            sealed: SealedPlan::stored(row.bytes, digest)?,
+            snapshot: CanonicalBytes::stored(row.snapshot).open(Tag::Snapshot)?,
+            routing: CanonicalBytes::stored(row.routing).open(Tag::Routing)?,
+            voided_by: voided_by.unwrap_or_default(),
+            made_at: Timestamp::from_utc(row.made_at),
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! The bare rows, one module a table. Nobody outside the store sees them.
+
+macro_rules! table {
+    ($(#[$doc:meta])* $module:ident, $name:literal, { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        pub(super) mod $module {
+            use sea_orm::entity::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[sea_orm(table_name = $name)]
+            pub struct Model {
+                $($(#[$field_doc])* pub $field: $kind,)*
+            }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    };
+}
+
+table!(installation, "installation", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    name: String,
+    value: String,
+});
+
+table!(delivery, "deliveries", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    source: String,
+    delivery_key: Option<String>,
+    body_hash: Vec<u8>,
+    body: Vec<u8>,
+    received_at: ChronoDateTimeUtc,
+    state: String,
+    workflow_id: Option<Uuid>,
+    reason: Option<String>,
+});
+
+table!(workflow, "workflows", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    source: String,
+    source_ref: String,
+    namespace: String,
+    person_ref: String,
+    kind: String,
+    state: String,
+    stalled: Option<String>,
+    reason: Option<String>,
+    stage: i64,
+    target: Option<String>,
+    user_name: Option<String>,
+    request: Vec<u8>,
+    adoption: String,
+    plan_number: i64,
+    replans: i64,
+    vault_awaited_since: Option<ChronoDateTimeUtc>,
+    vault_awaited_told: Option<ChronoDateTimeUtc>,
+    not_before: Option<ChronoDateTimeUtc>,
+    expires_at: Option<ChronoDateTimeUtc>,
+    due_at: ChronoDateTimeUtc,
+    created_at: ChronoDateTimeUtc,
+    updated_at: ChronoDateTimeUtc,
+});
+
+table!(plan, "plans", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    number: i64,
+    bytes: Vec<u8>,
+    digest: Vec<u8>,
+    snapshot: Vec<u8>,
+    routing: Vec<u8>,
+    voided_by: Option<Vec<u8>>,
+    made_at: ChronoDateTimeUtc,
+});
+
+table!(step, "steps", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    plan_number: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    number: i64,
+    kind: String,
+    state: String,
+    reason: Option<String>,
+    due_at: ChronoDateTimeUtc,
+    acts: i64,
+    looks: i64,
+    form: Option<String>,
+    open_attempt: Option<Uuid>,
+    user_id: Option<i64>,
+});
+
+table!(attempt, "attempts", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    workflow_id: Uuid,
+    plan_number: i64,
+    step_number: i64,
+    number: i64,
+    purpose: String,
+    fence: i64,
+    begun_at: ChronoDateTimeUtc,
+    ended_at: Option<ChronoDateTimeUtc>,
+    outcome: Option<String>,
+    report: Option<Vec<u8>>,
+});
+
+table!(ask, "asks", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    workflow_id: Uuid,
+    plan_number: i64,
+    stage: i64,
+    approver: String,
+    approver_key: String,
+    link_hash: Vec<u8>,
+    asked_at: ChronoDateTimeUtc,
+});
+
+table!(decision, "decisions", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    workflow_id: Uuid,
+    plan_number: i64,
+    stage: i64,
+    approver: String,
+    approver_key: String,
+    verdict: String,
+    comment: String,
+    digest: Vec<u8>,
+    decided_at: ChronoDateTimeUtc,
+});
+
+table!(owed, "owed_messages", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    workflow_id: Option<Uuid>,
+    ask_id: Option<Uuid>,
+    kind: String,
+    recipient: Option<String>,
+    words: Option<String>,
+    state: String,
+    due_at: ChronoDateTimeUtc,
+    tries: i64,
+    claimed_until: Option<ChronoDateTimeUtc>,
+    last_fault: Option<String>,
+    created_at: ChronoDateTimeUtc,
+    sent_at: Option<ChronoDateTimeUtc>,
+});
+
+table!(person, "people", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    namespace: String,
+    person_ref: String,
+});
+
+table!(person_link, "person_links", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    person_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    target: String,
+    user_name: String,
+    user_name_key: String,
+    vault_user_id: i64,
+    workflow_id: Uuid,
+    linked_at: ChronoDateTimeUtc,
+});
+
+table!(secret, "secrets", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    workflow_id: Uuid,
+    purpose: String,
+    state: String,
+    sealed: Option<Vec<u8>>,
+    made_at: ChronoDateTimeUtc,
+    revealed_at: Option<ChronoDateTimeUtc>,
+});
+
+table!(lease, "leases", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    name: String,
+    holder: Uuid,
+    fence: i64,
+    held_until: ChronoDateTimeUtc,
+});
+
+table!(event, "audit_events", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    chain: Uuid,
+    position: i64,
+    at: ChronoDateTimeUtc,
+    kind: String,
+    bytes: Vec<u8>,
+    hash: Vec<u8>,
+});
+
+table!(personal, "audit_personal", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    event_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    field: String,
+    salt: Vec<u8>,
+    clear_text: Option<String>,
+});
+
+table!(unsealed, "unsealed", {
+    #[sea_orm(primary_key)]
+    arrival: i64,
+    event_id: Uuid,
+});
+
+table!(seal, "seals", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    number: i64,
+    event_id: Uuid,
+    event_hash: Vec<u8>,
+    seal_hash: Vec<u8>,
+});
+
+table!(head, "heads", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    number: i64,
+    hash: Vec<u8>,
+    signature: Vec<u8>,
+    signed_at: ChronoDateTimeUtc,
+});

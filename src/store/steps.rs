@@ -1,0 +1,618 @@
+//! The step ledger as rows: claiming a run, recording intents and outcomes, coming to rest.
+//!
+//! Must hold: every write here carries proof that the worker's lease and fence hold in this transaction; one deed
+//! records an outcome and the next intent; each intent and each outcome has exactly one audit event.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
+use uuid::Uuid;
+
+use super::deed::{Deed, Fault, Tx};
+use super::fault::ReadFault;
+use super::lease::{self, Held, Lease, LeaseLost};
+use super::people::{self, Linked};
+use super::rows::{attempt, step};
+use super::secrets::{self, Sealed};
+use super::workflows::{self, Also, Workflow};
+use super::{Store, audit};
+use crate::clock::Stamp;
+use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::canon::{Canon, CanonicalBytes, Tag};
+use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
+use crate::domain::plan::{Plan, PlannedStep};
+use crate::domain::step::{Ledger, MemberForm, Outcome, Purpose, Report, Rest, StepRecord, StepState};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{State, WrongMove};
+
+/// Why a worker's write is not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotYours {
+    /// Somebody else holds the lease.
+    #[error(transparent)]
+    Lease(#[from] LeaseLost),
+    /// The workflow is not where the worker believes it to be.
+    #[error(transparent)]
+    Moved(#[from] WrongMove),
+    /// The attempt whose outcome is told is not open.
+    #[error("this attempt is not open")]
+    NotOpen,
+}
+
+/// Takes the next run that is due, with the lease on its user.
+pub struct ClaimRun {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// The worker.
+    pub holder: Uuid,
+    /// The lease ends then, unless it is extended.
+    pub until: Timestamp,
+}
+
+#[async_trait]
+impl Deed for ClaimRun {
+    type Done = Option<(Workflow, Lease)>;
+    type No = std::convert::Infallible;
+
+    fn name(&self) -> &'static str {
+        "claim_run"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
+        let mut passed_over = Vec::new();
+        while let Some(workflow) = workflows::lock_due_run(tx, &passed_over).await? {
+            let (Some(target), Some(user)) = (&workflow.target, &workflow.user_name) else {
+                return Err(Fault::Broken(format!(
+                    "workflow {} is approved without target and user",
+                    workflow.id
+                )));
+            };
+            match lease::take(tx, &lease::name(target, user), self.holder, self.until).await? {
+                Ok(lease) => {
+                    workflows::postpone(tx, workflow.id, self.until).await?;
+                    return Ok(Some((workflow, lease)));
+                }
+                Err(held_until) => {
+                    workflows::postpone(tx, workflow.id, held_until).await?;
+                    passed_over.push(workflow.id);
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Begins execution, or keeps it from beginning.
+pub struct StartRun {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Proof to be checked.
+    pub lease: Lease,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// Why it may not begin, if it may not.
+    pub stopped: Option<String>,
+}
+
+#[async_trait]
+impl Deed for StartRun {
+    type Done = ();
+    type No = NotYours;
+
+    fn name(&self) -> &'static str {
+        "start_run"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
+        let held = Held::prove(tx, &self.lease).await?;
+        let workflow = locked(tx, self.workflow).await?;
+        match &self.stopped {
+            None => {
+                let transition = workflow.state.started(tx.at)?;
+                workflows::apply(tx, &workflow, transition, Also::default()).await
+            }
+            Some(reason) => {
+                let transition = workflow.state.needs_attention(reason.clone())?;
+                workflows::apply(tx, &workflow, transition, Also::default()).await?;
+                held.until(tx, tx.at).await
+            }
+        }
+    }
+}
+
+/// The outcome of an attempt.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Which step of the plan.
+    pub step: usize,
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Why it was made.
+    pub purpose: Purpose,
+    /// What it brought.
+    pub report: Report,
+    /// Where the step stands afterwards.
+    pub record: StepRecord,
+}
+
+/// The intent of an attempt.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Which step of the plan.
+    pub step: usize,
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Why it is made.
+    pub purpose: Purpose,
+    /// Where the step stands while it is under way.
+    pub record: StepRecord,
+    /// A password that was generated for it.
+    pub sealed: Option<Sealed>,
+}
+
+/// What follows after an outcome.
+#[derive(Debug, Clone)]
+pub enum Next {
+    /// This intent.
+    Begin(Box<Intent>),
+    /// Nothing before this moment; the lease is let go.
+    Wait(Timestamp),
+    /// The run has come to rest; the lease is let go.
+    Rest(Rest),
+}
+
+/// Records an outcome, if there is one, and what follows.
+pub struct Record {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Proof to be checked.
+    pub lease: Lease,
+    /// The lease is held until then.
+    pub until: Timestamp,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The plan that is carried out.
+    pub plan: Plan,
+    /// What came of the attempt before.
+    pub ended: Option<Ended>,
+    /// What follows.
+    pub next: Next,
+}
+
+#[async_trait]
+impl Deed for Record {
+    type Done = ();
+    type No = NotYours;
+
+    fn name(&self) -> &'static str {
+        "record_step"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
+        let held = Held::prove(tx, &self.lease).await?;
+        let workflow = locked(tx, self.workflow).await?;
+        if !matches!(workflow.state, State::Running) {
+            return Err(Fault::Refused(WrongMove { from: workflow.state, wanted: "a step" }.into()));
+        }
+        if let Some(ended) = &self.ended
+            && let Some(reason) = self.end(tx, &workflow, ended).await?
+        {
+            // The account is linked to somebody else: whatever was to follow, a person must look.
+            return self.rest(tx, &held, &workflow, &Rest::NeedsPerson(reason)).await;
+        }
+        match &self.next {
+            Next::Begin(intent) => {
+                self.begin(tx, &held, intent).await?;
+                workflows::postpone(tx, self.workflow, self.until).await?;
+                held.until(tx, self.until).await
+            }
+            Next::Wait(due) => {
+                workflows::postpone(tx, self.workflow, *due).await?;
+                held.until(tx, tx.at).await
+            }
+            Next::Rest(rest) => self.rest(tx, &held, &workflow, rest).await,
+        }
+    }
+}
+
+impl Record {
+    /// Writes an outcome; answers a reason to stop when the account cannot be linked to the person.
+    async fn end(
+        &self,
+        tx: &mut Tx,
+        workflow: &Workflow,
+        ended: &Ended,
+    ) -> Result<Option<String>, Fault<NotYours>> {
+        let open = step::Entity::find_by_id(self.step_key(ended.step)).one(&tx.inner).await?;
+        if open.as_ref().and_then(|row| row.open_attempt) != Some(ended.attempt.0) {
+            return Err(Fault::Refused(NotYours::NotOpen));
+        }
+        let row = attempt::ActiveModel {
+            id: Set(ended.attempt.0),
+            ended_at: Set(Some(tx.at.as_utc())),
+            outcome: Set(Some(ended.report.outcome.word().to_owned())),
+            report: Set(Some(CanonicalBytes::of(Tag::Report, &ended.report)?.as_slice().to_vec())),
+            ..Default::default()
+        };
+        attempt::Entity::update(row).exec(&tx.inner).await?;
+        audit::append(tx, self.workflow.into(), self.outcome_event(ended)).await?;
+        let planned = self.plan.steps.get(ended.step);
+        if matches!(planned, Some(PlannedStep::CreateUser(_))) && ended.report.outcome == Outcome::Refused {
+            secrets::destroy(tx, self.workflow).await?;
+        }
+        let mut record = ended.record.clone();
+        let mut stop = None;
+        if let (Some(PlannedStep::CaptureUserId), Outcome::Done, Some(id)) =
+            (planned, &ended.report.outcome, ended.report.user_id)
+        {
+            stop = self.link(tx, workflow, id).await?;
+            if let Some(reason) = &stop {
+                record.state = StepState::Failed { reason: reason.clone() };
+            }
+        }
+        self.write_step(tx, ended.step, &record, ended.report.user_id).await?;
+        Ok(stop)
+    }
+
+    async fn link(
+        &self,
+        tx: &mut Tx,
+        workflow: &Workflow,
+        id: VaultUserId,
+    ) -> Result<Option<String>, Fault<NotYours>> {
+        let account = (&self.plan.user_name, id);
+        match people::link(tx, workflow, &self.plan.target, account).await? {
+            Linked::Yes => {
+                let event = NewEvent::new(EventKind::PersonLinked, Actor::Countersign)
+                    .text("target", self.plan.target.as_str())
+                    .number("user_id", id.0)
+                    .personal("person_ref", workflow.person_ref.as_str())
+                    .personal("user_name", self.plan.user_name.as_str());
+                audit::append(tx, self.workflow.into(), event).await?;
+                Ok(None)
+            }
+            Linked::Otherwise => Ok(Some(format!(
+                "the account with number {id} or this person is linked otherwise already; nothing was linked"
+            ))),
+        }
+    }
+
+    async fn begin(&self, tx: &mut Tx, held: &Held, intent: &Intent) -> Result<(), Fault<NotYours>> {
+        if let Some(sealed) = &intent.sealed {
+            secrets::keep(tx, self.workflow, sealed).await?;
+        }
+        let before = attempt::Entity::find()
+            .filter(attempt::Column::WorkflowId.eq(self.workflow.0))
+            .filter(attempt::Column::PlanNumber.eq(i64::from(self.plan.number)))
+            .filter(attempt::Column::StepNumber.eq(number(intent.step)))
+            .order_by_desc(attempt::Column::Number)
+            .one(&tx.inner)
+            .await?;
+        let place = before.map_or(1, |row| row.number + 1);
+        let row = attempt::ActiveModel {
+            id: Set(intent.attempt.0),
+            workflow_id: Set(self.workflow.0),
+            plan_number: Set(i64::from(self.plan.number)),
+            step_number: Set(number(intent.step)),
+            number: Set(place),
+            purpose: Set(intent.purpose.word().to_owned()),
+            fence: Set(held.fence()),
+            begun_at: Set(tx.at.as_utc()),
+            ended_at: Set(None),
+            outcome: Set(None),
+            report: Set(None),
+        };
+        attempt::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+        self.write_step(tx, intent.step, &intent.record, None).await?;
+        let event =
+            self.event(EventKind::StepBegun, intent.step, intent.attempt).number("attempt_number", place);
+        let event = event.text("purpose", intent.purpose.word()).number("fence", held.fence());
+        audit::append(tx, self.workflow.into(), event).await?;
+        Ok(())
+    }
+
+    async fn rest(
+        &self,
+        tx: &mut Tx,
+        held: &Held,
+        workflow: &Workflow,
+        rest: &Rest,
+    ) -> Result<(), Fault<NotYours>> {
+        let transition = match rest {
+            Rest::Succeeded => workflow.state.succeeded()?,
+            Rest::NeedsPerson(reason) => workflow.state.needs_attention(reason.clone())?,
+        };
+        workflows::apply(tx, workflow, transition, Also::default()).await?;
+        held.until(tx, tx.at).await
+    }
+
+    async fn write_step(
+        &self,
+        tx: &Tx,
+        place: usize,
+        record: &StepRecord,
+        user_id: Option<VaultUserId>,
+    ) -> Result<(), Fault<NotYours>> {
+        let mut row = columns(record, tx.at);
+        (row.workflow_id, row.plan_number, row.number) =
+            (Set(self.workflow.0), Set(i64::from(self.plan.number)), Set(number(place)));
+        if let Some(id) = user_id {
+            row.user_id = Set(Some(id.0));
+        }
+        step::Entity::update(row).exec(&tx.inner).await?;
+        Ok(())
+    }
+
+    fn step_key(&self, place: usize) -> (Uuid, i64, i64) {
+        (self.workflow.0, i64::from(self.plan.number), number(place))
+    }
+
+    fn event(&self, kind: EventKind, place: usize, attempt: AttemptId) -> NewEvent {
+        let word = self.plan.steps.get(place).map_or("", PlannedStep::kind);
+        NewEvent::new(kind, Actor::Countersign)
+            .number("step_number", number(place))
+            .text("step", word)
+            .text("attempt", attempt.to_string())
+    }
+
+    fn outcome_event(&self, ended: &Ended) -> NewEvent {
+        let kind = match ended.purpose {
+            Purpose::Act => EventKind::StepEnded,
+            Purpose::Look => EventKind::StepLookedUp,
+        };
+        let calls = ended.report.calls.iter().map(|call| {
+            let status = call.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            Canon::Text(format!("{} {} {status}", call.method, call.path))
+        });
+        let event = self
+            .event(kind, ended.step, ended.attempt)
+            .text("outcome", ended.report.outcome.word())
+            .text("state", ended.record.state.word())
+            .fact("calls", Canon::List(calls.collect()))
+            .personal("words", ended.report.words.clone());
+        match ended.report.user_id {
+            Some(id) => event.number("user_id", id.0),
+            None => event,
+        }
+    }
+}
+
+/// Lets a lease go without having done anything, and looks again later.
+pub struct LetGo {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Proof to be checked.
+    pub lease: Lease,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// When to look again.
+    pub due_at: Timestamp,
+}
+
+#[async_trait]
+impl Deed for LetGo {
+    type Done = ();
+    type No = NotYours;
+
+    fn name(&self) -> &'static str {
+        "let_go"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
+        let held = Held::prove(tx, &self.lease).await?;
+        workflows::postpone(tx, self.workflow, self.due_at).await?;
+        held.until(tx, tx.at).await
+    }
+}
+
+async fn locked(tx: &Tx, id: WorkflowId) -> Result<Workflow, Fault<NotYours>> {
+    workflows::lock(tx, id).await?.ok_or_else(|| Fault::Broken(format!("workflow {id} is gone")))
+}
+
+/// The untouched steps of a new plan.
+pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
+    for (place, planned) in plan.steps.iter().enumerate() {
+        let mut row = columns(&StepRecord::fresh(tx.at), tx.at);
+        row.workflow_id = Set(plan.workflow.0);
+        row.plan_number = Set(i64::from(plan.number));
+        row.number = Set(number(place));
+        row.kind = Set(planned.kind().to_owned());
+        row.user_id = Set(None);
+        step::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    }
+    Ok(())
+}
+
+/// Sends the failed steps of the current plan on: to another act, or to a look where an earlier act may have had
+/// an effect.
+pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault<No>> {
+    let failed = step::Entity::find()
+        .filter(step::Column::WorkflowId.eq(workflow.id.0))
+        .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
+        .filter(step::Column::State.eq("failed"))
+        .all(&tx.inner)
+        .await?;
+    for row in failed {
+        let last = attempt::Entity::find()
+            .filter(attempt::Column::WorkflowId.eq(row.workflow_id))
+            .filter(attempt::Column::PlanNumber.eq(row.plan_number))
+            .filter(attempt::Column::StepNumber.eq(row.number))
+            .order_by_desc(attempt::Column::Number)
+            .one(&tx.inner)
+            .await?;
+        let unclear =
+            last.is_some_and(|last| last.purpose == "look" || last.outcome.as_deref() == Some("unknown"));
+        let state =
+            if unclear { StepState::Unknown { due: tx.at } } else { StepState::Waiting { due: tx.at } };
+        let mut fresh = columns(&StepRecord { state, ..StepRecord::fresh(tx.at) }, tx.at);
+        fresh.form = Set(row.form);
+        (fresh.workflow_id, fresh.plan_number, fresh.number) =
+            (Set(row.workflow_id), Set(row.plan_number), Set(row.number));
+        step::Entity::update(fresh).exec(&tx.inner).await?;
+    }
+    Ok(())
+}
+
+fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel {
+    let (due, reason) = match &record.state {
+        StepState::Waiting { due } | StepState::Unknown { due } => (*due, None),
+        StepState::Failed { reason } => (now, Some(reason.clone())),
+        StepState::Begun
+        | StepState::Done
+        | StepState::AlreadySo
+        | StepState::Skipped
+        | StepState::Manual => (now, None),
+    };
+    step::ActiveModel {
+        state: Set(record.state.word().to_owned()),
+        reason: Set(reason),
+        due_at: Set(due.as_utc()),
+        acts: Set(i64::from(record.acts)),
+        looks: Set(i64::from(record.looks)),
+        form: Set(record.form.map(|form| form_word(form).to_owned())),
+        open_attempt: Set(record.open.map(|id| id.0)),
+        ..Default::default()
+    }
+}
+
+const fn form_word(form: MemberForm) -> &'static str {
+    match form {
+        MemberForm::UserName => "user-name",
+        MemberForm::NumericId => "numeric-id",
+    }
+}
+
+fn number(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX)
+}
+
+/// The ledger of one plan.
+pub async fn ledger(store: &Store, workflow: WorkflowId, plan_number: u32) -> Result<Ledger, ReadFault> {
+    let rows = step::Entity::find()
+        .filter(step::Column::WorkflowId.eq(workflow.0))
+        .filter(step::Column::PlanNumber.eq(i64::from(plan_number)))
+        .order_by_asc(step::Column::Number)
+        .all(store.reads())
+        .await?;
+    let user_id = rows.iter().rev().find_map(|row| row.user_id).map(VaultUserId);
+    let steps: Result<Vec<_>, _> = rows.into_iter().map(record_of).collect();
+    Ok(Ledger { steps: steps?, user_id })
+}
+
+fn record_of(row: step::Model) -> Result<StepRecord, ReadFault> {
+    let due = Timestamp::from_utc(row.due_at);
+    let state = match (row.state.as_str(), row.reason) {
+        ("waiting", _) => StepState::Waiting { due },
+        ("begun", _) => StepState::Begun,
+        ("done", _) => StepState::Done,
+        ("already_so", _) => StepState::AlreadySo,
+        ("unknown", _) => StepState::Unknown { due },
+        ("failed", Some(reason)) => StepState::Failed { reason },
+        ("skipped", _) => StepState::Skipped,
+        ("manual", _) => StepState::Manual,
+        _ => {
+            let row = format!("{}/{}/{}", row.workflow_id, row.plan_number, row.number);
+            return Err(ReadFault::Inconsistent {
+                table: "steps",
+                row,
+                wrong: "its columns make up no state",
+            });
+        }
+    };
+    let form = match row.form.as_deref() {
+        Some("user-name") => Some(MemberForm::UserName),
+        Some("numeric-id") => Some(MemberForm::NumericId),
+        _ => None,
+    };
+    Ok(StepRecord {
+        state,
+        acts: u32::try_from(row.acts).unwrap_or(u32::MAX),
+        looks: u32::try_from(row.looks).unwrap_or(u32::MAX),
+        open: row.open_attempt.map(AttemptId),
+        form,
+    })
+}
+
+/// One attempt as it was recorded.
+#[derive(Debug, Clone)]
+pub struct AttemptTold {
+    /// Its id.
+    pub id: AttemptId,
+    /// Of which step.
+    pub step: usize,
+    /// Why it was made.
+    pub purpose: String,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    /// What it brought, once known.
+    pub report: Option<Report>,
+    /// When that was known.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// All attempts at the steps of a plan, oldest first.
+pub async fn attempts(
+    store: &Store,
+    workflow: WorkflowId,
+    plan_number: u32,
+) -> Result<Vec<AttemptTold>, ReadFault> {
+    let rows = attempt::Entity::find()
+        .filter(attempt::Column::WorkflowId.eq(workflow.0))
+        .filter(attempt::Column::PlanNumber.eq(i64::from(plan_number)))
+        .order_by_asc(attempt::Column::StepNumber)
+        .order_by_asc(attempt::Column::Number)
+        .all(store.reads())
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let report =
+                row.report.map(|bytes| CanonicalBytes::stored(bytes).open(Tag::Report)).transpose()?;
+            Ok(AttemptTold {
+                id: AttemptId(row.id),
+                step: usize::try_from(row.step_number).unwrap_or(usize::MAX),
+                purpose: row.purpose,
+                begun_at: Timestamp::from_utc(row.begun_at),
+                report,
+                ended_at: row.ended_at.map(Timestamp::from_utc),
+            })
+        })
+        .collect()
+}
+
+/// The acts ever begun at one kind of step, over all plans of a workflow: each left its mark.
+pub async fn acts_of_kind(
+    store: &Store,
+    workflow: WorkflowId,
+    kind: &str,
+) -> Result<Vec<AttemptId>, ReadFault> {
+    let steps = step::Entity::find()
+        .filter(step::Column::WorkflowId.eq(workflow.0))
+        .filter(step::Column::Kind.eq(kind))
+        .all(store.reads())
+        .await?;
+    let rows = attempt::Entity::find()
+        .filter(attempt::Column::WorkflowId.eq(workflow.0))
+        .filter(attempt::Column::Purpose.eq("act"))
+        .order_by_asc(attempt::Column::Id)
+        .all(store.reads())
+        .await?;
+    let of_kind = |row: &attempt::Model| {
+        steps.iter().any(|step| step.plan_number == row.plan_number && step.number == row.step_number)
+    };
+    Ok(rows.into_iter().filter(of_kind).map(|row| AttemptId(row.id)).collect())
+}

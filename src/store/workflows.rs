@@ -1,0 +1,380 @@
+//! Workflows as rows: reading them, locking one, and carrying a transition out.
+//!
+//! Must hold: [`apply`] is the only writer of a workflow's state; it writes the state, the event and the owed
+//! messages together. A mix of columns that the states do not know is reported with the row's id.
+
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+};
+
+use super::deed::{Fault, Tx};
+use super::fault::ReadFault;
+use super::rows::workflow::{ActiveModel, Column, Entity, Model};
+use super::{Store, audit, outbox};
+use crate::domain::canon::CanonicalBytes;
+use crate::domain::ids::WorkflowId;
+use crate::domain::kind::Kind;
+use crate::domain::names::{Namespace, NotAName, PersonRef, SourceName, SourceRef, TargetName, UserName};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Stalled, State, Transition};
+use crate::target::Adoption;
+
+/// One workflow as it stands.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    /// Its id.
+    pub id: WorkflowId,
+    /// Who asked.
+    pub source: SourceName,
+    /// The sender's own reference.
+    pub source_ref: SourceRef,
+    /// Where `person_ref` means one human.
+    pub namespace: Namespace,
+    /// The human.
+    pub person_ref: PersonRef,
+    /// What is asked for.
+    pub kind: Kind,
+    /// Where it stands.
+    pub state: State,
+    /// The system that will be driven, once planned.
+    pub target: Option<TargetName>,
+    /// The account's name, where the request names one.
+    pub user_name: Option<UserName>,
+    /// The request in canonical bytes.
+    pub request: CanonicalBytes,
+    /// May an account without our mark be taken for ours?
+    pub adoption: Adoption,
+    /// The number of the current plan; zero before the first.
+    pub plan_number: u32,
+    /// How often the plan was made again.
+    pub replans: u32,
+    /// Since when the target cannot be read.
+    pub vault_awaited_since: Option<Timestamp>,
+    /// When somebody was told so.
+    pub vault_awaited_told: Option<Timestamp>,
+    /// Execution may begin at this moment; known once planned.
+    pub not_before: Option<Timestamp>,
+    /// When it was taken in.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The last workflow of a page, from which the next page goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// When it was taken in.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: WorkflowId,
+}
+
+/// One workflow by id.
+pub async fn find(store: &Store, id: WorkflowId) -> Result<Option<Workflow>, ReadFault> {
+    Entity::find_by_id(id.0).one(store.reads()).await?.map(Workflow::from_row).transpose()
+}
+
+/// A page of workflows, newest first.
+pub async fn page(store: &Store, after: Option<Cursor>, most: u64) -> Result<Vec<Workflow>, ReadFault> {
+    let mut query = Entity::find();
+    if let Some(cursor) = after {
+        let at = cursor.created_at.as_utc();
+        let same_moment = Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.lt(cursor.id.0));
+        query = query.filter(Condition::any().add(Column::CreatedAt.lt(at)).add(same_moment));
+    }
+    let rows = query
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(most)
+        .all(store.reads())
+        .await?;
+    rows.into_iter().map(Workflow::from_row).collect()
+}
+
+/// Workflows in a state that are due, the longest due first.
+pub async fn due(store: &Store, state: &str, now: Timestamp, most: u64) -> Result<Vec<Workflow>, ReadFault> {
+    let rows = Entity::find()
+        .filter(Column::State.eq(state))
+        .filter(Column::DueAt.lte(now.as_utc()))
+        .order_by_asc(Column::DueAt)
+        .limit(most)
+        .all(store.reads())
+        .await?;
+    rows.into_iter().map(Workflow::from_row).collect()
+}
+
+/// When the next workflow of these states falls due.
+pub async fn next_due(store: &Store, states: &[&str]) -> Result<Option<Timestamp>, ReadFault> {
+    let row = Entity::find()
+        .filter(Column::State.is_in(states.iter().copied()))
+        .order_by_asc(Column::DueAt)
+        .one(store.reads())
+        .await?;
+    Ok(row.map(|row| Timestamp::from_utc(row.due_at)))
+}
+
+/// How many workflows stand in each state.
+pub async fn count_by_state(store: &Store) -> Result<Vec<(String, i64)>, ReadFault> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "workflows")
+        .group_by(Column::State)
+        .into_tuple()
+        .all(store.reads())
+        .await?)
+}
+
+/// One workflow, locked until the transaction ends.
+pub(super) async fn lock<No>(tx: &Tx, id: WorkflowId) -> Result<Option<Workflow>, Fault<No>> {
+    let row = Entity::find_by_id(id.0).lock_exclusive().one(&tx.inner).await?;
+    Ok(row.map(Workflow::from_row).transpose()?)
+}
+
+/// The first approved or running workflow that is due and that nobody else is looking at, locked.
+pub(super) async fn lock_due_run<No>(
+    tx: &Tx,
+    passed_over: &[WorkflowId],
+) -> Result<Option<Workflow>, Fault<No>> {
+    use sea_orm::sea_query::{LockBehavior, LockType};
+    let query = Entity::find()
+        .filter(Column::State.is_in(["approved", "running"]))
+        .filter(Column::DueAt.lte(tx.at.as_utc()))
+        .filter(Column::Id.is_not_in(passed_over.iter().map(|id| id.0)))
+        .order_by_asc(Column::DueAt)
+        .limit(1)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let row = query.one(&tx.inner).await?;
+    Ok(row.map(Workflow::from_row).transpose()?)
+}
+
+/// What a transition changes in the row besides the state.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Also {
+    /// Look again at this moment.
+    pub due_at: Option<Timestamp>,
+    /// Execution may begin at this moment.
+    pub not_before: Option<Timestamp>,
+    /// The target is chosen.
+    pub target: Option<TargetName>,
+    /// The current plan.
+    pub plan_number: Option<u32>,
+    /// How often the plan was made again.
+    pub replans: Option<u32>,
+    /// Who may be taken for ours.
+    pub adoption: Option<Adoption>,
+    /// Who is not written to, by address key.
+    pub not_to: Option<String>,
+}
+
+/// Carries a transition out: state, event, owed messages.
+pub(super) async fn apply<No>(
+    tx: &mut Tx,
+    workflow: &Workflow,
+    transition: Transition,
+    also: Also,
+) -> Result<(), Fault<No>> {
+    let mut row = columns(&transition.next);
+    row.id = Set(workflow.id.0);
+    row.updated_at = Set(tx.at.as_utc());
+    row.due_at = Set(also.due_at.or_else(|| due_of(&transition.next)).unwrap_or(tx.at).as_utc());
+    if let Some(target) = also.target {
+        row.target = Set(Some(target.as_str().to_owned()));
+    }
+    if let Some(not_before) = also.not_before {
+        row.not_before = Set(Some(not_before.as_utc()));
+    }
+    if let Some(number) = also.plan_number {
+        row.plan_number = Set(i64::from(number));
+    }
+    if let Some(replans) = also.replans {
+        row.replans = Set(i64::from(replans));
+    }
+    if let Some(adoption) = also.adoption {
+        row.adoption = Set(adoption_word(adoption).to_owned());
+    }
+    row.vault_awaited_since = Set(None);
+    row.vault_awaited_told = Set(None);
+    Entity::update(row).exec(&tx.inner).await?;
+    audit::append(tx, workflow.id.into(), transition.event).await?;
+    let plan_number = also.plan_number.unwrap_or(workflow.plan_number);
+    for owed in transition.owed {
+        outbox::owe(tx, workflow.id, plan_number, owed, also.not_to.as_deref()).await?;
+    }
+    Ok(())
+}
+
+/// Moves the moment at which a workflow is looked at again. Not a change of the workflow: no event.
+pub(super) async fn postpone<No>(tx: &Tx, id: WorkflowId, due_at: Timestamp) -> Result<(), Fault<No>> {
+    let row = ActiveModel { id: Set(id.0), due_at: Set(due_at.as_utc()), ..Default::default() };
+    Entity::update(row).exec(&tx.inner).await?;
+    Ok(())
+}
+
+/// Notes since when the target cannot be read, and when somebody was told.
+pub(super) async fn await_vault<No>(
+    tx: &Tx,
+    id: WorkflowId,
+    since: Timestamp,
+    told: Option<Timestamp>,
+    due_at: Timestamp,
+) -> Result<(), Fault<No>> {
+    let row = ActiveModel {
+        id: Set(id.0),
+        vault_awaited_since: Set(Some(since.as_utc())),
+        vault_awaited_told: Set(told.map(Timestamp::as_utc)),
+        due_at: Set(due_at.as_utc()),
+        updated_at: Set(tx.at.as_utc()),
+        ..Default::default()
+    };
+    Entity::update(row).exec(&tx.inner).await?;
+    Ok(())
+}
+
+/// A new workflow in `planning`.
+pub(super) async fn insert<No>(tx: &Tx, new: &Workflow) -> Result<(), Fault<No>> {
+    let mut row = columns(&new.state);
+    row.id = Set(new.id.0);
+    row.source = Set(new.source.as_str().to_owned());
+    row.source_ref = Set(new.source_ref.as_str().to_owned());
+    row.namespace = Set(new.namespace.as_str().to_owned());
+    row.person_ref = Set(new.person_ref.as_str().to_owned());
+    row.kind = Set(new.kind.as_str().to_owned());
+    row.target = Set(None);
+    row.user_name = Set(new.user_name.as_ref().map(|name| name.as_str().to_owned()));
+    row.request = Set(new.request.as_slice().to_vec());
+    row.adoption = Set(adoption_word(new.adoption).to_owned());
+    row.plan_number = Set(0);
+    row.replans = Set(0);
+    row.due_at = Set(new.created_at.as_utc());
+    row.created_at = Set(new.created_at.as_utc());
+    row.updated_at = Set(new.created_at.as_utc());
+    Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+/// The workflow of a source's own reference.
+pub(super) async fn by_source_ref<No>(
+    tx: &Tx,
+    source: &SourceName,
+    reference: &SourceRef,
+) -> Result<Option<Workflow>, Fault<No>> {
+    let row = Entity::find()
+        .filter(Column::Source.eq(source.as_str()))
+        .filter(Column::SourceRef.eq(reference.as_str()))
+        .one(&tx.inner)
+        .await?;
+    Ok(row.map(Workflow::from_row).transpose()?)
+}
+
+/// The columns that a state consists of.
+fn columns(state: &State) -> ActiveModel {
+    let mut row = ActiveModel {
+        state: Set(state.word().to_owned()),
+        stalled: Set(None),
+        reason: Set(None),
+        expires_at: Set(None),
+        ..Default::default()
+    };
+    match state {
+        State::PendingApproval { stage, expires_at } => {
+            row.stage = Set(i64::from(*stage));
+            row.expires_at = Set(expires_at.map(Timestamp::as_utc));
+        }
+        State::Approved { not_before } => row.not_before = Set(Some(not_before.as_utc())),
+        State::Failed { reason } => row.reason = Set(Some(reason.clone())),
+        State::NeedsAttention { reason, stalled } => {
+            row.reason = Set(Some(reason.clone()));
+            row.stalled = Set(Some(stalled.word().to_owned()));
+        }
+        State::Planning
+        | State::Running
+        | State::Succeeded
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded => {}
+    }
+    row
+}
+
+/// When a worker should look at a state by itself.
+fn due_of(state: &State) -> Option<Timestamp> {
+    match state {
+        State::PendingApproval { expires_at, .. } => *expires_at,
+        State::Approved { not_before } => Some(*not_before),
+        State::Planning
+        | State::Running
+        | State::Succeeded
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded
+        | State::Failed { .. }
+        | State::NeedsAttention { .. } => None,
+    }
+}
+
+const fn adoption_word(adoption: Adoption) -> &'static str {
+    match adoption {
+        Adoption::OnlyByMark => "only_by_mark",
+        Adoption::ByPerson => "by_person",
+    }
+}
+
+impl Workflow {
+    fn from_row(row: Model) -> Result<Self, ReadFault> {
+        let state = state_of(&row)?;
+        let id = row.id;
+        let name = |_: NotAName| wrong(id, "a name breaks its own rule");
+        Ok(Self {
+            id: WorkflowId(row.id),
+            source: SourceName::parse(&row.source).map_err(name)?,
+            source_ref: SourceRef::parse(&row.source_ref).map_err(name)?,
+            namespace: Namespace::parse(&row.namespace).map_err(name)?,
+            person_ref: PersonRef::parse(&row.person_ref).map_err(name)?,
+            kind: Kind::parse(&row.kind).ok_or_else(|| wrong(id, "an unknown kind"))?,
+            state,
+            target: row.target.as_deref().map(TargetName::parse).transpose().map_err(name)?,
+            user_name: row.user_name.as_deref().map(UserName::parse).transpose().map_err(name)?,
+            request: CanonicalBytes::stored(row.request),
+            adoption: if row.adoption == "by_person" { Adoption::ByPerson } else { Adoption::OnlyByMark },
+            plan_number: whole(id, row.plan_number)?,
+            replans: whole(id, row.replans)?,
+            vault_awaited_since: row.vault_awaited_since.map(Timestamp::from_utc),
+            vault_awaited_told: row.vault_awaited_told.map(Timestamp::from_utc),
+            not_before: row.not_before.map(Timestamp::from_utc),
+            created_at: Timestamp::from_utc(row.created_at),
+            updated_at: Timestamp::from_utc(row.updated_at),
+        })
+    }
+}
+
+fn state_of(row: &Model) -> Result<State, ReadFault> {
+    let stalled = row.stalled.as_deref().and_then(Stalled::parse);
+    Ok(match (row.state.as_str(), row.not_before, row.reason.clone(), stalled) {
+        ("planning", ..) => State::Planning,
+        ("pending_approval", ..) => State::PendingApproval {
+            stage: whole(row.id, row.stage)?,
+            expires_at: row.expires_at.map(Timestamp::from_utc),
+        },
+        ("approved", Some(not_before), ..) => State::Approved { not_before: Timestamp::from_utc(not_before) },
+        ("running", ..) => State::Running,
+        ("succeeded", ..) => State::Succeeded,
+        ("rejected", ..) => State::Rejected,
+        ("expired", ..) => State::Expired,
+        ("cancelled", ..) => State::Cancelled,
+        ("superseded", ..) => State::Superseded,
+        ("failed", _, Some(reason), _) => State::Failed { reason },
+        ("needs_attention", _, Some(reason), Some(stalled)) => State::NeedsAttention { reason, stalled },
+        _ => return Err(wrong(row.id, "its columns make up no state")),
+    })
+}
+
+fn whole(id: uuid::Uuid, number: i64) -> Result<u32, ReadFault> {
+    u32::try_from(number).map_err(|_| wrong(id, "a count is negative or too large"))
+}
+
+fn wrong(id: uuid::Uuid, wrong: &'static str) -> ReadFault {
+    ReadFault::Inconsistent { table: "workflows", row: id.to_string(), wrong }
+}

@@ -1,0 +1,130 @@
+//! The one place where transactions begin and end.
+//!
+//! Must hold: on SQLite all writes go through one connection, one after the other; a result code that means lost
+//! memory, input/output trouble or a full disk, or a COMMIT or ROLLBACK that fails, poisons that connection: it is
+//! closed, nothing more is answered from it, and the next deed gets a fresh one.
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
+use tokio::sync::Mutex;
+
+use super::deed::{Deed, Fault, Tx};
+use super::fault::{Meaning, WriteFault, meaning};
+
+/// How often a deed is run again after losing a race.
+const MOST_RUNS: u32 = 8;
+
+pub(super) enum Writer {
+    /// One connection, guarded; `None` after it was poisoned.
+    Sqlite { options: Box<ConnectOptions>, connection: Mutex<Option<DatabaseConnection>> },
+    /// The readers' pool; every deed takes a connection of its own.
+    Postgres,
+}
+
+/// How one run of a deed ended.
+enum Run<Done, No> {
+    Over(Result<Done, WriteFault<No>>),
+    Again(String),
+    Poisoned(WriteFault<No>),
+}
+
+impl Writer {
+    pub(super) async fn write<D: Deed>(
+        &self,
+        pool: &DatabaseConnection,
+        deed: D,
+    ) -> Result<D::Done, WriteFault<D::No>> {
+        let mut lost = String::new();
+        for _ in 0..MOST_RUNS {
+            match self.run(pool, &deed).await {
+                Run::Over(result) => return result,
+                Run::Poisoned(fault) => return Err(fault),
+                Run::Again(words) => lost = words,
+            }
+        }
+        Err(WriteFault::Unavailable(lost))
+    }
+
+    async fn run<D: Deed>(&self, pool: &DatabaseConnection, deed: &D) -> Run<D::Done, D::No> {
+        match self {
+            Self::Postgres => match run_on(pool, deed).await {
+                Run::Poisoned(fault) => Run::Over(Err(fault)),
+                other => other,
+            },
+            Self::Sqlite { options, connection } => {
+                let mut slot = connection.lock().await;
+                let writer = match slot.take() {
+                    Some(writer) => writer,
+                    None => match Database::connect(options.as_ref().clone()).await {
+                        Ok(fresh) => fresh,
+                        Err(fault) => return Run::Over(Err(WriteFault::Unavailable(fault.to_string()))),
+                    },
+                };
+                let run = run_on(&writer, deed).await;
+                if matches!(run, Run::Poisoned(_)) {
+                    tracing::error!(deed = deed.name(), "the writing connection is given up and replaced");
+                    // Whatever closing answers, nothing is asked of this connection again.
+                    let _ = writer.close().await;
+                } else {
+                    *slot = Some(writer);
+                }
+                run
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        if let Self::Sqlite { connection, .. } = self
+            && let Some(writer) = connection.lock().await.take()
+            && let Err(fault) = writer.close().await
+        {
+            tracing::warn!(%fault, "the writing connection did not close in order");
+        }
+    }
+}
+
+async fn run_on<D: Deed>(connection: &DatabaseConnection, deed: &D) -> Run<D::Done, D::No> {
+    let options = TransactionOptions {
+        // A read-then-write transaction that begins DEFERRED on SQLite fails at once when another writer was first.
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let begun = match connection.begin_with_options(options).await {
+        Ok(begun) => begun,
+        Err(fault) if meaning(&fault) == Meaning::Poison => return Run::Poisoned(unavailable(&fault)),
+        Err(fault) => return Run::Over(Err(unavailable(&fault))),
+    };
+    let mut tx = Tx::new(begun, deed.stamp());
+    match deed.perform(&mut tx).await {
+        Ok(done) => match tx.inner.commit().await {
+            Ok(()) => Run::Over(Ok(done)),
+            Err(fault) if meaning(&fault) == Meaning::Again => Run::Again(fault.to_string()),
+            Err(fault) => Run::Poisoned(WriteFault::Unknown(fault.to_string())),
+        },
+        Err(fault) => {
+            let verdict = match fault {
+                Fault::Refused(no) => Run::Over(Err(WriteFault::Refused(no))),
+                Fault::Broken(words) => Run::Over(Err(WriteFault::Unavailable(words))),
+                Fault::Database(fault) => match meaning(&fault) {
+                    Meaning::Again => Run::Again(fault.to_string()),
+                    Meaning::Poison => Run::Poisoned(unavailable(&fault)),
+                    Meaning::Other => Run::Over(Err(unavailable(&fault))),
+                },
+            };
+            match tx.inner.rollback().await {
+                Ok(()) => verdict,
+                Err(fault) => match verdict {
+                    Run::Over(Err(first)) => Run::Poisoned(first),
+                    Run::Poisoned(first) => Run::Poisoned(first),
+                    Run::Over(Ok(_)) | Run::Again(_) => Run::Poisoned(unavailable(&fault)),
+                },
+            }
+        }
+    }
+}
+
+fn unavailable<No>(fault: &DbErr) -> WriteFault<No> {
+    WriteFault::Unavailable(fault.to_string())
+}
