@@ -1,32 +1,34 @@
-//! What a request asks for.
+//! The kinds of change that can be asked for, and whether a request begins, changes or withdraws one.
+//!
+//! Must hold: the spellings are those of `jml/1` and of the database's look-up tables, and never change.
 
 use serde::{Deserialize, Serialize};
 
-/// The six kinds of `jml/1`.
+/// What is to happen to a person's access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Somebody begins.
+    /// Somebody new needs a user.
     Joiner,
-    /// Somebody changes role.
+    /// Somebody's work changed, and so their access.
     Mover,
-    /// Somebody leaves.
+    /// Somebody's access ends.
     Leaver,
-    /// Somebody comes back.
+    /// Somebody came back.
     Rehire,
-    /// A new password is wanted.
+    /// Somebody needs a new password.
     ResetPassword,
-    /// A suspension after failed log-ons is to be lifted.
+    /// Somebody locked themselves out.
     Unsuspend,
 }
 
 impl Kind {
-    /// Every kind, in the order of the contract.
+    /// Every kind, in the order of `jml/1`.
     pub const ALL: [Self; 6] =
         [Self::Joiner, Self::Mover, Self::Leaver, Self::Rehire, Self::ResetPassword, Self::Unsuspend];
 
-    /// The word used on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
+    /// The stable spelling.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Joiner => "joiner",
             Self::Mover => "mover",
@@ -37,8 +39,69 @@ impl Kind {
         }
     }
 
-    /// Reads the word back.
+    /// Reads the stable spelling.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// How a request relates to an earlier one of the same source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// It stands alone.
+    New,
+    /// It takes the place of the earlier one.
+    Amend,
+    /// It withdraws the earlier one.
+    Rescind,
+}
+
+impl Op {
+    /// Every operation, in the order of `jml/1`.
+    pub const ALL: [Self; 3] = [Self::New, Self::Amend, Self::Rescind];
+
+    /// The stable spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Amend => "amend",
+            Self::Rescind => "rescind",
+        }
+    }
+
+    /// Reads the stable spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|op| op.as_str() == text)
+    }
+}
+
+impl std::fmt::Display for Op {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Op};
+
+    #[test]
+    fn serde_and_the_stable_spelling_agree() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        }
+        for op in Op::ALL {
+            assert_eq!(serde_json::to_value(op).unwrap(), op.as_str());
+            assert_eq!(Op::parse(op.as_str()), Some(op));
+        }
+        assert_eq!(Kind::parse("Joiner"), None);
     }
 }

@@ -3,15 +3,19 @@
 //! Must hold: no async, no input or output, no clock and no randomness in here; every decision is a function of
 //! its arguments. Deliberately absent: anything that knows a database, a socket or a file.
 
-pub mod approval;
-pub mod audit;
-pub mod canon;
-pub mod ids;
-pub mod kind;
-pub mod names;
-pub mod plan;
-pub mod retry;
-pub mod snapshot;
-pub mod step;
 pub mod time;
+pub mod ids;
+pub mod names;
+pub mod kind;
+pub mod canon;
+pub mod strict_json;
+pub mod effective;
+pub mod built_in;
+pub mod request;
+pub mod audit;
+pub mod snapshot;
+pub mod plan;
+pub mod approval;
+pub mod retry;
+pub mod step;
 pub mod workflow;

@@ -81,6 +81,16 @@ names! {
     EmailAddress by email;
     /// A human name or another short line of text, any script, 1 to 128 characters.
     ShortText by |text| one_line(text, 128, no("bad_text", "1 to 128 characters on one line"));
+    /// What a vault shows beside a user, as far as the request says it.
+    Description by |text| one_line(text, 99, no("bad_text", "1 to 99 characters on one line"));
+    /// Where a directory keeps a user. Its parts are the directory's business.
+    DistinguishedName by |text| one_line(text, 1_024, no("bad_text", "1 to 1024 characters on one line"));
+    /// The requester's own words; the only text of several lines.
+    Reason by several_lines;
+    /// The number people know a ticket by.
+    TicketId by |text| spelled(text, 64, "_-", no("bad_ticket_id", "1 to 64 of A-Z a-z 0-9 _ -"));
+    /// A ticket system's own key of a record or task.
+    RecordId by |text| spelled(text, 64, "._:-", no("bad_ticket_id", "1 to 64 of A-Z a-z 0-9 . _ : -"));
 }
 
 impl UserName {
@@ -186,6 +196,16 @@ fn email(text: &str) -> Result<String, NotAName> {
     };
     let domain_fits = !domain.is_empty() && domain.split('.').all(label_fits);
     if text.len() <= 254 && local_fits && domain_fits { Ok(text.to_owned()) } else { Err(wanted) }
+}
+
+fn several_lines(text: &str) -> Result<String, NotAName> {
+    let plain: String = text.replace("\r\n", "\n").trim().nfc().collect();
+    let clean = |sign: char| sign == '\n' || !(sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}'));
+    if (1..=2_000).contains(&plain.chars().count()) && plain.chars().all(clean) {
+        Ok(plain)
+    } else {
+        Err(no("bad_text", "1 to 2000 characters, without control characters other than line breaks"))
+    }
 }
 
 /// One line of text in any script: NFC, trimmed, no control characters and no line or paragraph separators.
