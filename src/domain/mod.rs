@@ -5,6 +5,7 @@
 
 pub mod time;
 pub mod ids;
+pub mod kind;
 pub mod names;
 pub mod kind;
 pub mod canon;

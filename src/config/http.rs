@@ -1,0 +1,102 @@
+//! `[http]` and `[sign_in]`: where the service listens and under which address people reach it.
+//!
+//! Must hold: links are built from `public_url` alone; without a sign-in stronger than the link itself that address
+//! is this machine's own. Deliberately absent: TLS of the listener, which belongs to the proxy in front.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use url::Url;
+
+use super::reader::{NOT_YET, Section};
+
+/// Where the service listens and how it is reached.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// The socket to listen on.
+    pub listen: SocketAddr,
+    /// The address that people and senders use, without a path.
+    pub public_url: Url,
+}
+
+/// How an approver proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignIn {
+    /// The personal link alone; only while `public_url` is loopback.
+    Link,
+}
+
+/// Is the host of this address the machine itself?
+pub fn is_loopback(url: &Url) -> bool {
+    // The host of a scheme that the URL standard does not know, such as smtp, is kept as text.
+    url.host_str().is_some_and(|host| {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.eq_ignore_ascii_case("localhost")
+            || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// Parses an address that may carry credentials or a query nowhere.
+pub(super) fn plain_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.host_str().is_some_and(|host| !host.is_empty())
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    plain.then_some(url)
+}
+
+/// https anywhere, http on this machine alone.
+pub(super) fn sheltered_url(text: &str) -> Option<Url> {
+    plain_url(text).filter(|url| match url.scheme() {
+        "https" => true,
+        "http" => is_loopback(url),
+        _ => false,
+    })
+}
+
+/// Reads `[http]`.
+pub(super) fn read_http(section: &Section<'_>) -> Option<Http> {
+    let usual = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+    let listen = section
+        .read("listen", "an address and a port such as 127.0.0.1:8080", |text| text.parse().ok())
+        .unwrap_or(usual);
+    let wanted = "an address such as https://countersign.example.com without a path; http only on loopback";
+    let public_url =
+        section.needed("public_url", wanted, |text| sheltered_url(text).filter(|url| url.path() == "/"));
+    section.not_yet("trusted_proxies");
+    section.refuse_unknown();
+    Some(Http { listen, public_url: public_url? })
+}
+
+/// Reads `[sign_in]`; needs to know how the service is reached.
+pub(super) fn read_sign_in(section: &Section<'_>, http: Option<&Http>) -> SignIn {
+    section.not_yet("accept_forwarded_links");
+    match section.value("mode").map(toml::Value::as_str) {
+        None | Some(Some("link")) if http.is_some_and(|http| !is_loopback(&http.public_url)) => section
+            .fault(
+                "mode",
+                "\"link\" needs an http.public_url on loopback; the stronger ways are not available yet",
+            ),
+        None | Some(Some("link")) => {}
+        Some(Some("code" | "oidc")) => section.fault("mode", NOT_YET),
+        Some(Some(_) | None) => section.fault("mode", "wanted: \"link\""),
+    }
+    section.refuse_unknown();
+    SignIn::Link
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_machine_itself_is_loopback() {
+        for home in ["http://localhost:1", "http://127.8.0.1", "smtp://127.0.0.1:25", "http://[::1]:8"] {
+            assert!(is_loopback(&Url::parse(home).unwrap()), "{home}");
+        }
+        for away in ["http://127.0.0.1.example.com", "http://localhost.example.com", "smtp://[::2]"] {
+            assert!(!is_loopback(&Url::parse(away).unwrap()), "{away}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `[database]`, `[secrets]`, `[logs]` and `[worker]`: what the service stands on.
+//!
+//! Must hold: the address of the database is a secret, because it may carry a password.
+
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::reader::Section;
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Its address, `sqlite://…` or `postgres://…`.
+    pub url: SecretString,
+    /// Which engine that is.
+    pub engine: DatabaseEngine,
+}
+
+/// The engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseEngine {
+    /// Inside the process, for one machine.
+    Sqlite,
+    /// A server, for several replicas.
+    Postgres,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How the workers retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// Tries at one effect before a person must look.
+    pub max_attempts: u32,
+    /// The wait after the first failure; later ones double.
+    pub first_retry_after: TimeDelta,
+    /// No wait is longer.
+    pub longest_retry_after: TimeDelta,
+    /// How often the database is looked at when nothing wakes a worker.
+    pub poll_every: TimeDelta,
+}
+
+/// Reads `[database]`.
+pub(super) fn read_database(section: &Section<'_>) -> Option<Database> {
+    let url = section.needed_secret("url");
+    let engine = url.as_ref().and_then(|url| {
+        let engine = match url.expose_secret().split_once(':') {
+            Some(("sqlite", _)) => Some(DatabaseEngine::Sqlite),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Some(DatabaseEngine::Postgres)
+            }
+            _ => None,
+        };
+        if engine.is_none() {
+            section.fault("url", "wanted: sqlite://FILE or postgres://…");
+        }
+        engine
+    });
+    section.refuse_unknown();
+    Some(Database { url: url?, engine: engine? })
+}
+
+/// Reads `[secrets]`.
+pub(super) fn read_secrets(section: &Section<'_>) -> Option<PathBuf> {
+    let key_file = section.needed("key_file", "the path of the key file", |text| {
+        (!text.is_empty()).then(|| PathBuf::from(text))
+    });
+    section.refuse_unknown();
+    key_file
+}
+
+/// Reads `[logs]`.
+pub(super) fn read_logs(section: &Section<'_>) -> LogFormat {
+    let format = section.read("format", "\"pretty\" or \"json\"", |text| match text {
+        "pretty" => Some(LogFormat::Pretty),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    section.refuse_unknown();
+    format.unwrap_or(LogFormat::Pretty)
+}
+
+/// Reads `[worker]`.
+pub(super) fn read_worker(section: &Section<'_>) -> WorkerSettings {
+    let seconds = TimeDelta::seconds;
+    let worker = WorkerSettings {
+        max_attempts: section.whole("max_attempts", 1..=50, 8),
+        first_retry_after: section.span("first_retry_after", seconds(1)..=seconds(3_600), seconds(2)),
+        longest_retry_after: section.span("longest_retry_after", seconds(1)..=seconds(86_400), seconds(900)),
+        poll_every: section.span("poll_every", seconds(1)..=seconds(300), seconds(5)),
+    };
+    if worker.first_retry_after > worker.longest_retry_after {
+        section.fault("first_retry_after", "wanted: at most longest_retry_after");
+    }
+    section.refuse_unknown();
+    worker
+}

@@ -1,0 +1,268 @@
+//! `[[targets]]`: the vaults, what may be granted in them and who is never touched.
+//!
+//! Must hold: plain http only to this machine; what may be granted is an allow-list. Deliberately absent: the user
+//! names that are protected whatever is written here, which planning adds.
+
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+use url::Url;
+
+use super::http::sheltered_url;
+use super::reader::{Distinct, Refusal, Section};
+use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
+
+/// A configured vault.
+#[derive(Debug, Clone)]
+pub struct TargetSettings {
+    /// Its name in these settings.
+    pub name: TargetName,
+    /// Which product it is.
+    pub product: Product,
+    /// The address of its API, without a slash at the end.
+    pub api_url: Url,
+    /// Where access tokens come from.
+    pub token_url: Url,
+    /// The service account.
+    pub client_id: String,
+    /// Its password.
+    pub client_secret: SecretString,
+    /// No more calls than this run at once.
+    pub max_concurrent_calls: u32,
+    /// The licence seats that may be taken.
+    pub allowed_user_types: Vec<UserType>,
+    /// Users are made at or below this path.
+    pub location_root: Location,
+    /// The groups that may be granted.
+    pub grantable_groups: Vec<GroupName>,
+    /// The users that are never touched.
+    pub protected_users: Vec<UserPattern>,
+    /// How a member is named when it is added to a group.
+    pub group_member: GroupMemberForm,
+    /// How a user is written.
+    pub user_shape: UserShape,
+    /// Whether a description written at creation can be read back.
+    pub description: DescriptionKept,
+    /// The longest time after which the vault may still carry out a call that it did not answer.
+    pub longest_server_delay: TimeDelta,
+    /// A private certification authority, in PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// CyberArk Privilege Cloud on Shared Services.
+    PrivilegeCloud,
+}
+
+/// How a member is named when it is added to a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupMemberForm {
+    /// By name first, by number after a definite refusal.
+    Auto,
+    /// By user name.
+    UserName,
+    /// By numeric id.
+    NumericId,
+}
+
+/// How a user is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserShape {
+    /// As a user read from the vault shows.
+    Auto,
+    /// With `personalDetails`.
+    Nested,
+    /// All fields side by side.
+    Flat,
+}
+
+/// Whether the vault keeps a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DescriptionKept {
+    /// It does, so our mark can be found there.
+    Kept,
+    /// It does not; a user found after a lost answer is for a person to judge.
+    NotKept,
+}
+
+/// A user name in which `*` stands for any characters; compared without case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPattern(String);
+
+impl UserPattern {
+    /// The only way in: 1 to 128 of the characters of user names and `*`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let spelled = |sign: char| sign.is_ascii_alphanumeric() || "._@+-*".contains(sign);
+        let fits = (1..=128).contains(&text.len()) && text.chars().all(spelled);
+        fits.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// Does this name fall under the pattern?
+    pub fn covers(&self, name: &UserName) -> bool {
+        let name = name.key();
+        let mut parts = self.0.split('*');
+        // The first part stands at the beginning, the last at the end, the others in order between them.
+        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+        let Some(last) = parts.next_back() else { return rest.is_empty() };
+        for part in parts {
+            let Some(place) = rest.find(part) else { return false };
+            rest = rest.get(place + part.len()..).unwrap_or_default();
+        }
+        rest.ends_with(last)
+    }
+}
+
+/// Reads `[[targets]]`.
+pub(super) fn read_targets(sections: Vec<Section<'_>>) -> Vec<TargetSettings> {
+    let mut names = Distinct::default();
+    let targets = sections.into_iter().filter_map(|section| {
+        if let Some(name) = section.value("name").and_then(toml::Value::as_str) {
+            names.note(&section, "name", name);
+        }
+        // The keys of another product are not known here, so the rest of such a table is not looked at.
+        match section.refuse_for_now("product", &["self-hosted", "identity-scim", "pam-scim"]) {
+            Refusal::Refused => None,
+            Refusal::Passed => read_target(&section),
+        }
+    });
+    targets.collect()
+}
+
+fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
+    let name = section.needed("name", "a name of 1 to 40 of a-z 0-9 - _, beginning with a letter", |text| {
+        TargetName::parse(text).ok()
+    });
+    let product = section.needed("product", "\"privilege-cloud\"", |text| {
+        (text == "privilege-cloud").then_some(Product::PrivilegeCloud)
+    });
+    let api_url = read_address(section, "api_url");
+    let token_url = read_address(section, "token_url");
+    let client_id = section.needed("client_id", "the name of the service account", |text| {
+        let fits = (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned())
+    });
+    let client_secret = section.needed_secret("client_secret");
+    let reach = read_reach(section);
+    let dialect = read_dialect(section);
+    let max_concurrent_calls = section.whole("max_concurrent_calls", 1..=64, 8);
+    let longest_server_delay = i64::from(section.whole("longest_server_delay", 1..=86_400, 120));
+    let ca_file = section.read("ca_file", "the path of a PEM file", |text| Some(PathBuf::from(text)));
+    for not_there in ["privileged_groups", "disable_with", "proxy"] {
+        section.not_yet(not_there);
+    }
+    section.refuse_unknown();
+    Some(TargetSettings {
+        name: name?,
+        product: product?,
+        api_url: api_url?,
+        token_url: token_url?,
+        client_id: client_id?,
+        client_secret: client_secret?,
+        max_concurrent_calls,
+        allowed_user_types: reach.user_types,
+        location_root: reach.location_root?,
+        grantable_groups: reach.groups,
+        protected_users: reach.protected,
+        group_member: dialect.0,
+        user_shape: dialect.1,
+        description: dialect.2,
+        longest_server_delay: TimeDelta::seconds(longest_server_delay),
+        ca_file: ca_file.filter(|path| !path.as_os_str().is_empty()),
+    })
+}
+
+fn read_address(section: &Section<'_>, name: &'static str) -> Option<Url> {
+    section.needed(name, "an https address without name, password and query; http only on loopback", |text| {
+        let mut url = sheltered_url(text)?;
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Some(url)
+    })
+}
+
+struct Reach {
+    user_types: Vec<UserType>,
+    location_root: Option<Location>,
+    groups: Vec<GroupName>,
+    protected: Vec<UserPattern>,
+}
+
+fn read_reach(section: &Section<'_>) -> Reach {
+    let location_root = match section.value("location_root") {
+        None => Location::parse("\\").ok(),
+        Some(_) => {
+            section.read("location_root", "a path such as \"\\\\Users\"", |text| Location::parse(text).ok())
+        }
+    };
+    let groups =
+        section.list("grantable_groups", "a group name of 1 to 128 characters on one line", |text| {
+            GroupName::parse(text).ok()
+        });
+    let mut seen = Distinct::default();
+    for group in &groups {
+        seen.note(section, "grantable_groups", &group.key());
+    }
+    Reach {
+        user_types: section
+            .some("allowed_user_types", "a user type such as \"EPVUser\"", |text| UserType::parse(text).ok()),
+        location_root,
+        groups,
+        protected: section.list(
+            "protected_users",
+            "a user name of A-Z a-z 0-9 . _ @ + -, in which * stands for any characters",
+            UserPattern::parse,
+        ),
+    }
+}
+
+fn read_dialect(section: &Section<'_>) -> (GroupMemberForm, UserShape, DescriptionKept) {
+    let member =
+        section.read("group_member", "\"auto\", \"user-name\" or \"numeric-id\"", |text| match text {
+            "auto" => Some(GroupMemberForm::Auto),
+            "user-name" => Some(GroupMemberForm::UserName),
+            "numeric-id" => Some(GroupMemberForm::NumericId),
+            _ => None,
+        });
+    let shape = section.read("user_shape", "\"auto\", \"nested\" or \"flat\"", |text| match text {
+        "auto" => Some(UserShape::Auto),
+        "nested" => Some(UserShape::Nested),
+        "flat" => Some(UserShape::Flat),
+        _ => None,
+    });
+    let description = match section.yes_or_no("keeps_description") {
+        None | Some(true) => DescriptionKept::Kept,
+        Some(false) => DescriptionKept::NotKept,
+    };
+    (member.unwrap_or(GroupMemberForm::Auto), shape.unwrap_or(UserShape::Auto), description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        let covers = |pattern: &str, name: &str| {
+            UserPattern::parse(pattern).unwrap().covers(&UserName::parse(name).unwrap())
+        };
+        for (pattern, name) in [
+            ("Administrator", "ADMINISTRATOR"),
+            ("svc-*", "SVC-backup"),
+            ("svc-*", "svc-"),
+            ("*-admin", "a-admin-admin"),
+            ("a*b*c", "a-b-b-c"),
+            ("*", "x"),
+        ] {
+            assert!(covers(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in
+            [("Administrator", "administrator2"), ("svc-*", "asvc-x"), ("ab*ba", "aba"), ("a*b*c", "a-c-b")]
+        {
+            assert!(!covers(pattern, name), "{pattern} {name}");
+        }
+        assert!(UserPattern::parse("").is_none() && UserPattern::parse("a?").is_none());
+    }
+}

@@ -1,0 +1,294 @@
+//! Who must approve: the first rule that matches, and the people behind its words.
+//!
+//! Must hold: when a condition fails, a manager is unknown or too few people are left, the default rule is taken and
+//! the result says why. Deliberately absent: who may decide right now (the core's decision rule).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::engine::{Engine, Verdict};
+use super::expression::Expression;
+use crate::config::{Ask, Fault, Rule, Settings, Stage};
+use crate::domain::kind::Kind;
+use crate::domain::names::EmailAddress;
+
+/// The rules with their compiled conditions.
+#[derive(Debug, Clone)]
+pub struct CompiledRules {
+    ordered: Vec<(Rule, Option<Expression>)>,
+    default: Rule,
+}
+
+/// Who is asked for one request, and why just they.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routing {
+    /// The name of the rule that was taken.
+    pub rule: String,
+    /// Why it was taken.
+    pub because: Because,
+    /// Who is asked, stage after stage.
+    pub stages: Vec<ResolvedStage>,
+    /// How long the answer may take, in seconds.
+    pub expire_after_seconds: u64,
+}
+
+/// Why a rule was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Because {
+    /// It is the first that matches.
+    FirstMatch,
+    /// It is the default, and no other matches.
+    NothingElseMatched,
+    /// It is the default, and the condition of another one failed.
+    ConditionFailed {
+        /// The rule whose condition failed.
+        rule: String,
+        /// What it ran into, in words.
+        fault: String,
+    },
+    /// It is the default, and the manager whom another one asks is not known.
+    ManagerUnknown {
+        /// The rule that asks the manager.
+        rule: String,
+    },
+    /// It is the default, and another one asks fewer people than must say yes.
+    TooFewPeople {
+        /// The rule that cannot be met.
+        rule: String,
+    },
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstMatch => out.write_str("it is the first rule that matches"),
+            Self::NothingElseMatched => out.write_str("no other rule matches"),
+            Self::ConditionFailed { rule, fault } => {
+                write!(out, "the condition of the rule \"{rule}\" {fault}")
+            }
+            Self::ManagerUnknown { rule } => {
+                write!(
+                    out,
+                    "the rule \"{rule}\" asks the manager, and the request names none who may be asked"
+                )
+            }
+            Self::TooFewPeople { rule } => {
+                write!(out, "the rule \"{rule}\" has fewer people to ask than must say yes")
+            }
+        }
+    }
+}
+
+/// One stage with the people behind its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedStage {
+    /// Who is asked: sorted and each mailbox once.
+    pub people: Vec<EmailAddress>,
+    /// As what they are asked, in the order of the rule.
+    pub asked_as: Vec<AskedAs>,
+    /// How many must say yes.
+    pub quorum: u32,
+}
+
+/// As what somebody is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum AskedAs {
+    /// Named in the rule.
+    Person {
+        /// The address in the rule.
+        address: EmailAddress,
+    },
+    /// A member of a group.
+    Group {
+        /// The group's name.
+        name: String,
+    },
+    /// The manager named in the request.
+    Manager {
+        /// The address in the request.
+        address: EmailAddress,
+    },
+}
+
+/// For people: `group pam-admins`, `the manager`, or the address.
+impl fmt::Display for AskedAs {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person { address } => write!(out, "{address}"),
+            Self::Group { name } => write!(out, "group {name}"),
+            Self::Manager { .. } => out.write_str("the manager"),
+        }
+    }
+}
+
+/// May somebody who was asked still decide, as far as the settings go?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eligibility {
+    /// Asked then, and the reason still stands.
+    Still,
+    /// Never asked, or the reason is gone.
+    NotAnyMore,
+}
+
+/// Not even the default rule has anybody to ask. The settings do not allow that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the default rule has fewer people to ask than must say yes")]
+pub struct NoRoute;
+
+enum Unresolved {
+    Manager,
+    TooFew,
+}
+
+/// Compiles the conditions of all rules; every fault at once.
+pub fn compile_rules(engine: &Engine, settings: &Settings) -> Result<CompiledRules, Vec<Fault>> {
+    let mut ordered = Vec::new();
+    let mut faults = Vec::new();
+    for rule in &settings.rules.ordered {
+        let when = match &rule.when {
+            None => Ok(None),
+            Some(when) => engine
+                .compile(&when.text)
+                .map(Some)
+                .map_err(|fault| Fault::new(&settings.file, &when.key, fault.to_string())),
+        };
+        match when {
+            Ok(when) => ordered.push((rule.clone(), when)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() {
+        Ok(CompiledRules { ordered, default: settings.rules.default.clone() })
+    } else {
+        Err(faults)
+    }
+}
+
+/// Finds who must approve this request. `req` has no field that its source may not set.
+pub async fn route(
+    engine: &Engine,
+    rules: &CompiledRules,
+    settings: &Settings,
+    kind: Kind,
+    req: &Value,
+) -> Result<Routing, NoRoute> {
+    let because = match first_match(engine, rules, kind, req).await {
+        Ok(None) => Because::NothingElseMatched,
+        Ok(Some(rule)) => match resolve(rule, settings, req) {
+            Ok(stages) => return Ok(routing(rule, Because::FirstMatch, stages)),
+            Err(Unresolved::Manager) => Because::ManagerUnknown { rule: rule.name.to_string() },
+            Err(Unresolved::TooFew) => Because::TooFewPeople { rule: rule.name.to_string() },
+        },
+        Err(failed) => failed,
+    };
+    let stages = resolve(&rules.default, settings, req).map_err(|_unresolved| NoRoute)?;
+    Ok(routing(&rules.default, because, stages))
+}
+
+async fn first_match<'r>(
+    engine: &Engine,
+    rules: &'r CompiledRules,
+    kind: Kind,
+    req: &Value,
+) -> Result<Option<&'r Rule>, Because> {
+    let of_kind = |rule: &Rule| rule.kinds.is_empty() || rule.kinds.contains(&kind);
+    for (rule, when) in rules.ordered.iter().filter(|(rule, _)| of_kind(rule)) {
+        let verdict = match when {
+            None => Ok(Verdict::Holds),
+            Some(when) => engine.holds(when, req).await,
+        };
+        match verdict {
+            Ok(Verdict::Holds) => return Ok(Some(rule)),
+            Ok(Verdict::DoesNot) => {}
+            Err(fault) => {
+                let (rule, fault) = (rule.name.to_string(), fault.to_string());
+                return Err(Because::ConditionFailed { rule, fault });
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn routing(rule: &Rule, because: Because, stages: Vec<ResolvedStage>) -> Routing {
+    let expire_after_seconds = u64::try_from(rule.expire_after.num_seconds()).unwrap_or_default();
+    Routing { rule: rule.name.to_string(), because, stages, expire_after_seconds }
+}
+
+fn resolve(rule: &Rule, settings: &Settings, req: &Value) -> Result<Vec<ResolvedStage>, Unresolved> {
+    let manager = address_at(req, "/employment/manager/email");
+    let barred: BTreeSet<String> = ["/subject/email", "/ticket/requested_by"]
+        .into_iter()
+        .filter_map(|place| address_at(req, place))
+        .map(|address| address.key())
+        .collect();
+    // Somebody who is named as the own manager, or asks on behalf of others, decides nothing here.
+    let manager = manager.filter(|address| !barred.contains(&address.key()));
+    let stages = rule.stages.iter().map(|stage| {
+        let resolved = resolve_stage(stage, settings, manager.as_ref())?;
+        let able = resolved.people.iter().filter(|person| !barred.contains(&person.key())).count();
+        let enough = usize::try_from(resolved.quorum).is_ok_and(|quorum| able >= quorum);
+        if enough { Ok(resolved) } else { Err(Unresolved::TooFew) }
+    });
+    stages.collect()
+}
+
+fn resolve_stage(
+    stage: &Stage,
+    settings: &Settings,
+    manager: Option<&EmailAddress>,
+) -> Result<ResolvedStage, Unresolved> {
+    let mut people = BTreeMap::new();
+    let mut asked_as = Vec::with_capacity(stage.ask.len());
+    let mut add = |address: &EmailAddress| {
+        people.entry(address.key()).or_insert_with(|| address.clone());
+    };
+    for ask in &stage.ask {
+        match ask {
+            Ask::Person(address) => {
+                add(address);
+                asked_as.push(AskedAs::Person { address: address.clone() });
+            }
+            Ask::Group(name) => {
+                let members = settings.approver_group(name.as_str()).map(|group| group.members.as_slice());
+                members.unwrap_or_default().iter().for_each(&mut add);
+                asked_as.push(AskedAs::Group { name: name.to_string() });
+            }
+            Ask::Manager => {
+                let address = manager.ok_or(Unresolved::Manager)?;
+                add(address);
+                asked_as.push(AskedAs::Manager { address: address.clone() });
+            }
+        }
+    }
+    Ok(ResolvedStage { people: people.into_values().collect(), asked_as, quorum: stage.quorum })
+}
+
+fn address_at(req: &Value, place: &str) -> Option<EmailAddress> {
+    req.pointer(place)?.as_str().and_then(|text| EmailAddress::parse(text).ok())
+}
+
+/// Was `who` asked in this stage, and do today's settings still give the reason?
+pub fn still_eligible(settings: &Settings, stage: &ResolvedStage, who: &EmailAddress) -> Eligibility {
+    let key = who.key();
+    let same = |address: &EmailAddress| address.key() == key;
+    let still_named = || {
+        let rules = settings.rules.ordered.iter().chain([&settings.rules.default]);
+        rules
+            .flat_map(|rule| &rule.stages)
+            .flat_map(|stage| &stage.ask)
+            .any(|ask| matches!(ask, Ask::Person(address) if same(address)))
+    };
+    let stands = stage.asked_as.iter().any(|asked| match asked {
+        AskedAs::Person { address } => same(address) && still_named(),
+        AskedAs::Group { name } => {
+            settings.approver_group(name).is_some_and(|group| group.members.iter().any(same))
+        }
+        AskedAs::Manager { address } => same(address),
+    });
+    if stands && stage.people.iter().any(same) { Eligibility::Still } else { Eligibility::NotAnyMore }
+}
