@@ -7,7 +7,6 @@ pub mod time;
 pub mod ids;
 pub mod kind;
 pub mod names;
-pub mod kind;
 pub mod canon;
 pub mod strict_json;
 pub mod effective;

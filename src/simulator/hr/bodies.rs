@@ -1,0 +1,98 @@
+//! What this HR system says when somebody joins: a `jml/1` body.
+//!
+//! Must hold: the event's reference and the person's are the caller's, so that the same event can be told twice.
+//! Deliberately not here: signing and sending.
+
+use serde_json::{Value, json};
+
+/// A person who joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joiner {
+    /// The event's own reference (`source_ref`).
+    pub source_ref: String,
+    /// The person's stable number (`person_ref`).
+    pub person_ref: String,
+    /// The wanted login name.
+    pub username: String,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// The person's address.
+    pub email: String,
+    /// Job title.
+    pub title: String,
+    /// Department, by which profiles are usually chosen.
+    pub department: String,
+    /// The manager's address.
+    pub manager_email: String,
+    /// First day (`YYYY-MM-DD`) or moment (RFC 3339).
+    pub effective_at: String,
+    /// The zone of the first day, by its IANA name.
+    pub zone: String,
+    /// Reason, in the requester's words.
+    pub reason: String,
+    /// The `account` object, if this HR system says anything about the account.
+    pub account: Option<Value>,
+}
+
+impl Joiner {
+    /// Zoë O'Brien, who joins IT Ops on this day, under this event and person reference.
+    pub fn example(source_ref: &str, person_ref: &str, effective_at: &str) -> Self {
+        Self {
+            source_ref: source_ref.to_owned(),
+            person_ref: person_ref.to_owned(),
+            username: "zobrien".to_owned(),
+            first_name: "Zoë".to_owned(),
+            last_name: "O'Brien".to_owned(),
+            email: "zoe.obrien@example.com".to_owned(),
+            title: "Database Administrator".to_owned(),
+            department: "IT Ops".to_owned(),
+            manager_email: "ana@example.com".to_owned(),
+            effective_at: effective_at.to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            reason: "New hire".to_owned(),
+            account: None,
+        }
+    }
+
+    /// The body as JSON.
+    pub fn body(&self) -> Value {
+        let mut effective = json!({ "at": self.effective_at });
+        if !self.zone.is_empty() {
+            effective["tz"] = json!(self.zone);
+        }
+        let mut body = json!({
+            "schema": "jml/1",
+            "kind": "joiner",
+            "source_ref": self.source_ref,
+            "person_ref": self.person_ref,
+            "effective": effective,
+            "subject": {
+                "username": self.username,
+                "first_name": self.first_name,
+                "last_name": self.last_name,
+                "email": self.email,
+            },
+            "employment": { "type": "employee" },
+            "reason": self.reason,
+        });
+        for (key, value) in [("title", &self.title), ("department", &self.department)] {
+            if !value.is_empty() {
+                body["employment"][key] = json!(value);
+            }
+        }
+        if !self.manager_email.is_empty() {
+            body["employment"]["manager"] = json!({ "email": self.manager_email });
+        }
+        if let Some(account) = &self.account {
+            body["account"] = account.clone();
+        }
+        body
+    }
+
+    /// The bytes to sign and send.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.body().to_string().into_bytes()
+    }
+}
