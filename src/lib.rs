@@ -1,10 +1,12 @@
 //! Countersign turns joiner, mover and leaver events into approved, verified, provable changes in CyberArk.
 
-pub mod domain;
-pub mod config;
 pub mod clock;
+pub mod config;
+pub mod domain;
 pub mod key;
+pub mod kit;
 pub mod rules;
-pub mod target;
-pub mod store;
 pub mod simulator;
+pub mod store;
+pub mod target;
+pub mod worker;

@@ -7,34 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::canon::Digest;
 use super::names::EmailAddress;
+use super::routing::{ResolvedStage, Routing};
 use super::time::Timestamp;
-
-/// Who is asked, in which order, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Routing {
-    /// The rule of the settings that asked.
-    pub rule: String,
-    /// Why that rule was taken, in words.
-    pub because: String,
-    /// One after the other.
-    pub stages: Vec<ResolvedStage>,
-    /// How long an answer is waited for, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expire_after_seconds: Option<i64>,
-}
-
-/// One pool of people of whom a number must say yes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ResolvedStage {
-    /// The pool, each person once.
-    pub people: Vec<EmailAddress>,
-    /// How the settings named the pool: `group pam-admins`, `manager`, …
-    pub asked_as: Vec<String>,
-    /// So many must say yes.
-    pub quorum: u32,
-}
 
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,19 +3,20 @@
 //! Must hold: no async, no input or output, no clock and no randomness in here; every decision is a function of
 //! its arguments. Deliberately absent: anything that knows a database, a socket or a file.
 
-pub mod time;
+pub mod approval;
+pub mod audit;
+pub mod built_in;
+pub mod canon;
+pub mod effective;
 pub mod ids;
 pub mod kind;
 pub mod names;
-pub mod canon;
-pub mod strict_json;
-pub mod effective;
-pub mod built_in;
-pub mod request;
-pub mod audit;
-pub mod snapshot;
 pub mod plan;
-pub mod approval;
+pub mod request;
 pub mod retry;
+pub mod routing;
+pub mod snapshot;
 pub mod step;
+pub mod strict_json;
+pub mod time;
 pub mod workflow;

@@ -4,135 +4,22 @@
 //! the result says why. Deliberately absent: who may decide right now (the core's decision rule).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::engine::{Engine, Verdict};
 use super::expression::Expression;
 use crate::config::{Ask, Fault, Rule, Settings, Stage};
+use crate::domain::approval::Eligible;
 use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
+use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
 
 /// The rules with their compiled conditions.
 #[derive(Debug, Clone)]
 pub struct CompiledRules {
     ordered: Vec<(Rule, Option<Expression>)>,
     default: Rule,
-}
-
-/// Who is asked for one request, and why just they.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Routing {
-    /// The name of the rule that was taken.
-    pub rule: String,
-    /// Why it was taken.
-    pub because: Because,
-    /// Who is asked, stage after stage.
-    pub stages: Vec<ResolvedStage>,
-    /// How long the answer may take, in seconds.
-    pub expire_after_seconds: u64,
-}
-
-/// Why a rule was taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
-pub enum Because {
-    /// It is the first that matches.
-    FirstMatch,
-    /// It is the default, and no other matches.
-    NothingElseMatched,
-    /// It is the default, and the condition of another one failed.
-    ConditionFailed {
-        /// The rule whose condition failed.
-        rule: String,
-        /// What it ran into, in words.
-        fault: String,
-    },
-    /// It is the default, and the manager whom another one asks is not known.
-    ManagerUnknown {
-        /// The rule that asks the manager.
-        rule: String,
-    },
-    /// It is the default, and another one asks fewer people than must say yes.
-    TooFewPeople {
-        /// The rule that cannot be met.
-        rule: String,
-    },
-}
-
-impl fmt::Display for Because {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FirstMatch => out.write_str("it is the first rule that matches"),
-            Self::NothingElseMatched => out.write_str("no other rule matches"),
-            Self::ConditionFailed { rule, fault } => {
-                write!(out, "the condition of the rule \"{rule}\" {fault}")
-            }
-            Self::ManagerUnknown { rule } => {
-                write!(
-                    out,
-                    "the rule \"{rule}\" asks the manager, and the request names none who may be asked"
-                )
-            }
-            Self::TooFewPeople { rule } => {
-                write!(out, "the rule \"{rule}\" has fewer people to ask than must say yes")
-            }
-        }
-    }
-}
-
-/// One stage with the people behind its words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResolvedStage {
-    /// Who is asked: sorted and each mailbox once.
-    pub people: Vec<EmailAddress>,
-    /// As what they are asked, in the order of the rule.
-    pub asked_as: Vec<AskedAs>,
-    /// How many must say yes.
-    pub quorum: u32,
-}
-
-/// As what somebody is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "as", rename_all = "snake_case")]
-pub enum AskedAs {
-    /// Named in the rule.
-    Person {
-        /// The address in the rule.
-        address: EmailAddress,
-    },
-    /// A member of a group.
-    Group {
-        /// The group's name.
-        name: String,
-    },
-    /// The manager named in the request.
-    Manager {
-        /// The address in the request.
-        address: EmailAddress,
-    },
-}
-
-/// For people: `group pam-admins`, `the manager`, or the address.
-impl fmt::Display for AskedAs {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Person { address } => write!(out, "{address}"),
-            Self::Group { name } => write!(out, "group {name}"),
-            Self::Manager { .. } => out.write_str("the manager"),
-        }
-    }
-}
-
-/// May somebody who was asked still decide, as far as the settings go?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Eligibility {
-    /// Asked then, and the reason still stands.
-    Still,
-    /// Never asked, or the reason is gone.
-    NotAnyMore,
 }
 
 /// Not even the default rule has anybody to ask. The settings do not allow that.
@@ -215,7 +102,7 @@ async fn first_match<'r>(
 }
 
 fn routing(rule: &Rule, because: Because, stages: Vec<ResolvedStage>) -> Routing {
-    let expire_after_seconds = u64::try_from(rule.expire_after.num_seconds()).unwrap_or_default();
+    let expire_after_seconds = rule.expire_after.num_seconds();
     Routing { rule: rule.name.to_string(), because, stages, expire_after_seconds }
 }
 
@@ -273,7 +160,7 @@ fn address_at(req: &Value, place: &str) -> Option<EmailAddress> {
 }
 
 /// Was `who` asked in this stage, and do today's settings still give the reason?
-pub fn still_eligible(settings: &Settings, stage: &ResolvedStage, who: &EmailAddress) -> Eligibility {
+pub fn still_eligible(settings: &Settings, stage: &ResolvedStage, who: &EmailAddress) -> Eligible {
     let key = who.key();
     let same = |address: &EmailAddress| address.key() == key;
     let still_named = || {
@@ -290,5 +177,5 @@ pub fn still_eligible(settings: &Settings, stage: &ResolvedStage, who: &EmailAdd
         }
         AskedAs::Manager { address } => same(address),
     });
-    if stands && stage.people.iter().any(same) { Eligibility::Still } else { Eligibility::NotAnyMore }
+    if stands && stage.people.iter().any(same) { Eligible::Still } else { Eligible::NoLonger }
 }

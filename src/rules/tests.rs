@@ -3,13 +3,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::profiles::{NoSingleProfile, choose_profile, compile_profiles};
-use super::routing::{
-    AskedAs, Because, Eligibility, ResolvedStage, Routing, compile_rules, route, still_eligible,
-};
+use super::routing::{compile_rules, route, still_eligible};
 use super::*;
 use crate::config::tests::{GOOD, load};
+use crate::domain::approval::Eligible;
 use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, TargetName};
+use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
 
 /// Long enough for a loaded machine; the one test of the time limit sets its own.
 const PATIENT: Duration = Duration::from_secs(30);
@@ -225,16 +225,16 @@ async fn who_left_the_group_or_the_rules_is_not_eligible_any_more() {
     let later = |from: &str, to: &str| load(&GOOD.replace(from, to)).unwrap();
     let same = load(GOOD).unwrap();
     for asked in ["ana@example.com", "Bo@Example.com", "cy@example.com"] {
-        assert_eq!(still_eligible(&same, stage, &who(asked)), Eligibility::Still, "{asked}");
+        assert_eq!(still_eligible(&same, stage, &who(asked)), Eligible::Still, "{asked}");
     }
-    assert_eq!(still_eligible(&same, stage, &who("max@example.com")), Eligibility::NotAnyMore);
-    assert_eq!(still_eligible(&same, &routing.stages[0], &who("max@example.com")), Eligibility::Still);
+    assert_eq!(still_eligible(&same, stage, &who("max@example.com")), Eligible::NoLonger);
+    assert_eq!(still_eligible(&same, &routing.stages[0], &who("max@example.com")), Eligible::Still);
     let without_bo = later("\"bo@example.com\"", "\"di@example.com\"");
-    assert_eq!(still_eligible(&without_bo, stage, &who("bo@example.com")), Eligibility::NotAnyMore);
+    assert_eq!(still_eligible(&without_bo, stage, &who("bo@example.com")), Eligible::NoLonger);
     // Somebody who joined the group later was not asked.
-    assert_eq!(still_eligible(&without_bo, stage, &who("di@example.com")), Eligibility::NotAnyMore);
+    assert_eq!(still_eligible(&without_bo, stage, &who("di@example.com")), Eligible::NoLonger);
     let without_cy = later("\"cy@example.com\"", "\"di@example.com\"");
-    assert_eq!(still_eligible(&without_cy, stage, &who("cy@example.com")), Eligibility::NotAnyMore);
+    assert_eq!(still_eligible(&without_cy, stage, &who("cy@example.com")), Eligible::NoLonger);
     assert!(stage.asked_as.contains(&AskedAs::Group { name: "pam-admins".to_owned() }));
 }
 

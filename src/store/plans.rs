@@ -13,12 +13,12 @@ use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
 use super::{Store, audit, outbox, steps};
 use crate::clock::Stamp;
-use crate::domain::approval::Routing;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::WorkflowId;
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{Difference, Plan, SealedPlan};
+use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{PlanMade, WrongMove};
@@ -86,7 +86,7 @@ impl Deed for KeepPlan {
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
         let workflow = standing(tx, self.workflow, self.after).await?;
-        let expires_at = self.routing.expire_after_seconds.map(|seconds| tx.at.plus_seconds(seconds));
+        let expires_at = Some(tx.at.plus_seconds(self.routing.expire_after_seconds));
         let made = PlanMade {
             number: self.plan.number,
             digest: self.sealed.digest(),
@@ -113,8 +113,6 @@ impl Deed for KeepPlan {
             target: Some(self.plan.target.clone()),
             plan_number: Some(self.plan.number),
             not_before: Some(self.plan.not_before),
-            // Without an end to the asking there is nothing to look at until somebody answers.
-            due_at: expires_at.or(Some(tx.at)),
             ..Also::default()
         };
         workflows::apply(tx, &workflow, transition, also).await

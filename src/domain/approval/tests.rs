@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::routing::Because;
 
 fn mail(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
@@ -16,12 +17,12 @@ fn routing() -> Routing {
     };
     Routing {
         rule: "joiners".to_owned(),
-        because: String::new(),
+        because: Because::FirstMatch,
         stages: vec![
             stage(&["boss@example.com"], 1),
             stage(&["ana@example.com", "bo@example.com", "cy@example.com"], 2),
         ],
-        expire_after_seconds: None,
+        expire_after_seconds: 60,
     }
 }
 
