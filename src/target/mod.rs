@@ -4,6 +4,8 @@
 //! Every answer is classified before it leaves this room; nobody outside sees a status code and decides.
 //! Deliberately absent: the order of steps, retries and records; those belong to the executor and the ledger.
 
+pub mod pvwa;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 

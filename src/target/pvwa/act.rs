@@ -1,0 +1,127 @@
+//! The steps of a plan, acted on and looked up.
+//!
+//! Must hold: an act looks, writes at most once, and reads back; a look never writes. What happened after a write is
+//! never told as "without effect" unless the vault itself refused.
+//! The longer steps have files of their own: `create.rs`, `join.rs`, `verify.rs`.
+
+use serde_json::json;
+
+use super::holder::{Holder, stranger};
+use super::put::Changed;
+use super::talk::{Fault, Talk};
+use crate::domain::ids::VaultUserId;
+use crate::domain::plan::PlannedStep;
+use crate::domain::step::{Outcome, Report};
+use crate::target::StepCall;
+
+/// What an attempt found out, before the calls are added.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) outcome: Outcome,
+    pub(super) words: String,
+    pub(super) user_id: Option<VaultUserId>,
+}
+
+impl Told {
+    pub(super) fn new(outcome: Outcome, words: impl Into<String>) -> Self {
+        Self { outcome, words: words.into(), user_id: None }
+    }
+
+    pub(super) fn about(outcome: Outcome, user: VaultUserId, words: impl Into<String>) -> Self {
+        Self { outcome, words: words.into(), user_id: Some(user) }
+    }
+}
+
+impl Talk<'_> {
+    /// Brings the step's effect about.
+    pub(super) async fn act(mut self, call: &StepCall<'_>) -> Report {
+        self.hidden.clone_from(&call.password);
+        let told = match call.step {
+            PlannedStep::FindUser => self.find_user(call).await,
+            PlannedStep::CreateUser(user) => self.create_user(call, user).await,
+            PlannedStep::CaptureUserId => self.capture_user_id(call).await,
+            PlannedStep::AddToGroup(group) => self.add_to_group(call, group).await,
+            PlannedStep::RequirePasswordChange => self.require_password_change(call).await,
+            PlannedStep::VerifyUser => self.verify_user(call).await,
+        };
+        self.report(told)
+    }
+
+    /// Finds out what an earlier attempt at the step brought about.
+    pub(super) async fn look(mut self, call: &StepCall<'_>) -> Report {
+        let told = match call.step {
+            PlannedStep::FindUser => self.find_user(call).await,
+            PlannedStep::CreateUser(_) => self.look_for_created(call).await,
+            PlannedStep::CaptureUserId => self.capture_user_id(call).await,
+            PlannedStep::AddToGroup(group) => self.look_for_member(call, group).await,
+            PlannedStep::RequirePasswordChange => self.look_for_password_change(call).await,
+            PlannedStep::VerifyUser => self.verify_user(call).await,
+        };
+        self.report(told)
+    }
+
+    fn report(self, told: Result<Told, Fault>) -> Report {
+        let told = told.unwrap_or_else(|fault| Told::new(fault.outcome(), fault.to_string()));
+        Report { outcome: told.outcome, words: told.words, calls: self.calls, user_id: told.user_id }
+    }
+
+    async fn find_user(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
+        Ok(match self.holder(call).await? {
+            Holder::Nobody => Told::new(Outcome::Done, "the name is free"),
+            Holder::Ours(account) => {
+                let id = account.user.id;
+                Told::about(Outcome::Done, id, format!("found our own user, number {id}"))
+            }
+            Holder::Adopted(account) => {
+                let id = account.user.id;
+                Told::about(
+                    Outcome::Done,
+                    id,
+                    format!("found user number {id}, which a person declared ours"),
+                )
+            }
+            Holder::Stranger(id) => Told::new(Outcome::NeedsPerson, stranger(id)),
+        })
+    }
+
+    async fn capture_user_id(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
+        let id = self.our_account(call).await?.user.id;
+        Ok(Told::about(Outcome::Done, id, format!("the vault keeps the account under number {id}")))
+    }
+
+    async fn require_password_change(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
+        let account = self.our_account(call).await?;
+        if account.user.change_password_on_next_logon == Some(true) {
+            return Ok(Told::new(
+                Outcome::AlreadySo,
+                "the vault already asks for a new password at the next log-on",
+            ));
+        }
+        Ok(match self.change(&account, "changePassOnNextLogon", json!(true)).await? {
+            Changed::Seen => Told::new(
+                Outcome::Done,
+                "the vault asks for a new password at the next log-on; nothing else changed",
+            ),
+            Changed::NotSeen => Told::new(
+                Outcome::Unknown,
+                "the vault accepted the change, but the user's record does not show it yet",
+            ),
+            Changed::Lost(names) => Told::new(
+                Outcome::NeedsPerson,
+                format!(
+                    "writing the user's record changed more than was meant; look at these fields: {}",
+                    names.join(", ")
+                ),
+            ),
+        })
+    }
+
+    async fn look_for_password_change(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
+        let account = self.our_account(call).await?;
+        Ok(if account.user.change_password_on_next_logon == Some(true) {
+            Told::new(Outcome::Done, "the vault asks for a new password at the next log-on")
+        } else {
+            Told::new(Outcome::NotThere, "the vault does not ask for a new password yet")
+        })
+    }
+}

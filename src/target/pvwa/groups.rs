@@ -1,0 +1,199 @@
+//! Groups: finding them by their exact name, telling their members, adding one.
+//!
+//! Must hold: a group is the plan's only if name, number and kind are; membership is judged by the user's number,
+//! because a name made of digits can be mistaken for a number on either side.
+
+use serde_json::{Value, json};
+
+use super::pages::{List, Raw, field, id_of, text};
+use super::talk::{Fault, Talk};
+use super::users::Account;
+use crate::domain::ids::{VaultGroupId, VaultUserId};
+use crate::domain::plan::PlannedGroup;
+use crate::domain::snapshot::{GroupKind, VaultGroup};
+use crate::domain::step::MemberForm;
+
+pub(super) const GROUPS: List = List { path: "UserGroups", records: "value" };
+
+/// Are the members wanted, too?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Members {
+    Left,
+    Told,
+}
+
+/// A group with the members that were told.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) group: VaultGroup,
+    members: Vec<Member>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Member {
+    id: Option<i64>,
+    name: String,
+}
+
+/// What a look at one membership showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Membership {
+    In,
+    Out,
+    /// Somebody else was added in the user's place; in words.
+    Wrong(String),
+}
+
+impl Talk<'_> {
+    /// The one group of exactly this name, if there is one.
+    pub(super) async fn group_named(&mut self, name: &str, members: Members) -> Result<Option<Group>, Fault> {
+        let query: &[(&str, &str)] = match members {
+            Members::Left => &[("search", name)],
+            Members::Told => &[("search", name), ("includeMembers", "true")],
+        };
+        let wanted = name.to_lowercase();
+        let found = self.list(GROUPS, query).await?;
+        let mut exact = found
+            .iter()
+            .filter(|record| text(record, "groupName").is_some_and(|seen| seen.to_lowercase() == wanted));
+        match (exact.next(), exact.next()) {
+            (None, _) => Ok(None),
+            (Some(record), None) => group(record).map(Some).ok_or_else(|| {
+                Fault::NeedsPerson(format!("the vault lists the group {name} without number or kind"))
+            }),
+            (Some(_), Some(_)) => {
+                Err(Fault::NeedsPerson(format!("the vault lists more than one group with the name {name}")))
+            }
+        }
+    }
+
+    /// The plan's group, if it is still the one that was approved.
+    pub(super) async fn planned_group(
+        &mut self,
+        planned: &PlannedGroup,
+        members: Members,
+    ) -> Result<Group, Fault> {
+        let changed = |how: String| Err(Fault::NeedsPerson(format!("the group {} {how}", planned.name)));
+        match self.group_named(planned.name.as_str(), members).await? {
+            None => changed("is no longer in the vault".to_owned()),
+            Some(found) if found.group.id != planned.id => changed(format!(
+                "was made anew: it had number {} when this was approved and has number {} now",
+                planned.id, found.group.id
+            )),
+            Some(found) if found.group.kind != planned.kind => changed(format!(
+                "was a {} when this was approved and is a {} now",
+                planned.kind.in_words(),
+                found.group.kind.in_words()
+            )),
+            Some(found) => Ok(found),
+        }
+    }
+
+    /// Is the user in the group? The user's record is believed where it tells memberships; else the group's.
+    /// `sent` is the form in which a member was perhaps added, so that somebody wrong is noticed.
+    pub(super) async fn membership(
+        &mut self,
+        account: &Account,
+        planned: &PlannedGroup,
+        sent: Option<MemberForm>,
+    ) -> Result<Membership, Fault> {
+        let told = account.user.groups.as_deref().unwrap_or_default();
+        if told.iter().any(|member| member.id == planned.id) {
+            return Ok(Membership::In);
+        }
+        // Older vaults leave the list empty or out; then only the group knows.
+        let hazard = match sent {
+            Some(MemberForm::NumericId) => true,
+            Some(MemberForm::UserName) => account.user.user_name.bytes().all(|byte| byte.is_ascii_digit()),
+            None => false,
+        };
+        if !told.is_empty() && !hazard {
+            return Ok(Membership::Out);
+        }
+        let group = self.planned_group(planned, Members::Told).await?;
+        Ok(group.tells(account, sent))
+    }
+
+    /// Adds the user in the given form. A success says nothing yet about who was added.
+    pub(super) async fn add_member(
+        &mut self,
+        group: VaultGroupId,
+        account: &Account,
+        form: MemberForm,
+    ) -> Result<Value, Fault> {
+        let body = match form {
+            MemberForm::UserName => json!({ "memberId": account.user.user_name, "memberType": "vault" }),
+            MemberForm::NumericId => json!({ "memberId": account.user.id, "memberType": "User" }),
+        };
+        self.post(&format!("UserGroups/{group}/Members"), body).await
+    }
+}
+
+impl Group {
+    fn tells(&self, account: &Account, sent: Option<MemberForm>) -> Membership {
+        let ours = account.user.id;
+        if self.has(ours) {
+            return Membership::In;
+        }
+        let wrong = self.members.iter().find(|member| match sent {
+            Some(MemberForm::NumericId) => member.name == ours.to_string(),
+            Some(MemberForm::UserName) => {
+                member.id.is_some_and(|id| id.to_string() == account.user.user_name)
+            }
+            None => false,
+        });
+        wrong.map_or(Membership::Out, |member| {
+            let who = member.id.map_or_else(|| "a user".to_owned(), |id| format!("user number {id}"));
+            Membership::Wrong(format!(
+                "{who} is in the group {} although user number {ours} was meant; the vault took the number for a \
+                 name or the name for a number",
+                self.group.name
+            ))
+        })
+    }
+
+    fn has(&self, user: VaultUserId) -> bool {
+        self.members.iter().any(|member| member.id == Some(user.0))
+    }
+}
+
+fn group(record: &Raw) -> Option<Group> {
+    let kind = match text(record, "groupType") {
+        Some(kind) if kind.eq_ignore_ascii_case("Directory") => GroupKind::Directory,
+        Some(kind) if kind.eq_ignore_ascii_case("Vault") => GroupKind::Vault,
+        // The guide's list names no kind; a directory group would carry its directory.
+        None if text(record, "directory").is_some() || text(record, "dn").is_some() => GroupKind::Directory,
+        None => GroupKind::Vault,
+        Some(_) => return None,
+    };
+    let members = field(record, "members").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let members = members
+        .iter()
+        .filter_map(Value::as_object)
+        .map(|member| Member {
+            id: id_of(member),
+            name: text(member, "username").unwrap_or_default().to_owned(),
+        })
+        .collect();
+    let group =
+        VaultGroup { id: VaultGroupId(id_of(record)?), name: text(record, "groupName")?.to_owned(), kind };
+    Some(Group { group, members })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_read_with_its_kind_and_members() {
+        let read = |value: Value| group(value.as_object().unwrap());
+        let plain = read(json!({"id": 3, "groupName": "Ops", "groupType": "vault",
+            "members": [{"id": 9, "UserName": "zo"}]}));
+        let plain = plain.unwrap();
+        assert_eq!(plain.group.kind, GroupKind::Vault);
+        assert!(plain.has(VaultUserId(9)) && !plain.has(VaultUserId(8)));
+        let directory = read(json!({"id": 3, "groupName": "Ops", "directory": "corp"})).unwrap();
+        assert_eq!(directory.group.kind, GroupKind::Directory);
+        assert!(read(json!({"id": 3, "groupName": "Ops", "groupType": "Cloud"})).is_none());
+    }
+}

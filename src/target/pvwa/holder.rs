@@ -1,0 +1,120 @@
+//! Whose account is it? Ours, one that a person gave us, or a stranger's.
+//!
+//! Must hold: an account is ours only by our mark in its description, by a number that we learnt from our own
+//! create, or by a person's word; components, directory users and our own account are never touched.
+
+use super::talk::{Fault, Talk};
+use super::users::Account;
+use crate::domain::ids::VaultUserId;
+use crate::domain::plan::Description;
+use crate::domain::snapshot::{ComponentUser, ProfileField, UserSource};
+use crate::target::{Adoption, StepCall};
+
+/// Who holds the plan's user name.
+#[derive(Debug)]
+pub(super) enum Holder {
+    /// The name is free.
+    Nobody,
+    /// This workflow made it.
+    Ours(Account),
+    /// A person said that it is this workflow's.
+    Adopted(Account),
+    /// Somebody else.
+    Stranger(VaultUserId),
+}
+
+impl Talk<'_> {
+    /// Looks the plan's user name up.
+    pub(super) async fn holder(&mut self, call: &StepCall<'_>) -> Result<Holder, Fault> {
+        let name = call.plan.user_name.as_str();
+        self.refuse_own_account(name)?;
+        let found = self.users_named(name).await?;
+        let id = match found.as_slice() {
+            [] => return Ok(Holder::Nobody),
+            [id] => *id,
+            [first, second, ..] => {
+                return Err(Fault::NeedsPerson(format!(
+                    "the vault shows more than one user with this name, numbers {first} and {second}"
+                )));
+            }
+        };
+        let Some(account) = self.account(id).await? else {
+            return Err(Fault::passing(format!("user number {id} is listed but cannot be read")));
+        };
+        self.named_as_planned(call, &account)?;
+        untouchable(&account)?;
+        Ok(if call.user_id == Some(id) || is_marked(call, &account) {
+            Holder::Ours(account)
+        } else {
+            match call.adoption {
+                Adoption::ByPerson => Holder::Adopted(account),
+                Adoption::OnlyByMark => Holder::Stranger(id),
+            }
+        })
+    }
+
+    /// The account of this workflow, read by its number where that is known.
+    pub(super) async fn our_account(&mut self, call: &StepCall<'_>) -> Result<Account, Fault> {
+        let Some(id) = call.user_id else {
+            return match self.holder(call).await? {
+                Holder::Ours(account) | Holder::Adopted(account) => Ok(account),
+                Holder::Stranger(id) => Err(Fault::NeedsPerson(stranger(id))),
+                Holder::Nobody => Err(Fault::passing("no user of this name can be seen in the vault")),
+            };
+        };
+        self.refuse_own_account(call.plan.user_name.as_str())?;
+        let Some(account) = self.account(id).await? else {
+            return Err(Fault::passing(format!("user number {id} cannot be seen in the vault")));
+        };
+        self.named_as_planned(call, &account)?;
+        untouchable(&account)?;
+        Ok(account)
+    }
+
+    fn named_as_planned(&self, call: &StepCall<'_>, account: &Account) -> Result<(), Fault> {
+        if account.user.user_name.eq_ignore_ascii_case(call.plan.user_name.as_str()) {
+            self.refuse_own_account(&account.user.user_name)
+        } else {
+            let id = account.user.id;
+            Err(Fault::NeedsPerson(format!("user number {id} has another name than the approved one")))
+        }
+    }
+
+    fn refuse_own_account(&self, name: &str) -> Result<(), Fault> {
+        if self.pvwa.sign_in.account().eq_ignore_ascii_case(name) {
+            return Err(Fault::NeedsPerson(
+                "this is the account with which we sign in ourselves; it is never touched".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The words for a name that somebody else holds.
+pub(super) fn stranger(id: VaultUserId) -> String {
+    format!("the name is held by user number {id}, which this workflow did not make")
+}
+
+/// Does the description open with a mark of ours, in a vault that keeps descriptions?
+pub(super) fn is_marked(call: &StepCall<'_>, account: &Account) -> bool {
+    match call.plan.dialect.description {
+        Description::NotKept => false,
+        Description::Kept => {
+            let description = account.user.profile.get(&ProfileField::Description);
+            description.is_some_and(|text| call.our_marks.iter().any(|mark| mark.opens(text)))
+        }
+    }
+}
+
+fn untouchable(account: &Account) -> Result<(), Fault> {
+    let id = account.user.id;
+    match (account.user.component, account.user.source) {
+        (ComponentUser::Yes, UserSource::Vault | UserSource::Directory) => Err(Fault::NeedsPerson(format!(
+            "user number {id} is a component of the vault and is never touched"
+        ))),
+        (ComponentUser::No, UserSource::Directory) => Err(Fault::NeedsPerson(format!(
+            "user number {id} comes from a directory; it can be changed only there"
+        ))),
+        (ComponentUser::No, UserSource::Vault) => Ok(()),
+    }
+}

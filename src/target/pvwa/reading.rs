@@ -1,0 +1,91 @@
+//! What a plan would assume, read in one go.
+//!
+//! Must hold: only reads; a user or group is in the snapshot only by its exact name; a list of user types that this
+//! vault does not offer is absent, not empty.
+
+use serde_json::Value;
+
+use super::groups::Members;
+use super::pages::{field, text};
+use super::talk::{Fault, Talk};
+use crate::domain::names::{GroupName, UserName, UserType};
+use crate::domain::snapshot::{GroupSeen, Snapshot, UserSeen};
+
+impl Talk<'_> {
+    pub(super) async fn snapshot(
+        &mut self,
+        name: &UserName,
+        groups: &[GroupName],
+    ) -> Result<Snapshot, Fault> {
+        let user = match self.users_named(name.as_str()).await?.as_slice() {
+            [] => UserSeen::Absent,
+            [id] => match self.account(*id).await? {
+                Some(account) => UserSeen::Present(Box::new(account.user)),
+                None => return Err(Fault::passing(format!("user number {id} is listed but cannot be read"))),
+            },
+            [first, second, ..] => {
+                return Err(Fault::NeedsPerson(format!(
+                    "the vault shows more than one user with this name, numbers {first} and {second}"
+                )));
+            }
+        };
+        let mut seen = Vec::with_capacity(groups.len());
+        for asked in groups {
+            let found = self.group_named(asked.as_str(), Members::Left).await?;
+            seen.push(GroupSeen { asked: asked.clone(), found: found.map(|found| found.group) });
+        }
+        let user_types = self.user_types().await?;
+        let read_at = self.pvwa.world.now();
+        Ok(Snapshot { target: self.pvwa.name.clone(), read_at, user, groups: seen, user_types })
+    }
+
+    /// Offered by newer versions only, and not to everybody.
+    async fn user_types(&mut self) -> Result<Option<Vec<UserType>>, Fault> {
+        match self.get("UserTypes", &[]).await {
+            Ok(answer) => Ok(listed_types(&answer)),
+            Err(Fault::Refused(said)) if matches!(said.status, 400 | 403 | 404 | 405 | 501) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// Takes names out of a list of texts or records, at the top or under any name; `None` where there is no such list.
+fn listed_types(answer: &Value) -> Option<Vec<UserType>> {
+    let list = match answer {
+        Value::Array(list) => list,
+        Value::Object(record) => match field(record, "UserTypes").or_else(|| field(record, "value")) {
+            Some(Value::Array(list)) => list,
+            Some(_) | None => return None,
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+    };
+    let name = |item: &Value| match item {
+        Value::String(name) => UserType::parse(name).ok(),
+        Value::Object(record) => ["userType", "userTypeName", "name", "id"]
+            .iter()
+            .find_map(|key| UserType::parse(text(record, key)?).ok()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+    };
+    let types: Vec<_> = list.iter().filter_map(name).collect();
+    (!types.is_empty()).then_some(types)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn user_types_are_found_in_texts_and_records() {
+        let names = |value: Value| {
+            let types = listed_types(&value)?;
+            Some(types.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>())
+        };
+        let wanted = Some(vec!["EPVUser".to_owned(), "BasicUser".to_owned()]);
+        assert_eq!(names(json!(["EPVUser", "BasicUser"])), wanted);
+        assert_eq!(names(json!({"UserTypes": [{"id": "EPVUser"}, {"userTypeName": "BasicUser"}]})), wanted);
+        assert_eq!(names(json!({"value": []})), None);
+        assert_eq!(names(json!({"other": ["EPVUser"]})), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! One conversation with the vault: calls in order, each signed in, recorded and judged.
+//!
+//! Must hold: a refused token is renewed once and the same call sent again, which is safe because the vault refuses
+//! it before anything runs; otherwise nothing is sent twice. Records hold method, path and status, nothing else.
+//! Sign-ins are not among the records: they go to another address and change nothing in the vault.
+
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::Pvwa;
+use super::answer::{Said, Verdict, classify};
+use super::wire::{Call, Sent};
+use crate::domain::plan::Effect;
+use crate::domain::step::{CallSeen, Outcome};
+use crate::target::CallFault;
+
+/// Why a call, or a conversation, did not come to its good end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    /// Certainly without effect, and worth another try.
+    #[error("{words}")]
+    Passing { words: String, after_seconds: Option<u32> },
+    /// Certainly without effect, and for good; by the vault itself or something in between.
+    #[error("{}", .0.words)]
+    Refused(Said),
+    /// We may not sign in.
+    #[error("{0}")]
+    NotSignedIn(String),
+    /// The wanted state was there before.
+    #[error("{}", .0.words)]
+    AlreadySo(Said),
+    /// A write of which nobody knows what came.
+    #[error("{0}")]
+    Unclear(String),
+    /// Only a person can judge this.
+    #[error("{0}")]
+    NeedsPerson(String),
+}
+
+impl Fault {
+    /// The decision that follows, where a step has no better one.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Passing { after_seconds, .. } => Outcome::Retry { after_seconds: *after_seconds },
+            Self::Refused(_) | Self::NotSignedIn(_) => Outcome::Refused,
+            Self::AlreadySo(_) | Self::NeedsPerson(_) => Outcome::NeedsPerson,
+            Self::Unclear(_) => Outcome::Unknown,
+        }
+    }
+
+    /// Did the vault answer that there is nothing of that number?
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(said) if said.status == 404)
+    }
+
+    /// The same fault, met after a write went out: it no longer says that there was no effect.
+    pub(super) fn after_a_write(self) -> Self {
+        match self {
+            Self::Passing { words, .. } | Self::NotSignedIn(words) | Self::Unclear(words) => {
+                Self::Unclear(words)
+            }
+            Self::Refused(said) | Self::AlreadySo(said) => Self::Unclear(said.words),
+            Self::NeedsPerson(words) => Self::NeedsPerson(words),
+        }
+    }
+
+    /// A passing trouble that we see ourselves.
+    pub(super) fn passing(words: impl Into<String>) -> Self {
+        Self::Passing { words: words.into(), after_seconds: None }
+    }
+}
+
+impl From<Fault> for CallFault {
+    fn from(fault: Fault) -> Self {
+        let words = fault.to_string();
+        match fault {
+            Fault::Passing { after_seconds, .. } => Self::Retry { words, after_seconds },
+            Fault::Unclear(_) => Self::Retry { words, after_seconds: None },
+            Fault::Refused(_) | Fault::NotSignedIn(_) => Self::Refused { words },
+            Fault::AlreadySo(_) | Fault::NeedsPerson(_) => Self::NeedsPerson { words },
+        }
+    }
+}
+
+impl From<CallFault> for Fault {
+    fn from(fault: CallFault) -> Self {
+        match fault {
+            CallFault::Retry { words, after_seconds } => Self::Passing { words, after_seconds },
+            CallFault::Refused { words } => Self::NotSignedIn(words),
+            CallFault::NeedsPerson { words } => Self::NeedsPerson(words),
+        }
+    }
+}
+
+/// One conversation.
+pub(super) struct Talk<'a> {
+    pub(super) pvwa: &'a Pvwa,
+    /// The calls so far.
+    pub(super) calls: Vec<CallSeen>,
+    /// A secret of this conversation, blotted out of everything the vault says before anybody sees it.
+    pub(super) hidden: Option<SecretString>,
+}
+
+impl<'a> Talk<'a> {
+    pub(super) fn new(pvwa: &'a Pvwa) -> Self {
+        Self { pvwa, calls: Vec::new(), hidden: None }
+    }
+
+    /// Reads.
+    pub(super) async fn get(&mut self, path: &str, query: &[(&str, &str)]) -> Result<Value, Fault> {
+        let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let call = Call { method: Method::GET, path: path.to_owned(), query, body: None };
+        self.exchange(&call, Effect::Reads).await
+    }
+
+    /// Makes something new below `path`.
+    pub(super) async fn post(&mut self, path: &str, body: Value) -> Result<Value, Fault> {
+        let call = Call { method: Method::POST, path: path.to_owned(), query: Vec::new(), body: Some(body) };
+        self.exchange(&call, Effect::Writes).await
+    }
+
+    /// Replaces what stands at `path`. Only `put.rs` may call this.
+    pub(super) async fn put(&mut self, path: &str, body: Value) -> Result<Value, Fault> {
+        let call = Call { method: Method::PUT, path: path.to_owned(), query: Vec::new(), body: Some(body) };
+        self.exchange(&call, Effect::Writes).await
+    }
+
+    async fn exchange(&mut self, call: &Call, effect: Effect) -> Result<Value, Fault> {
+        let pass = self.pvwa.sign_in.pass().await?;
+        let verdict = self.send(call, effect, &pass.header).await?;
+        let Verdict::RenewToken(_) = verdict else { return judged(verdict) };
+        let pass = self.pvwa.sign_in.renewed(&pass).await?;
+        let verdict = self.send(call, effect, &pass.header).await?;
+        judged(verdict)
+    }
+
+    async fn send(
+        &mut self,
+        call: &Call,
+        effect: Effect,
+        authorization: &SecretString,
+    ) -> Result<Verdict, Fault> {
+        let mut sent = self.pvwa.wire.send(call, authorization, self.pvwa.world.now()).await;
+        if let (Sent::Answer(answer), Some(secret)) = (&mut sent, &self.hidden) {
+            answer.body.blot(secret.expose_secret());
+        }
+        let status = match &sent {
+            Sent::Answer(answer) => Some(answer.status),
+            Sent::Lost(status) => *status,
+            Sent::Unreached(_) => None,
+        };
+        self.calls.push(CallSeen { method: call.method.to_string(), path: call.path.clone(), status });
+        match (sent, effect) {
+            (Sent::Answer(answer), Effect::Reads | Effect::Writes) => Ok(classify(answer, effect)),
+            (Sent::Unreached(why), Effect::Reads | Effect::Writes) => {
+                Err(Fault::passing(format!("the vault cannot be reached: {why}")))
+            }
+            (Sent::Lost(_), Effect::Reads) => Err(Fault::passing("the vault gave no whole answer in time")),
+            (Sent::Lost(_), Effect::Writes) => {
+                Err(Fault::Unclear("the call went out, but no whole answer came back in time".to_owned()))
+            }
+        }
+    }
+}
+
+fn judged(verdict: Verdict) -> Result<Value, Fault> {
+    match verdict {
+        Verdict::Success(value) => Ok(value),
+        Verdict::RenewToken(said) => Err(Fault::NotSignedIn(format!(
+            "the vault does not take a token that was just made: {}",
+            said.words
+        ))),
+        Verdict::AlreadySo(said) => Err(Fault::AlreadySo(said)),
+        Verdict::Passing { said, after_seconds } => Err(Fault::Passing { words: said.words, after_seconds }),
+        Verdict::Refused(said) => Err(Fault::Refused(said)),
+        Verdict::Unclear(said) => Err(Fault::Unclear(said.words)),
+    }
+}

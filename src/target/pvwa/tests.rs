@@ -1,0 +1,203 @@
+//! The connector against a scripted vault: what it sends, and what it makes of the answers.
+
+mod creating;
+mod joining;
+mod reading;
+mod script;
+mod signing;
+mod simulated;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use url::Url;
+
+use self::script::{Script, ok};
+use super::{Connection, Pvwa};
+use crate::clock::{Clock, MachineChance, World};
+use crate::domain::ids::{AttemptId, VaultGroupId, VaultUserId, WorkflowId};
+use crate::domain::kind::Kind;
+use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
+use crate::domain::plan::{
+    Description, DialectSettings, GroupMember, HandOver, NewUser, Plan, PlannedGroup, PlannedStep, UserShape,
+};
+use crate::domain::snapshot::{GroupKind, ProfileField};
+use crate::domain::step::{MemberForm, Report};
+use crate::domain::time::Timestamp;
+use crate::target::{Adoption, Mark, StepCall, Target};
+
+const SECRET: &str = "client-secret-under-test";
+const PASSWORD: &str = "Initial-Pass-w0rd-under-test!";
+
+/// A clock that stands still until it is moved.
+struct Standing(Mutex<Timestamp>);
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A connector with its scripted vault.
+struct Bench {
+    script: Script,
+    clock: Arc<Standing>,
+    vault: Pvwa,
+}
+
+impl Bench {
+    async fn new(dialect: DialectSettings) -> Self {
+        let script = Script::default();
+        let base = script.listen().await;
+        script.on("POST token", vec![ok(json!({"access_token": "t0ken", "expires_in": 1800}))]);
+        let clock = Arc::new(Standing(Mutex::new(Timestamp::from_unix_seconds(1_800_000_000).unwrap())));
+        let world = World { clock: clock.clone(), chance: Arc::new(MachineChance) };
+        let vault = Pvwa::new(
+            connection(&format!("{base}/PasswordVault/API"), &format!("{base}/token"), dialect),
+            world,
+        );
+        Self { script, clock, vault: vault.unwrap() }
+    }
+
+    /// A free name in a nested vault with one group.
+    async fn empty_vault(dialect: DialectSettings) -> Self {
+        let bench = Self::new(dialect).await;
+        bench.script.on("GET Users", vec![ok(json!({"Users": [], "Total": 0}))]);
+        bench
+    }
+
+    async fn act(&self, step: &PlannedStep, change: impl FnOnce(&mut StepCall<'_>)) -> Report {
+        self.attempt(step, change, true).await
+    }
+
+    async fn look(&self, step: &PlannedStep, change: impl FnOnce(&mut StepCall<'_>)) -> Report {
+        self.attempt(step, change, false).await
+    }
+
+    async fn attempt(
+        &self,
+        step: &PlannedStep,
+        change: impl FnOnce(&mut StepCall<'_>),
+        acts: bool,
+    ) -> Report {
+        let plan = plan(self.vault.dialect());
+        let marks = [mark()];
+        let mut call = call(&plan, step, &marks);
+        change(&mut call);
+        let report = if acts { self.vault.act(&call).await } else { self.vault.look(&call).await };
+        let told = serde_json::to_string(&report).unwrap();
+        assert!(!told.contains(SECRET) && !told.contains(PASSWORD), "a secret in {told}");
+        report
+    }
+}
+
+fn connection(api: &str, token: &str, dialect: DialectSettings) -> Connection {
+    Connection {
+        name: TargetName::parse("vault").unwrap(),
+        api_url: Url::parse(api).unwrap(),
+        token_url: Url::parse(token).unwrap(),
+        client_id: "svc-countersign@example".to_owned(),
+        client_secret: SecretString::from(SECRET),
+        max_concurrent_calls: 4,
+        dialect,
+        ca_pem: None,
+    }
+}
+
+fn auto() -> DialectSettings {
+    DialectSettings {
+        group_member: GroupMember::Auto,
+        user_shape: UserShape::Auto,
+        description: Description::Kept,
+    }
+}
+
+fn pinned_nested() -> DialectSettings {
+    DialectSettings { user_shape: UserShape::Nested, ..auto() }
+}
+
+fn mark() -> Mark {
+    Mark::of(AttemptId::parse("018f3c1e-0000-7000-8000-000000000001").unwrap())
+}
+
+fn new_user() -> NewUser {
+    let profile = [(ProfileField::FirstName, "Zoe"), (ProfileField::Email, "zoe@example.com")];
+    NewUser {
+        user_type: UserType::parse("EPVUser").unwrap(),
+        location: Location::parse("\\").unwrap(),
+        profile: profile.into_iter().map(|(field, value)| (field, value.to_owned())).collect(),
+        cut: BTreeMap::new(),
+        expires_at: None,
+    }
+}
+
+fn ops() -> PlannedGroup {
+    PlannedGroup {
+        name: GroupName::parse("Ops-Readers").unwrap(),
+        id: VaultGroupId(5),
+        kind: GroupKind::Vault,
+    }
+}
+
+fn plan(dialect: DialectSettings) -> Plan {
+    Plan {
+        workflow: WorkflowId::parse("018f3c1e-0000-7000-8000-000000000000").unwrap(),
+        number: 1,
+        kind: Kind::Joiner,
+        target: TargetName::parse("vault").unwrap(),
+        profile: "ops".to_owned(),
+        user_name: UserName::parse("zobrien").unwrap(),
+        steps: vec![
+            PlannedStep::FindUser,
+            PlannedStep::CreateUser(new_user()),
+            PlannedStep::CaptureUserId,
+            PlannedStep::AddToGroup(ops()),
+            PlannedStep::RequirePasswordChange,
+            PlannedStep::VerifyUser,
+        ],
+        dialect,
+        not_before: Timestamp::from_unix_seconds(1_800_000_000).unwrap(),
+        hand_over: HandOver::Nobody,
+        salt: "00".to_owned(),
+    }
+}
+
+fn call<'a>(plan: &'a Plan, step: &'a PlannedStep, marks: &'a [Mark]) -> StepCall<'a> {
+    StepCall {
+        plan,
+        step,
+        user_id: None,
+        mark: mark(),
+        our_marks: marks,
+        adoption: Adoption::OnlyByMark,
+        form: None,
+        password: Some(SecretString::from(PASSWORD)),
+    }
+}
+
+/// The user as the vault lists it.
+fn listed() -> Value {
+    json!({"Users": [{"id": 42, "username": "ZOBrien"}], "Total": 1})
+}
+
+/// The user as a read by number shows it.
+fn record(description: &str, groups: &Value) -> Value {
+    json!({
+        "id": 42, "username": "zobrien", "source": "CyberArk", "userType": "EPVUser", "componentUser": false,
+        "location": "\\", "enableUser": true, "changePassOnNextLogon": false, "description": description,
+        "personalDetails": {"firstName": "Zoe"}, "internet": {"businessEmail": "zoe@example.com"},
+        "groupsMembership": groups, "vaultAuthorization": [], "somethingNew": 1
+    })
+}
+
+fn groups(members: &Value) -> Value {
+    json!({"value": [
+        {"id": 4, "groupName": "Ops-Readers-2", "groupType": "Vault"},
+        {"id": 5, "groupName": "ops-readers", "groupType": "Vault", "members": members}
+    ], "count": 2})
+}
+
+const OURS: VaultUserId = VaultUserId(42);
+const BY_NUMBER: MemberForm = MemberForm::NumericId;

@@ -1,0 +1,215 @@
+//! The connector against the simulated vault, driven by the step ledger as the executor will drive it.
+//!
+//! Must hold: whatever a single fault does, the joiner ends with exactly one user, exactly the planned groups and
+//! exactly the writes of the plan, in both dialects.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::retry::RetryPolicy;
+use crate::domain::step::{Ledger, Move, Outcome, Purpose, Rest, StepRecord, Waits, next_move};
+use crate::simulator::faults::{Effect, Fault, Meanwhile, Moment};
+use crate::simulator::tenant::{Descriptions, Dialect, TenantOptions};
+use crate::simulator::{Simulator, SimulatorOptions};
+
+const GROUPS: [&str; 2] = ["Ops-Readers", "Linux Admins"];
+
+/// A simulated tenant, a connector to it and a joiner's plan.
+struct Trial {
+    simulator: Simulator,
+    vault: Pvwa,
+    plan: Plan,
+}
+
+impl Trial {
+    async fn new(dialect: Dialect, settings: DialectSettings) -> Self {
+        let mut options =
+            SimulatorOptions::new(TenantOptions::new("svc-countersign@example", SecretString::from(SECRET)));
+        options.tenant.dialect = dialect;
+        options.groups = GROUPS.map(|name| json!({ "groupName": name })).to_vec();
+        options.users = vec![json!({ "username": "zobrien2" })];
+        let simulator = Simulator::start(options).await.unwrap();
+        let base = simulator.vault_url();
+        let (api, token) = (format!("{base}/PasswordVault/API"), format!("{base}/oauth2/platformtoken"));
+        let vault = Pvwa::new(connection(&api, &token, settings), World::real()).unwrap();
+        let mut plan = plan(settings);
+        let names = GROUPS.map(|name| GroupName::parse(name).unwrap());
+        let snapshot = vault.snapshot(&plan.user_name, &names).await.unwrap();
+        let steps = snapshot.groups.into_iter().map(|seen| {
+            let found = seen.found.unwrap();
+            PlannedStep::AddToGroup(PlannedGroup { name: seen.asked, id: found.id, kind: found.kind })
+        });
+        plan.steps.splice(3..4, steps);
+        assert!(snapshot.user_types.unwrap().iter().any(|kind| kind.as_str() == "EPVUser"));
+        Self { simulator, vault, plan }
+    }
+
+    /// Drives the plan to rest; the outcomes in order, and how it ended.
+    async fn run(&self) -> (Vec<String>, Rest) {
+        let mut now = Timestamp::from_unix_seconds(1_800_000_000).unwrap();
+        let mut ledger = Ledger { steps: vec![StepRecord::fresh(now); self.plan.steps.len()], user_id: None };
+        let (mut marks, mut story) = (Vec::new(), Vec::new());
+        loop {
+            let (place, purpose) = match next_move(&self.plan, &ledger, now) {
+                Move::Begin(place) => (place, Purpose::Act),
+                Move::Look(place) => (place, Purpose::Look),
+                Move::Wait(due) => {
+                    now = due;
+                    continue;
+                }
+                Move::Rest(rest) => return (story, rest),
+            };
+            let attempt =
+                AttemptId::made(now, u128::to_be_bytes(story.len() as u128)[6..].try_into().unwrap());
+            let step = &self.plan.steps[place];
+            if matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
+                marks.push(Mark::of(attempt));
+            }
+            ledger.steps[place] = ledger.steps[place].clone().begin(attempt, purpose);
+            let mut call = call(&self.plan, step, &marks);
+            call.mark = Mark::of(attempt);
+            (call.user_id, call.form) = (ledger.user_id, ledger.steps[place].form);
+            let report = match purpose {
+                Purpose::Act => self.vault.act(&call).await,
+                Purpose::Look => self.vault.look(&call).await,
+            };
+            story.push(format!(
+                "{} {} {}: {}",
+                purpose.word(),
+                step.kind(),
+                report.outcome.word(),
+                report.words
+            ));
+            ledger.user_id = report.user_id.or(ledger.user_id);
+            let policy = RetryPolicy {
+                most_tries: 4,
+                first_wait: chrono::TimeDelta::seconds(1),
+                longest_wait: chrono::TimeDelta::seconds(60),
+            };
+            let waits = Waits { policy: &policy, now, chance: 0 };
+            ledger.steps[place] = ledger.steps[place].clone().settle(purpose, &report, &waits);
+        }
+    }
+
+    fn writes(&self) -> Vec<&'static str> {
+        self.simulator.vault.journal().iter().map(|entry| entry.what).collect()
+    }
+
+    /// The vault holds what was planned.
+    fn assert_as_planned(&self, story: &[String]) {
+        let user = self.simulator.vault.user("zobrien").unwrap();
+        let mut groups: Vec<_> = user["groupsMembership"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|group| group["groupName"].clone())
+            .collect();
+        groups.sort_by_key(Value::to_string);
+        assert_eq!(groups, [json!("Linux Admins"), json!("Ops-Readers")], "{story:#?}");
+        assert_eq!(user["changePassOnNextLogon"], true);
+        assert_eq!(user["personalDetails"]["firstName"], "Zoe");
+        assert_eq!(user["internet"]["businessEmail"], "zoe@example.com");
+        assert!(self.simulator.vault.password_is(user["id"].as_i64().unwrap(), PASSWORD));
+    }
+}
+
+fn all_writes(dialect: Dialect) -> Vec<&'static str> {
+    let mut writes = vec!["create_user", "add_member", "add_member"];
+    if dialect == Dialect::Guide {
+        writes.push("update_user");
+    }
+    writes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_joiner_is_carried_out_in_both_dialects_without_being_told_which() {
+    for dialect in [Dialect::Product, Dialect::Guide] {
+        let trial = Trial::new(dialect, auto()).await;
+        let (story, rest) = trial.run().await;
+        assert_eq!(rest, Rest::Succeeded, "{story:#?}");
+        assert_eq!(trial.writes(), all_writes(dialect));
+        trial.assert_as_planned(&story);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pinned_forms_need_no_second_attempt() {
+    let guide = DialectSettings {
+        group_member: GroupMember::NumericId,
+        user_shape: UserShape::Flat,
+        description: Description::Kept,
+    };
+    let trial = Trial::new(Dialect::Guide, guide).await;
+    let (story, rest) = trial.run().await;
+    assert_eq!((rest, story.len()), (Rest::Succeeded, trial.plan.steps.len()), "{story:#?}");
+    trial.assert_as_planned(&story);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_one_fault_at_any_write_leaves_exactly_the_planned_writes() {
+    let status = |status, moment| Effect::Status { status, body: None, retry_after: None, moment };
+    let faults = [
+        Effect::DropBefore,
+        Effect::DropAfter,
+        Effect::Html503,
+        Effect::StaleToken,
+        status(500, Moment::Before),
+        status(500, Moment::After),
+        status(504, Moment::After),
+        status(429, Moment::Before),
+    ];
+    for dialect in [Dialect::Product, Dialect::Guide] {
+        let places = [("POST", "/Users"), ("POST", "/Members"), ("PUT", "/Users/"), ("GET", "/Users/")];
+        for (method, path) in places {
+            for fault in &faults {
+                let trial = Trial::new(dialect, auto()).await;
+                trial.simulator.vault.add_fault(Fault::on(method, path, 1, fault.clone()));
+                let (story, rest) = trial.run().await;
+                assert_eq!(rest, Rest::Succeeded, "{method} {path} {fault:?} {story:#?}");
+                assert_eq!(trial.writes(), all_writes(dialect), "{method} {path} {fault:?} {story:#?}");
+                trial.assert_as_planned(&story);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_create_without_descriptions_waits_for_a_person() {
+    let settings = DialectSettings { description: Description::NotKept, ..auto() };
+    let trial = Trial::new(Dialect::Product, settings).await;
+    trial.simulator.vault.configure(|options| options.descriptions = Descriptions::Dropped);
+    trial.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, Effect::DropAfter));
+    let (story, rest) = trial.run().await;
+    assert!(matches!(rest, Rest::NeedsPerson(_)), "{story:#?}");
+    assert_eq!(trial.writes(), ["create_user"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_made_meanwhile_by_somebody_else_is_left_alone() {
+    let trial = Trial::new(Dialect::Product, auto()).await;
+    let stranger = Effect::Meanwhile(Meanwhile::AddUser(json!({ "username": "ZObrien" })));
+    trial.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, stranger));
+    let (story, rest) = trial.run().await;
+    assert!(
+        matches!(&rest, Rest::NeedsPerson(words) if words.contains("did not make")),
+        "{rest:?} {story:#?}"
+    );
+    assert_eq!(trial.writes(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_form_is_not_sent_when_somebody_is_named_by_that_number() {
+    let trial =
+        Trial::new(Dialect::Product, DialectSettings { group_member: GroupMember::NumericId, ..auto() })
+            .await;
+    let marks = [mark()];
+    let made = trial.vault.act(&call(&trial.plan, &trial.plan.steps[1], &marks)).await;
+    assert_eq!(made.outcome, Outcome::Done, "{}", made.words);
+    let id = made.user_id.unwrap();
+    trial.simulator.vault.add_user(&json!({ "username": id.to_string() })).unwrap();
+    let mut join = call(&trial.plan, &trial.plan.steps[3], &marks);
+    join.user_id = Some(id);
+    let report = trial.vault.act(&join).await;
+    assert_eq!(report.outcome, Outcome::NeedsPerson, "{}", report.words);
+    assert_eq!(trial.writes(), ["create_user"]);
+}

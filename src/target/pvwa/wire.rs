@@ -1,0 +1,221 @@
+//! The one HTTP client of a target: time-outs, no redirects, a bound on calls in flight and on answers.
+//!
+//! Must hold: every call ends within its time; nothing is sent twice behind our back; no credential reaches a log.
+//! Deliberately absent: what an answer means (see `answer.rs`) and where the token comes from (see `sign_in.rs`).
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, Client, Method, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::BadConnection;
+use super::answer::{Answer, Body, clean};
+use crate::domain::time::Timestamp;
+
+const WHOLE_CALL: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(5);
+/// Shorter than usual idle limits of servers, so that a write seldom meets a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(15);
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+
+/// One call below the interface's address.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    /// Words and numbers between slashes; never a name out of a request.
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Option<Value>,
+}
+
+/// What came of sending.
+#[derive(Debug)]
+pub(super) enum Sent {
+    Answer(Answer),
+    /// No connection came about, so nothing was received; why, where the machine says.
+    Unreached(String),
+    /// The call may have arrived; the status, where one was still seen.
+    Lost(Option<u16>),
+}
+
+/// The client with its address and its bounds.
+#[derive(Debug)]
+pub(super) struct Wire {
+    http: Client,
+    base: Url,
+    permits: Semaphore,
+}
+
+impl Wire {
+    pub(super) fn new(base: Url, http: Client, most_at_once: usize) -> Result<Self, BadConnection> {
+        if most_at_once == 0 || most_at_once > 256 {
+            return Err(BadConnection::CallsAtOnce);
+        }
+        Ok(Self { http, base, permits: Semaphore::new(most_at_once) })
+    }
+
+    /// Where the interface is.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Sends one call, once.
+    pub(super) async fn send(&self, call: &Call, authorization: &SecretString, now: Timestamp) -> Sent {
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Sent::Unreached("no more calls are made".to_owned());
+        };
+        let Ok(mut credential) = HeaderValue::from_str(authorization.expose_secret()) else {
+            return Sent::Unreached("the token cannot stand in a header".to_owned());
+        };
+        credential.set_sensitive(true);
+        let mut sending = self
+            .http
+            .request(call.method.clone(), self.address(&call.path))
+            .query(&call.query)
+            .header(AUTHORIZATION, credential)
+            .header(ACCEPT, "application/json");
+        if let Some(body) = &call.body {
+            sending = sending.json(body);
+        }
+        received(sending.send().await, now).await
+    }
+
+    fn address(&self, path: &str) -> Url {
+        let mut address = self.base.clone();
+        // An address that cannot hold a path is refused by `address_of` before a wire is made.
+        if let Ok(mut segments) = address.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        address
+    }
+}
+
+/// Takes an answer in, up to the bound.
+pub(super) async fn received(sent: reqwest::Result<Response>, now: Timestamp) -> Sent {
+    let mut response = match sent {
+        Ok(response) => response,
+        Err(fault) if fault.is_connect() || fault.is_builder() => return Sent::Unreached(root_cause(&fault)),
+        Err(_) => return Sent::Lost(None),
+    };
+    let status = response.status().as_u16();
+    let retry_after = retry_after(response.headers(), now);
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > LARGEST_ANSWER => {
+                return Sent::Answer(Answer { status, body: Body::TooLarge, retry_after });
+            }
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Sent::Answer(Answer { status, body: Body::of(&bytes), retry_after }),
+            Err(_) => return Sent::Lost(Some(status)),
+        }
+    }
+}
+
+/// The innermost reason, such as a refused connection or an unknown certificate; it holds no address.
+fn root_cause(fault: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = fault;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    if fault.is_timeout() {
+        "no connection within five seconds".to_owned()
+    } else {
+        clean(&cause.to_string())
+    }
+}
+
+/// Seconds or an HTTP date (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(seconds);
+    }
+    let moment = chrono::DateTime::parse_from_rfc2822(text).ok()?.with_timezone(&chrono::Utc);
+    u32::try_from(Timestamp::from_utc(moment).since(now).num_seconds().max(0)).ok()
+}
+
+/// A client that trusts the machine's roots and, where given, a private authority's.
+pub(super) fn client(ca_pem: Option<&[u8]>) -> Result<Client, BadConnection> {
+    let mut builder = Client::builder()
+        .timeout(WHOLE_CALL)
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        // A proxy is a setting, never a surprise from the environment.
+        .no_proxy()
+        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
+    if let Some(pem) = ca_pem {
+        let authorities = Certificate::from_pem_bundle(pem).map_err(|_| BadConnection::Authority)?;
+        if authorities.is_empty() {
+            return Err(BadConnection::Authority);
+        }
+        builder = builder.tls_certs_merge(authorities);
+    }
+    builder.build().map_err(|source| BadConnection::Client { source })
+}
+
+/// Checks an address: `https`, or `http` on this machine alone; no credentials, query or fragment in it.
+pub(super) fn checked(address: Url, what: &'static str) -> Result<Url, BadConnection> {
+    let loopback = match address.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => return Err(BadConnection::Address { what }),
+    };
+    let plain = address.username().is_empty()
+        && address.password().is_none()
+        && address.query().is_none()
+        && address.fragment().is_none();
+    match address.scheme() {
+        "https" if plain => Ok(address),
+        "http" if plain && loopback => Ok(address),
+        "http" if plain => Err(BadConnection::NotEncrypted { what }),
+        _ => Err(BadConnection::Address { what }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_encrypted_or_on_this_machine() {
+        let check = |text: &str| checked(Url::parse(text).unwrap(), "api_url").is_ok();
+        assert!(check("https://acme.example.com/PasswordVault/API"));
+        assert!(check("http://127.0.0.1:9090/PasswordVault/API"));
+        assert!(check("http://[::1]:9090/"));
+        for bad in
+            ["http://acme.example.com/", "https://u:p@acme.example.com/", "https://a.example/?x=1", "data:x"]
+        {
+            assert!(!check(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths_go_below_the_interface_address() {
+        for base in ["http://localhost/PasswordVault/API", "http://localhost/PasswordVault/API/"] {
+            let wire = Wire::new(Url::parse(base).unwrap(), client(None).unwrap(), 1).unwrap();
+            assert_eq!(wire.address("Users/7").path(), "/PasswordVault/API/Users/7");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_spellings() {
+        let now = Timestamp::parse("1994-11-06T08:49:30Z").unwrap();
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(read("17"), Some(17));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7));
+        assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        assert_eq!(read("soon"), None);
+    }
+}
