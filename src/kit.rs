@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::clock::World;
 use crate::config::Settings;
 use crate::domain::names::TargetName;
+use crate::domain::retry::RetryPolicy;
 use crate::key::KeyRing;
 use crate::rules::{Engine, Policy};
 use crate::store::Store;
@@ -33,6 +34,16 @@ pub struct Kit {
 }
 
 impl Kit {
+    /// How often and when something is tried again, as configured.
+    pub fn retry_policy(&self) -> RetryPolicy {
+        let worker = &self.settings.worker;
+        RetryPolicy {
+            most_tries: worker.max_attempts,
+            first_wait: worker.first_retry_after,
+            longest_wait: worker.longest_retry_after,
+        }
+    }
+
     /// A configured target.
     pub fn target(&self, name: &TargetName) -> Option<&Arc<dyn Target>> {
         self.targets.get(name)

@@ -3,6 +3,7 @@
 //! Must hold: conditions come from the settings alone and are compiled at start; whatever goes wrong with one never
 //! counts as true. This folder is the only place that knows the interpreter.
 
+pub mod access;
 mod engine;
 mod expression;
 mod fault;

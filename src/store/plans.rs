@@ -159,8 +159,8 @@ pub struct AwaitVault {
     pub workflow: WorkflowId,
     /// Look again at this moment.
     pub due_at: Timestamp,
-    /// Whom to tell, if it is time to.
-    pub tell: Vec<EmailAddress>,
+    /// It is time to tell these people, and the operators.
+    pub tell: Option<Vec<EmailAddress>>,
     /// What the target said, for the operators.
     pub words: String,
 }
@@ -181,11 +181,11 @@ impl Deed for AwaitVault {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
         let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(MovedOn))?;
         let since = workflow.vault_awaited_since.unwrap_or(tx.at);
-        let telling = !self.tell.is_empty() && workflow.vault_awaited_told.is_none();
-        let told = if telling { Some(tx.at) } else { workflow.vault_awaited_told };
+        let telling = self.tell.as_ref().filter(|_| workflow.vault_awaited_told.is_none());
+        let told = if telling.is_some() { Some(tx.at) } else { workflow.vault_awaited_told };
         workflows::await_vault(tx, self.workflow, since, told, self.due_at).await?;
-        if telling {
-            for to in &self.tell {
+        if let Some(people) = telling {
+            for to in people {
                 outbox::owe_waiting(tx, self.workflow, to).await?;
             }
             outbox::owe_alarm(tx, Some(self.workflow), &self.words).await?;

@@ -1,0 +1,145 @@
+//! A joiner's plan: find, create, capture the number, add groups, require a new password, verify.
+//!
+//! Must hold: a name that somebody holds, a group that is not there or a person who has an account already ends in
+//! a reason for a person, never in a plan. Texts longer than the vault takes are cut at a character and kept whole
+//! beside, so that the page can show the cut.
+
+use std::collections::BTreeMap;
+
+use super::NoPlan;
+use super::access::Granted;
+use crate::domain::names::GroupName;
+use crate::domain::plan::{NewUser, Plan, PlannedGroup, PlannedStep};
+use crate::domain::request::{Joiner, Request};
+use crate::domain::snapshot::{GroupKind, GroupSeen, ProfileField, Snapshot, UserSeen, VaultUser};
+use crate::kit::Kit;
+use crate::rules::access::{permit, permit_name};
+use crate::store::people;
+use crate::store::workflows::Workflow;
+
+/// Reads the target and makes the plan.
+pub(super) async fn plan(
+    kit: &Kit,
+    workflow: &Workflow,
+    request: &Request,
+    granted: Granted<'_>,
+) -> Result<(Plan, Snapshot), NoPlan> {
+    let Some(joiner) = request.new_joiner() else {
+        return Err(NoPlan::NeedsPerson(format!("a {} is not carried out by this version", workflow.kind)));
+    };
+    let user_name = &joiner.subject.username;
+    permit_name(granted.target, user_name).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    let target = kit.target(&granted.target.name);
+    let target = target.ok_or_else(|| NoPlan::NeedsPerson("the target is not configured".to_owned()))?;
+    let known = people::account(&kit.store, &workflow.namespace, &workflow.person_ref, target.name()).await?;
+    if let Some(account) = known {
+        return Err(NoPlan::NeedsPerson(format!(
+            "this person has an account in {} already: {} with number {}",
+            target.name(),
+            account.user_name,
+            account.id
+        )));
+    }
+    let snapshot = target.snapshot(user_name, &granted.groups).await?;
+    if let UserSeen::Present(user) = &snapshot.user {
+        return Err(NoPlan::NeedsPerson(taken(user)));
+    }
+    user_type_is_licensed(&granted, &snapshot)?;
+    let plan = Plan {
+        workflow: workflow.id,
+        number: workflow.plan_number + 1,
+        kind: workflow.kind,
+        target: target.name().clone(),
+        profile: granted.profile.clone(),
+        user_name: user_name.clone(),
+        steps: steps(&granted, request, joiner, &snapshot)?,
+        dialect: target.dialect(),
+        not_before: joiner.effective.waits_until().unwrap_or_else(|| kit.world.now()),
+        hand_over: granted.hand_over.clone(),
+        salt: salt(kit),
+    };
+    permit(granted.target, &plan).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    Ok((plan, snapshot))
+}
+
+fn taken(user: &VaultUser) -> String {
+    format!("the user name is taken: the vault has the user {} with number {}", user.user_name, user.id)
+}
+
+fn user_type_is_licensed(granted: &Granted<'_>, snapshot: &Snapshot) -> Result<(), NoPlan> {
+    let Some(licensed) = &snapshot.user_types else { return Ok(()) };
+    let known = licensed.iter().any(|one| one.as_str().eq_ignore_ascii_case(granted.user_type.as_str()));
+    if known {
+        return Ok(());
+    }
+    Err(NoPlan::NeedsPerson(format!("the user type {} is not licensed in the vault", granted.user_type)))
+}
+
+fn steps(
+    granted: &Granted<'_>,
+    request: &Request,
+    joiner: &Joiner,
+    snapshot: &Snapshot,
+) -> Result<Vec<PlannedStep>, NoPlan> {
+    let mut steps = vec![
+        PlannedStep::FindUser,
+        PlannedStep::CreateUser(new_user(granted, request, joiner)),
+        PlannedStep::CaptureUserId,
+    ];
+    for asked in &granted.groups {
+        steps.push(PlannedStep::AddToGroup(planned_group(asked, snapshot)?));
+    }
+    steps.push(PlannedStep::RequirePasswordChange);
+    steps.push(PlannedStep::VerifyUser);
+    Ok(steps)
+}
+
+fn planned_group(asked: &GroupName, snapshot: &Snapshot) -> Result<PlannedGroup, NoPlan> {
+    let seen: Option<&GroupSeen> = snapshot.groups.iter().find(|seen| seen.asked.key() == asked.key());
+    let Some(found) = seen.and_then(|seen| seen.found.as_ref()) else {
+        return Err(NoPlan::NeedsPerson(format!("the vault has no group {asked}")));
+    };
+    match found.kind {
+        GroupKind::Vault => Ok(PlannedGroup { name: asked.clone(), id: found.id, kind: found.kind }),
+        GroupKind::Directory => Err(NoPlan::NeedsPerson(format!(
+            "the group {asked} is kept in a directory; its members cannot be changed through the vault"
+        ))),
+    }
+}
+
+fn new_user(granted: &Granted<'_>, request: &Request, joiner: &Joiner) -> NewUser {
+    let subject = &joiner.subject;
+    let work = &request.employment;
+    let wanted = [
+        (ProfileField::FirstName, Some(subject.first_name.as_str())),
+        (ProfileField::MiddleName, subject.middle_name.as_ref().map(|name| name.as_str())),
+        (ProfileField::LastName, Some(subject.last_name.as_str())),
+        (ProfileField::Email, subject.email.as_ref().map(|email| email.as_str())),
+        (ProfileField::Title, work.title.as_ref().map(|title| title.as_str())),
+        (ProfileField::Department, work.department.as_ref().map(|name| name.as_str())),
+        (ProfileField::Organization, work.organization.as_ref().map(|name| name.as_str())),
+        (ProfileField::Description, joiner.account.traits.description.as_ref().map(|text| text.as_str())),
+    ];
+    let mut profile = BTreeMap::new();
+    let mut cut = BTreeMap::new();
+    for (field, text) in wanted {
+        let Some(text) = text else { continue };
+        let kept: String = text.chars().take(field.most()).collect();
+        if kept != text {
+            cut.insert(field, text.to_owned());
+        }
+        profile.insert(field, kept);
+    }
+    NewUser {
+        user_type: granted.user_type.clone(),
+        location: granted.location.clone(),
+        profile,
+        cut,
+        expires_at: joiner.account.traits.expires_at,
+    }
+}
+
+/// 16 bytes of chance, in hexadecimal.
+fn salt(kit: &Kit) -> String {
+    format!("{:032x}", u128::from_be_bytes(kit.world.bytes()))
+}

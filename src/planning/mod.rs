@@ -1,0 +1,218 @@
+//! Planning: from a stored request to a sealed plan that people can be asked about.
+//!
+//! Must hold: access comes from the settings (one profile) and passes the allow-lists; the plan names what it
+//! assumes; whatever cannot be planned goes to a person with a reason. The target is read outside any transaction.
+//! Deliberately absent: writing to the target, and deciding anything about an approval.
+
+mod access;
+mod joiner;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use crate::domain::canon::{Corrupt, NotCanonical, Tag};
+use crate::domain::ids::WorkflowId;
+use crate::domain::names::EmailAddress;
+use crate::domain::plan::{Plan, SealedPlan};
+use crate::domain::request::Request;
+use crate::domain::retry::RetryPolicy;
+use crate::domain::routing::Routing;
+use crate::domain::snapshot::Snapshot;
+use crate::kit::Kit;
+use crate::rules::routing::route;
+use crate::store::decisions::NewAsk;
+use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped};
+use crate::store::workflows::{self, Workflow};
+use crate::store::{ReadFault, WriteFault};
+use crate::target::CallFault;
+use crate::worker::{Did, TurnFailed, Worker};
+
+/// After so long without a readable target, the people who will be asked are told.
+const TELL_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// No reading of a target takes longer than this.
+const READING_LIMIT: Duration = Duration::from_secs(120);
+
+/// Makes plans.
+pub struct Planner {
+    kit: Kit,
+}
+
+/// Why no plan was made.
+#[derive(Debug, thiserror::Error)]
+enum NoPlan {
+    /// The target cannot be read now; try again.
+    #[error("{words}")]
+    Later { words: String, after_seconds: Option<u32> },
+    /// A person must look.
+    #[error("{0}")]
+    NeedsPerson(String),
+    /// Our own database cannot be read.
+    #[error(transparent)]
+    Store(#[from] ReadFault),
+}
+
+impl From<CallFault> for NoPlan {
+    fn from(fault: CallFault) -> Self {
+        match fault {
+            CallFault::Retry { words, after_seconds } => Self::Later { words, after_seconds },
+            CallFault::Refused { words } | CallFault::NeedsPerson { words } => Self::NeedsPerson(words),
+        }
+    }
+}
+
+impl From<Corrupt> for NoPlan {
+    fn from(fault: Corrupt) -> Self {
+        Self::NeedsPerson(fault.to_string())
+    }
+}
+
+impl From<NotCanonical> for NoPlan {
+    fn from(fault: NotCanonical) -> Self {
+        Self::NeedsPerson(fault.to_string())
+    }
+}
+
+/// Everything that belongs to one plan.
+struct Made {
+    plan: Plan,
+    sealed: SealedPlan,
+    snapshot: Snapshot,
+    routing: Routing,
+}
+
+#[async_trait]
+impl Worker for Planner {
+    fn name(&self) -> &'static str {
+        "planner"
+    }
+
+    async fn turn(&self) -> Result<Did, TurnFailed> {
+        let read = TurnFailed::doing("reading what is to be planned");
+        let now = self.kit.world.now();
+        let due = workflows::due(&self.kit.store, "planning", now, 10).await.map_err(|fault| read(&fault))?;
+        if due.is_empty() {
+            let next =
+                workflows::next_due(&self.kit.store, &["planning"]).await.map_err(|fault| read(&fault))?;
+            return Ok(next.map_or(Did::Idle, Did::IdleUntil));
+        }
+        let mut done = 0;
+        for workflow in due {
+            self.plan(&workflow).await?;
+            done += 1;
+        }
+        Ok(Did::Work(done))
+    }
+}
+
+impl Planner {
+    /// A planner over the given kit.
+    pub fn new(kit: Kit) -> Self {
+        Self { kit }
+    }
+
+    async fn plan(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
+        let limit = tokio::time::timeout(READING_LIMIT, self.make(workflow));
+        let made = limit.await.unwrap_or_else(|_| {
+            Err(NoPlan::Later { words: "reading the target took too long".to_owned(), after_seconds: None })
+        });
+        let written = match made {
+            Ok(made) => self.keep(workflow, made).await,
+            Err(NoPlan::Later { words, after_seconds }) => self.wait(workflow, words, after_seconds).await,
+            Err(NoPlan::NeedsPerson(reason)) => {
+                tracing::warn!(workflow.id = %workflow.id, reason = %reason, "no plan can be made");
+                let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
+                self.kit.store.write(PlanningStopped { stamp, workflow: workflow.id, after, reason }).await
+            }
+            Err(NoPlan::Store(fault)) => return Err(TurnFailed::doing("planning")(&fault)),
+        };
+        match written {
+            Ok(()) => Ok(()),
+            // Another replica was faster, or somebody decided otherwise meanwhile.
+            Err(WriteFault::Refused(MovedOn)) => Ok(()),
+            Err(fault) => Err(TurnFailed::doing("keeping a plan")(&fault)),
+        }
+    }
+
+    async fn make(&self, workflow: &Workflow) -> Result<Made, NoPlan> {
+        let request: Request = workflow.request.open(Tag::Request)?;
+        let words = serde_json::to_value(&request).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+        let granted = access::grant(&self.kit, &request, &words).await?;
+        let (plan, snapshot) = joiner::plan(&self.kit, workflow, &request, granted).await?;
+        let policy = &self.kit.policy.rules;
+        let routing = route(&self.kit.engine, policy, &self.kit.settings, workflow.kind, &words).await;
+        let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+        let sealed = SealedPlan::seal(&plan)?;
+        Ok(Made { plan, sealed, snapshot, routing })
+    }
+
+    async fn keep(&self, workflow: &Workflow, made: Made) -> Result<(), WriteFault<MovedOn>> {
+        let asks = asks(&self.kit, workflow.id, made.plan.number, &made.routing, 0);
+        tracing::info!(
+            workflow.id = %workflow.id, plan = made.plan.number, rule = made.routing.rule, "planned; people are asked"
+        );
+        let deed = KeepPlan {
+            stamp: self.kit.world.stamp(),
+            workflow: workflow.id,
+            after: workflow.plan_number,
+            plan: made.plan,
+            sealed: made.sealed,
+            snapshot: made.snapshot,
+            routing: made.routing,
+            asks,
+        };
+        self.kit.store.write(deed).await
+    }
+
+    async fn wait(
+        &self,
+        workflow: &Workflow,
+        words: String,
+        after_seconds: Option<u32>,
+    ) -> Result<(), WriteFault<MovedOn>> {
+        let now = self.kit.world.now();
+        let since = workflow.vault_awaited_since.unwrap_or(now);
+        let waited = now.since(since);
+        tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; planning waits");
+        let tell = if waited >= TELL_AFTER && workflow.vault_awaited_told.is_none() {
+            Some(self.first_people(workflow).await)
+        } else {
+            None
+        };
+        let minutes = u32::try_from(waited.num_minutes()).unwrap_or(u32::MAX).saturating_add(1);
+        let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
+        let due_at = self.policy().due(minutes, now, self.kit.world.number(), asked);
+        let stamp = self.kit.world.stamp();
+        self.kit.store.write(AwaitVault { stamp, workflow: workflow.id, due_at, tell, words }).await
+    }
+
+    /// Who will be asked first once there is a plan; nobody when that cannot be told.
+    async fn first_people(&self, workflow: &Workflow) -> Vec<EmailAddress> {
+        let Ok(request) = workflow.request.open::<serde_json::Value>(Tag::Request) else { return Vec::new() };
+        let rules = &self.kit.policy.rules;
+        let routing = route(&self.kit.engine, rules, &self.kit.settings, workflow.kind, &request).await;
+        routing
+            .ok()
+            .and_then(|routing| routing.stages.into_iter().next())
+            .map_or_else(Vec::new, |stage| stage.people)
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        self.kit.retry_policy()
+    }
+}
+
+/// The people of one stage with the hashes of their personal links.
+pub fn asks(kit: &Kit, workflow: WorkflowId, plan_number: u32, routing: &Routing, stage: u32) -> Vec<NewAsk> {
+    let place = usize::try_from(stage).unwrap_or(usize::MAX);
+    let people = routing.stages.get(place).map_or(&[][..], |stage| stage.people.as_slice());
+    people
+        .iter()
+        .map(|person| NewAsk {
+            stage,
+            approver: person.clone(),
+            link_hash: kit.keys.link_token(workflow, person, stage, plan_number).hash(),
+        })
+        .collect()
+}

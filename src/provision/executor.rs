@@ -1,0 +1,356 @@
+//! The executor: claims a run, asks what is next, calls the target, records.
+//!
+//! Must hold: between two deeds it holds nothing but a lease; if it dies anywhere, the ledger says where, and the
+//! next holder of the lease looks before it acts. A worker whose lease is gone writes nothing more.
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::password;
+use crate::domain::ids::{AttemptId, SecretId};
+use crate::domain::plan::{Plan, PlannedStep, drift};
+use crate::domain::step::{Ledger, Move, Purpose, Rest, StepRecord, Waits, next_move};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{State, in_words};
+use crate::key::{KeyFault, Purpose as SealedFor};
+use crate::kit::Kit;
+use crate::rules::access::permit;
+use crate::store::lease::Lease;
+use crate::store::plans::{self, AwaitVault};
+use crate::store::secrets::{self, Sealed};
+use crate::store::steps::{self, ClaimRun, Ended, Intent, LetGo, Next, NotYours, Record, StartRun};
+use crate::store::workflows::{self, Workflow};
+use crate::store::{ReadFault, WriteFault};
+use crate::target::{CallFault, Mark, StepCall, Target};
+use crate::worker::{Did, TurnFailed, Worker};
+
+/// A lease outlives the longest conversation of one attempt: some six calls of thirty seconds.
+const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// After so long without a readable target, the operators are told.
+const TELL_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// After so long a person must look.
+const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// Carries plans out.
+pub struct Executor {
+    kit: Kit,
+    holder: Uuid,
+}
+
+/// Why a run is left where it is.
+#[derive(Debug, thiserror::Error)]
+enum Left {
+    /// Somebody else has it now.
+    #[error("another worker has taken this run over")]
+    Lost,
+    /// The database cannot be read.
+    #[error("reading the run: {0}")]
+    Read(#[from] ReadFault),
+    /// The database cannot be written.
+    #[error("writing the run: {0}")]
+    Write(String),
+    /// A secret cannot be sealed or opened.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+}
+
+impl From<WriteFault<NotYours>> for Left {
+    fn from(fault: WriteFault<NotYours>) -> Self {
+        match fault {
+            WriteFault::Refused(_) => Self::Lost,
+            WriteFault::Unavailable(words) | WriteFault::Unknown(words) => Self::Write(words),
+        }
+    }
+}
+
+/// One claimed run.
+struct Run<'a> {
+    workflow: Workflow,
+    lease: Lease,
+    plan: Plan,
+    target: &'a dyn Target,
+}
+
+#[async_trait]
+impl Worker for Executor {
+    fn name(&self) -> &'static str {
+        "executor"
+    }
+
+    async fn turn(&self) -> Result<Did, TurnFailed> {
+        let failed = TurnFailed::doing("claiming a run");
+        let now = self.kit.world.now();
+        let next = workflows::next_due(&self.kit.store, &["approved", "running"]).await;
+        match next.map_err(|fault| failed(&fault))? {
+            None => return Ok(Did::Idle),
+            Some(due) if due > now => return Ok(Did::IdleUntil(due)),
+            Some(_) => {}
+        }
+        let stamp = self.kit.world.stamp();
+        let claim = ClaimRun { stamp, holder: self.holder, until: now.plus(LEASE) };
+        let Some((workflow, lease)) = self.kit.store.write(claim).await.map_err(|fault| failed(&fault))?
+        else {
+            return Ok(Did::Idle);
+        };
+        let id = workflow.id;
+        match self.carry_out(workflow, lease).await {
+            Ok(()) => {}
+            Err(Left::Lost) => tracing::warn!(workflow.id = %id, "this run was taken over by another worker"),
+            Err(left) => return Err(TurnFailed::doing("carrying a plan out")(&left)),
+        }
+        Ok(Did::Work(1))
+    }
+}
+
+impl Executor {
+    /// An executor over the given kit.
+    pub fn new(kit: Kit) -> Self {
+        let holder = Uuid::from_bytes(kit.world.bytes());
+        Self { kit, holder }
+    }
+
+    async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<(), Left> {
+        let kept = plans::find(&self.kit.store, workflow.id, workflow.plan_number).await?;
+        let Some(kept) = kept else {
+            return self.stop(&workflow, &lease, None, "the plan of this run is gone".to_owned()).await;
+        };
+        let plan = kept.sealed.open().map_err(ReadFault::from)?;
+        let Some(target) = self.kit.target(&plan.target).map(AsRef::as_ref) else {
+            let reason = format!("the target {} is no longer configured", plan.target);
+            return self.stop(&workflow, &lease, Some(plan), reason).await;
+        };
+        if let Some(reason) = self.forbidden(&plan) {
+            return self.stop(&workflow, &lease, Some(plan), reason).await;
+        }
+        let mut run = Run { workflow, lease, plan, target };
+        if matches!(run.workflow.state, State::Approved { .. }) {
+            match self.begin(&run).await? {
+                Begun::Yes => run.workflow.state = State::Running,
+                Begun::NotNow => return Ok(()),
+            }
+        }
+        self.steps(&run).await
+    }
+
+    /// The allow-lists as they are now.
+    fn forbidden(&self, plan: &Plan) -> Option<String> {
+        let settings = self.kit.settings.target(&plan.target)?;
+        permit(settings, plan).err().map(|fault| fault.to_string())
+    }
+
+    /// Reads the assumptions again and begins, unless they no longer hold.
+    async fn begin(&self, run: &Run<'_>) -> Result<Begun, Left> {
+        let groups: Vec<_> = run
+            .plan
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                PlannedStep::AddToGroup(group) => Some(group.name.clone()),
+                PlannedStep::FindUser
+                | PlannedStep::CreateUser(_)
+                | PlannedStep::CaptureUserId
+                | PlannedStep::RequirePasswordChange
+                | PlannedStep::VerifyUser => None,
+            })
+            .collect();
+        let stopped = match run.target.snapshot(&run.plan.user_name, &groups).await {
+            Ok(snapshot) => {
+                let voids = drift(&run.plan, &snapshot).voids;
+                (!voids.is_empty())
+                    .then(|| format!("the vault has changed since the approval: {}", in_words(&voids)))
+            }
+            Err(CallFault::Retry { words, after_seconds }) => {
+                let waited = run.workflow.vault_awaited_since.map(|since| self.kit.world.now().since(since));
+                if waited.is_none_or(|waited| waited < GIVE_UP_AFTER) {
+                    return self.wait_for_target(run, words, after_seconds).await;
+                }
+                Some(format!("the vault could not be read for a day; the last time: {words}"))
+            }
+            Err(CallFault::Refused { words } | CallFault::NeedsPerson { words }) => Some(words),
+        };
+        let begun = if stopped.is_none() { Begun::Yes } else { Begun::NotNow };
+        let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
+        self.kit.store.write(StartRun { stamp, lease, workflow: run.workflow.id, stopped }).await?;
+        Ok(begun)
+    }
+
+    async fn wait_for_target(
+        &self,
+        run: &Run<'_>,
+        words: String,
+        after_seconds: Option<u32>,
+    ) -> Result<Begun, Left> {
+        let now = self.kit.world.now();
+        let workflow = &run.workflow;
+        let waited = now.since(workflow.vault_awaited_since.unwrap_or(now));
+        let minutes = u32::try_from(waited.num_minutes()).unwrap_or(u32::MAX).saturating_add(1);
+        let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
+        let due_at = self.kit.retry_policy().due(minutes, now, self.kit.world.number(), asked);
+        let tell = (waited >= TELL_AFTER && workflow.vault_awaited_told.is_none()).then(Vec::new);
+        tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; the run waits");
+        let stamp = self.kit.world.stamp();
+        let noted =
+            self.kit.store.write(AwaitVault { stamp, workflow: workflow.id, due_at, tell, words }).await;
+        noted.map_err(|fault| Left::Write(fault.to_string()))?;
+        let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
+        self.kit.store.write(LetGo { stamp, lease, workflow: workflow.id, due_at }).await?;
+        Ok(Begun::NotNow)
+    }
+
+    /// One move after the other, until the run rests or has to wait.
+    async fn steps(&self, run: &Run<'_>) -> Result<(), Left> {
+        let mut ledger = steps::ledger(&self.kit.store, run.workflow.id, run.plan.number).await?;
+        let mut ended: Option<Ended> = None;
+        loop {
+            let (place, purpose) = match next_move(&run.plan, &ledger, self.kit.world.now()) {
+                Move::Begin(place) => (place, Purpose::Act),
+                Move::Look(place) => (place, Purpose::Look),
+                Move::Wait(due) => return self.record(run, ended, Next::Wait(due)).await,
+                Move::Rest(rest) => {
+                    self.told(run, &rest);
+                    return self.record(run, ended, Next::Rest(rest)).await;
+                }
+            };
+            ended = Some(self.attempt(run, &mut ledger, (place, purpose), ended.take()).await?);
+        }
+    }
+
+    /// Commits the outcome before and this intent, makes the call, and says what came of it.
+    async fn attempt(
+        &self,
+        run: &Run<'_>,
+        ledger: &mut Ledger,
+        wanted: (usize, Purpose),
+        ended: Option<Ended>,
+    ) -> Result<Ended, Left> {
+        let (place, purpose) = wanted;
+        let (Some(step), Some(record)) = (run.plan.steps.get(place), ledger.steps.get(place).cloned()) else {
+            return Err(Left::Write("the plan and its ledger do not belong together".to_owned()));
+        };
+        let world = &self.kit.world;
+        let attempt = AttemptId::made(world.now(), world.bytes());
+        let begun = record.begin(attempt, purpose);
+        let (sealed, password) = self.password_for(run, step, purpose).await?;
+        let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed };
+        self.record(run, ended, Next::Begin(Box::new(intent))).await?;
+        let made = steps::acts_of_kind(&self.kit.store, run.workflow.id, "create_user").await?;
+        let our_marks: Vec<Mark> = made.into_iter().map(Mark::of).collect();
+        let call = StepCall {
+            plan: &run.plan,
+            step,
+            user_id: ledger.user_id,
+            mark: Mark::of(attempt),
+            our_marks: &our_marks,
+            adoption: run.workflow.adoption,
+            form: begun.form,
+            password,
+        };
+        let report = match purpose {
+            Purpose::Act => run.target.act(&call).await,
+            Purpose::Look => run.target.look(&call).await,
+        };
+        let settled = self.settle(begun, purpose, &report);
+        tracing::info!(
+            workflow.id = %run.workflow.id, step.name = step.kind(), step.number = place,
+            outcome = report.outcome.word(), state = settled.state.word(), "an attempt ended"
+        );
+        metrics::counter!(
+            "countersign_attempts_total", "step" => step.kind(), "outcome" => report.outcome.word()
+        )
+        .increment(1);
+        if let Some(slot) = ledger.steps.get_mut(place) {
+            *slot = settled.clone();
+        }
+        ledger.user_id = report.user_id.or(ledger.user_id);
+        Ok(Ended { step: place, attempt, purpose, report, record: settled })
+    }
+
+    fn settle(
+        &self,
+        begun: StepRecord,
+        purpose: Purpose,
+        report: &crate::domain::step::Report,
+    ) -> StepRecord {
+        let policy = self.kit.retry_policy();
+        let waits = Waits { policy: &policy, now: self.kit.world.now(), chance: self.kit.world.number() };
+        begun.settle(purpose, report, &waits)
+    }
+
+    /// The sealed password of this run, made now if there is none; only making an account needs one.
+    async fn password_for(
+        &self,
+        run: &Run<'_>,
+        step: &PlannedStep,
+        purpose: Purpose,
+    ) -> Result<(Option<Sealed>, Option<SecretString>), Left> {
+        if !matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
+            return Ok((None, None));
+        }
+        if let Some(standing) = secrets::initial_password(&self.kit.store, run.workflow.id).await? {
+            let clear = self.kit.keys.open(SealedFor::InitialPassword, standing.id.0, &standing.bytes)?;
+            let clear = String::from_utf8_lossy(&clear).into_owned();
+            return Ok((None, Some(SecretString::from(clear))));
+        }
+        let world = &self.kit.world;
+        let id = SecretId::made(world.now(), world.bytes());
+        let clear = password::generate(world);
+        let bytes = self.kit.keys.seal(SealedFor::InitialPassword, id.0, clear.as_bytes(), world)?;
+        Ok((Some(Sealed { id, bytes }), Some(SecretString::from(clear.as_str()))))
+    }
+
+    async fn record(&self, run: &Run<'_>, ended: Option<Ended>, next: Next) -> Result<(), Left> {
+        let deed = Record {
+            stamp: self.kit.world.stamp(),
+            lease: run.lease.clone(),
+            until: self.until(),
+            workflow: run.workflow.id,
+            plan: run.plan.clone(),
+            ended,
+            next,
+        };
+        Ok(self.kit.store.write(deed).await?)
+    }
+
+    /// Sends a claimed run to a person, whichever of its states it is in.
+    async fn stop(
+        &self,
+        workflow: &Workflow,
+        lease: &Lease,
+        plan: Option<Plan>,
+        reason: String,
+    ) -> Result<(), Left> {
+        tracing::warn!(workflow.id = %workflow.id, reason = %reason, "a run is stopped");
+        let (stamp, lease) = (self.kit.world.stamp(), lease.clone());
+        let (workflow, state) = (workflow.id, &workflow.state);
+        match (state, plan) {
+            (State::Running, Some(plan)) => {
+                let next = Next::Rest(Rest::NeedsPerson(reason));
+                let until = self.until();
+                let deed = Record { stamp, lease, until, workflow, plan, ended: None, next };
+                Ok(self.kit.store.write(deed).await?)
+            }
+            _ => Ok(self.kit.store.write(StartRun { stamp, lease, workflow, stopped: Some(reason) }).await?),
+        }
+    }
+
+    fn told(&self, run: &Run<'_>, rest: &Rest) {
+        match rest {
+            Rest::Succeeded => tracing::info!(workflow.id = %run.workflow.id, "done and verified"),
+            Rest::NeedsPerson(reason) => {
+                tracing::warn!(workflow.id = %run.workflow.id, reason = %reason, "a run needs a person");
+            }
+        }
+    }
+
+    fn until(&self) -> Timestamp {
+        self.kit.world.now().plus(LEASE)
+    }
+}
+
+/// Did execution begin?
+enum Begun {
+    Yes,
+    NotNow,
+}

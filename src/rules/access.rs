@@ -1,0 +1,84 @@
+//! What may be granted, and to whom: the allow-lists of the settings, held against a plan.
+//!
+//! Must hold: asked when a plan is made and again before anything is written, with the settings of that moment; a
+//! plan passes only if every part of it is allowed. Deliberately absent: profiles, which propose; this room refuses.
+
+use crate::config::TargetSettings;
+use crate::domain::built_in::is_built_in;
+use crate::domain::names::UserName;
+use crate::domain::plan::{NewUser, Plan, PlannedStep};
+
+/// Why a plan is not allowed; the text is for the operator who must look.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAllowed {
+    /// The account must never be touched.
+    #[error("the user name {0} is protected by the settings of the target")]
+    Protected(UserName),
+    /// The account belongs to the product.
+    #[error("the user name {0} belongs to the vault itself")]
+    BuiltIn(UserName),
+    /// The account is the one this service works with.
+    #[error("the user name {0} is this service's own account")]
+    OwnAccount(UserName),
+    /// The licence seat is not on the list.
+    #[error("the user type {0} is not among the allowed_user_types of the target")]
+    UserType(String),
+    /// The place is not below the root.
+    #[error("the location {0} does not lie under the location_root of the target")]
+    Location(String),
+    /// The group is not on the list.
+    #[error("the group {0} is not among the grantable_groups of the target")]
+    Group(String),
+}
+
+/// May this plan be carried out under these settings?
+pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
+    permit_name(target, &plan.user_name)?;
+    for step in &plan.steps {
+        match step {
+            PlannedStep::CreateUser(user) => permit_user(target, user)?,
+            PlannedStep::AddToGroup(group) => {
+                let listed = target.grantable_groups.iter().any(|one| one.key() == group.name.key());
+                if !listed {
+                    return Err(NotAllowed::Group(group.name.to_string()));
+                }
+            }
+            PlannedStep::FindUser
+            | PlannedStep::CaptureUserId
+            | PlannedStep::RequirePasswordChange
+            | PlannedStep::VerifyUser => {}
+        }
+    }
+    Ok(())
+}
+
+/// May an account of this name be touched at all?
+pub fn permit_name(target: &TargetSettings, name: &UserName) -> Result<(), NotAllowed> {
+    if is_built_in(name) {
+        return Err(NotAllowed::BuiltIn(name.clone()));
+    }
+    // The service user logs in as NAME@SUFFIX; the vault knows it under either form.
+    let own = target.client_id.to_ascii_lowercase();
+    let short = own.split('@').next().unwrap_or(&own);
+    if name.key() == own || name.key() == short {
+        return Err(NotAllowed::OwnAccount(name.clone()));
+    }
+    if target.protected_users.iter().any(|pattern| pattern.covers(name)) {
+        return Err(NotAllowed::Protected(name.clone()));
+    }
+    Ok(())
+}
+
+fn permit_user(target: &TargetSettings, user: &NewUser) -> Result<(), NotAllowed> {
+    let type_listed = target
+        .allowed_user_types
+        .iter()
+        .any(|one| one.as_str().eq_ignore_ascii_case(user.user_type.as_str()));
+    if !type_listed {
+        return Err(NotAllowed::UserType(user.user_type.to_string()));
+    }
+    if !user.location.lies_under(&target.location_root) {
+        return Err(NotAllowed::Location(user.location.to_string()));
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! The sweeper brings to rest what nobody decided in time.
+
+use async_trait::async_trait;
+
+use crate::kit::Kit;
+use crate::store::WriteFault;
+use crate::store::decisions::Expire;
+use crate::store::workflows;
+use crate::worker::{Did, TurnFailed, Worker};
+
+/// Brings overdue askings to rest.
+pub struct Sweeper {
+    kit: Kit,
+}
+
+impl Sweeper {
+    /// A sweeper over the given kit.
+    pub fn new(kit: Kit) -> Self {
+        Self { kit }
+    }
+}
+
+#[async_trait]
+impl Worker for Sweeper {
+    fn name(&self) -> &'static str {
+        "sweeper"
+    }
+
+    async fn turn(&self) -> Result<Did, TurnFailed> {
+        let read = TurnFailed::doing("reading what is overdue");
+        let now = self.kit.world.now();
+        let due = workflows::due(&self.kit.store, "pending_approval", now, 50)
+            .await
+            .map_err(|fault| read(&fault))?;
+        if due.is_empty() {
+            let next = workflows::next_due(&self.kit.store, &["pending_approval"]).await;
+            return Ok(next.map_err(|fault| read(&fault))?.map_or(Did::Idle, Did::IdleUntil));
+        }
+        let mut done = 0;
+        for workflow in due {
+            let stamp = self.kit.world.stamp();
+            match self.kit.store.write(Expire { stamp, workflow: workflow.id }).await {
+                Ok(()) => {
+                    tracing::info!(workflow.id = %workflow.id, "expired: nobody decided in time");
+                    done += 1;
+                }
+                // Somebody decided in the last moment.
+                Err(WriteFault::Refused(_)) => {}
+                Err(fault) => return Err(TurnFailed::doing("expiring a workflow")(&fault)),
+            }
+        }
+        Ok(Did::Work(done))
+    }
+}
