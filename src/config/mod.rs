@@ -30,7 +30,7 @@ pub use self::mail::{Mail, Smtp, SmtpLogin, SmtpTls};
 pub use self::rules::{Ask, Rule, Rules, Stage};
 pub use self::service::{Database, DatabaseEngine, LogFormat, WorkerSettings};
 pub use self::sources::{ApiClient, Format, Scope, SettableField, Source, Verify};
-pub use self::targets::{DescriptionKept, GroupMemberForm, Product, TargetSettings, UserPattern, UserShape};
+pub use self::targets::{Product, TargetSettings, UserPattern};
 pub use self::world::{Machine, World};
 
 use self::access::{Around, ManagerMail};

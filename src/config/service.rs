@@ -16,6 +16,10 @@ pub struct Database {
     pub url: SecretString,
     /// Which engine that is.
     pub engine: DatabaseEngine,
+    /// A schema of its own within a PostgreSQL database.
+    pub schema: Option<String>,
+    /// A SQLite file is never let grow beyond so many pages.
+    pub most_pages: Option<u32>,
 }
 
 /// The engines.
@@ -65,8 +69,18 @@ pub(super) fn read_database(section: &Section<'_>) -> Option<Database> {
         }
         engine
     });
+    let schema = section.read("schema", "1 to 40 of a-z 0-9 _, beginning with a letter", |text| {
+        let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+        let spelled =
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        (begins && spelled && text.len() <= 40).then(|| text.to_owned())
+    });
+    if schema.is_some() && engine == Some(DatabaseEngine::Sqlite) {
+        section.fault("schema", "only for postgres://; wanted: no schema here");
+    }
+    let most_pages = section.whole("sqlite_max_pages", 0..=u32::MAX, 0);
     section.refuse_unknown();
-    Some(Database { url: url?, engine: engine? })
+    Some(Database { url: url?, engine: engine?, schema, most_pages: (most_pages > 0).then_some(most_pages) })
 }
 
 /// Reads `[secrets]`.

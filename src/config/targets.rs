@@ -12,6 +12,7 @@ use url::Url;
 use super::http::sheltered_url;
 use super::reader::{Distinct, Refusal, Section};
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
+use crate::domain::plan::{Description, DialectSettings, GroupMember, UserShape};
 
 /// A configured vault.
 #[derive(Debug, Clone)]
@@ -38,12 +39,8 @@ pub struct TargetSettings {
     pub grantable_groups: Vec<GroupName>,
     /// The users that are never touched.
     pub protected_users: Vec<UserPattern>,
-    /// How a member is named when it is added to a group.
-    pub group_member: GroupMemberForm,
-    /// How a user is written.
-    pub user_shape: UserShape,
-    /// Whether a description written at creation can be read back.
-    pub description: DescriptionKept,
+    /// How it is spoken to.
+    pub dialect: DialectSettings,
     /// The longest time after which the vault may still carry out a call that it did not answer.
     pub longest_server_delay: TimeDelta,
     /// A private certification authority, in PEM.
@@ -55,37 +52,6 @@ pub struct TargetSettings {
 pub enum Product {
     /// CyberArk Privilege Cloud on Shared Services.
     PrivilegeCloud,
-}
-
-/// How a member is named when it is added to a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupMemberForm {
-    /// By name first, by number after a definite refusal.
-    Auto,
-    /// By user name.
-    UserName,
-    /// By numeric id.
-    NumericId,
-}
-
-/// How a user is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserShape {
-    /// As a user read from the vault shows.
-    Auto,
-    /// With `personalDetails`.
-    Nested,
-    /// All fields side by side.
-    Flat,
-}
-
-/// Whether the vault keeps a description.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DescriptionKept {
-    /// It does, so our mark can be found there.
-    Kept,
-    /// It does not; a user found after a lost answer is for a person to judge.
-    NotKept,
 }
 
 /// A user name in which `*` stands for any characters; compared without case.
@@ -166,9 +132,7 @@ fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
         location_root: reach.location_root?,
         grantable_groups: reach.groups,
         protected_users: reach.protected,
-        group_member: dialect.0,
-        user_shape: dialect.1,
-        description: dialect.2,
+        dialect,
         longest_server_delay: TimeDelta::seconds(longest_server_delay),
         ca_file: ca_file.filter(|path| !path.as_os_str().is_empty()),
     })
@@ -218,12 +182,12 @@ fn read_reach(section: &Section<'_>) -> Reach {
     }
 }
 
-fn read_dialect(section: &Section<'_>) -> (GroupMemberForm, UserShape, DescriptionKept) {
+fn read_dialect(section: &Section<'_>) -> DialectSettings {
     let member =
         section.read("group_member", "\"auto\", \"user-name\" or \"numeric-id\"", |text| match text {
-            "auto" => Some(GroupMemberForm::Auto),
-            "user-name" => Some(GroupMemberForm::UserName),
-            "numeric-id" => Some(GroupMemberForm::NumericId),
+            "auto" => Some(GroupMember::Auto),
+            "user-name" => Some(GroupMember::UserName),
+            "numeric-id" => Some(GroupMember::NumericId),
             _ => None,
         });
     let shape = section.read("user_shape", "\"auto\", \"nested\" or \"flat\"", |text| match text {
@@ -233,10 +197,14 @@ fn read_dialect(section: &Section<'_>) -> (GroupMemberForm, UserShape, Descripti
         _ => None,
     });
     let description = match section.yes_or_no("keeps_description") {
-        None | Some(true) => DescriptionKept::Kept,
-        Some(false) => DescriptionKept::NotKept,
+        None | Some(true) => Description::Kept,
+        Some(false) => Description::NotKept,
     };
-    (member.unwrap_or(GroupMemberForm::Auto), shape.unwrap_or(UserShape::Auto), description)
+    DialectSettings {
+        group_member: member.unwrap_or(GroupMember::Auto),
+        user_shape: shape.unwrap_or(UserShape::Auto),
+        description,
+    }
 }
 
 #[cfg(test)]

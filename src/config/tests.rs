@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::world::Unfetched;
 use super::*;
+use crate::domain::plan::{Description, UserShape};
 
 /// A world of three maps.
 struct Paper {
@@ -168,7 +169,10 @@ fn a_whole_file_becomes_domain_types() {
     let target = &settings.targets[0];
     assert_eq!(target.client_secret.expose_secret(), VAULT_PASSWORD);
     assert_eq!(target.api_url.as_str(), "https://acme.privilegecloud.cyberark.cloud/PasswordVault/API");
-    assert_eq!((target.description, target.user_shape), (DescriptionKept::NotKept, UserShape::Nested));
+    assert_eq!(
+        (target.dialect.description, target.dialect.user_shape),
+        (Description::NotKept, UserShape::Nested)
+    );
     assert_eq!(target.ca_file, None);
     assert_eq!(settings.profiles[0].when.key, "profiles[0].when");
     assert_eq!(settings.rules.ordered[0].expire_after, chrono::TimeDelta::hours(72));

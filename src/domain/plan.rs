@@ -102,7 +102,8 @@ pub struct NewUser {
     pub location: Location,
     /// Names, mail and the like, as the vault will keep them.
     pub profile: BTreeMap<ProfileField, String>,
-    /// What had to be cut to fit the vault: the field and the text as requested.
+    /// What had to be cut to fit the vault, or left out because the vault keeps no such field: the field and the
+    /// text as requested.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<ProfileField, String>,
     /// When the account stops working by itself.

@@ -22,6 +22,9 @@ pub struct Snapshot {
     /// The user types the licence knows; absent where the target cannot list them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user_types: Option<Vec<UserType>>,
+    /// The profile fields this vault can keep; absent where it keeps them all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kept_fields: Option<Vec<ProfileField>>,
 }
 
 /// Is there a user of that name?

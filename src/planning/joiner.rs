@@ -1,8 +1,8 @@
 //! A joiner's plan: find, create, capture the number, add groups, require a new password, verify.
 //!
 //! Must hold: a name that somebody holds, a group that is not there or a person who has an account already ends in
-//! a reason for a person, never in a plan. Texts longer than the vault takes are cut at a character and kept whole
-//! beside, so that the page can show the cut.
+//! a reason for a person, never in a plan. Texts longer than the vault takes are cut at a character, fields it has
+//! no room for are left out, and both are kept whole beside, so that the page can show them.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,7 @@ fn steps(
 ) -> Result<Vec<PlannedStep>, NoPlan> {
     let mut steps = vec![
         PlannedStep::FindUser,
-        PlannedStep::CreateUser(new_user(granted, request, joiner)),
+        PlannedStep::CreateUser(new_user(granted, request, joiner, snapshot)),
         PlannedStep::CaptureUserId,
     ];
     for asked in &granted.groups {
@@ -107,7 +107,7 @@ fn planned_group(asked: &GroupName, snapshot: &Snapshot) -> Result<PlannedGroup,
     }
 }
 
-fn new_user(granted: &Granted<'_>, request: &Request, joiner: &Joiner) -> NewUser {
+fn new_user(granted: &Granted<'_>, request: &Request, joiner: &Joiner, snapshot: &Snapshot) -> NewUser {
     let subject = &joiner.subject;
     let work = &request.employment;
     let wanted = [
@@ -124,6 +124,10 @@ fn new_user(granted: &Granted<'_>, request: &Request, joiner: &Joiner) -> NewUse
     let mut cut = BTreeMap::new();
     for (field, text) in wanted {
         let Some(text) = text else { continue };
+        if snapshot.kept_fields.as_ref().is_some_and(|kept| !kept.contains(&field)) {
+            cut.insert(field, text.to_owned());
+            continue;
+        }
         let kept: String = text.chars().take(field.most()).collect();
         if kept != text {
             cut.insert(field, text.to_owned());

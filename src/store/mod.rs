@@ -10,6 +10,7 @@ pub mod decisions;
 mod deed;
 pub mod deliveries;
 mod fault;
+pub mod installation;
 pub mod lease;
 mod open;
 pub mod operator;

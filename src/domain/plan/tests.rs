@@ -50,6 +50,7 @@ fn seen(group: Option<(i64, &str, GroupKind)>) -> Snapshot {
             }),
         }],
         user_types: None,
+        kept_fields: None,
     }
 }
 

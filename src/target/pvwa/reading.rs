@@ -8,8 +8,13 @@ use serde_json::Value;
 use super::groups::Members;
 use super::pages::{field, text};
 use super::talk::{Fault, Talk};
+use super::users::Shape;
 use crate::domain::names::{GroupName, UserName, UserType};
-use crate::domain::snapshot::{GroupSeen, Snapshot, UserSeen};
+use crate::domain::snapshot::{GroupSeen, ProfileField, Snapshot, UserSeen};
+
+/// What a flat user record has room for.
+const FLAT_FIELDS: [ProfileField; 4] =
+    [ProfileField::FirstName, ProfileField::LastName, ProfileField::Email, ProfileField::Description];
 
 impl Talk<'_> {
     pub(super) async fn snapshot(
@@ -35,8 +40,12 @@ impl Talk<'_> {
             seen.push(GroupSeen { asked: asked.clone(), found: found.map(|found| found.group) });
         }
         let user_types = self.user_types().await?;
+        let kept_fields = match self.shape(self.pvwa.dialect.user_shape).await? {
+            Shape::Nested => None,
+            Shape::Flat => Some(FLAT_FIELDS.to_vec()),
+        };
         let read_at = self.pvwa.world.now();
-        Ok(Snapshot { target: self.pvwa.name.clone(), read_at, user, groups: seen, user_types })
+        Ok(Snapshot { target: self.pvwa.name.clone(), read_at, user, groups: seen, user_types, kept_fields })
     }
 
     /// Offered by newer versions only, and not to everybody.

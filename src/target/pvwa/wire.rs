@@ -198,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn faults_of_the_settings_are_found_before_the_first_call() {
+        assert!(matches!(client(Some(b"not a certificate")), Err(BadConnection::Authority)));
+        let base = Url::parse("http://localhost/").unwrap();
+        for calls in [0, 257] {
+            let wire = Wire::new(base.clone(), client(None).unwrap(), calls);
+            assert!(matches!(wire, Err(BadConnection::CallsAtOnce)), "{calls}");
+        }
+    }
+
+    #[test]
     fn paths_go_below_the_interface_address() {
         for base in ["http://localhost/PasswordVault/API", "http://localhost/PasswordVault/API/"] {
             let wire = Wire::new(Url::parse(base).unwrap(), client(None).unwrap(), 1).unwrap();
