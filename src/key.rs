@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -222,6 +222,13 @@ impl HeadSigner {
     pub fn public(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
     }
+}
+
+/// Did the owner of this public key sign this text? Weak keys and second spellings of a signature are refused.
+pub fn is_signed_by(public: &[u8; 32], text: &[u8], signature: &[u8]) -> bool {
+    let key = VerifyingKey::from_bytes(public);
+    let signature = Signature::from_slice(signature);
+    matches!((key, signature), (Ok(key), Ok(signature)) if key.verify_strict(text, &signature).is_ok())
 }
 
 const FIRST_WORD: &str = "countersign-key-1";

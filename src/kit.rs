@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use crate::clock::World;
 use crate::config::Settings;
+use crate::domain::ids::WorkflowId;
 use crate::domain::names::TargetName;
 use crate::domain::retry::RetryPolicy;
+use crate::domain::routing::Routing;
 use crate::key::KeyRing;
 use crate::rules::{Engine, Policy};
 use crate::store::Store;
+use crate::store::asks::NewAsk;
 use crate::target::Target;
 
 /// What every station is given; cheap to clone.
@@ -42,6 +45,20 @@ impl Kit {
             first_wait: worker.first_retry_after,
             longest_wait: worker.longest_retry_after,
         }
+    }
+
+    /// The people of one stage with the hashes of their personal links.
+    pub fn asks(&self, workflow: WorkflowId, plan_number: u32, routing: &Routing, stage: u32) -> Vec<NewAsk> {
+        let place = usize::try_from(stage).unwrap_or(usize::MAX);
+        let people = routing.stages.get(place).map_or(&[][..], |stage| stage.people.as_slice());
+        people
+            .iter()
+            .map(|person| NewAsk {
+                stage,
+                approver: person.clone(),
+                link_hash: self.keys.link_token(workflow, person, stage, plan_number).hash(),
+            })
+            .collect()
     }
 
     /// A configured target.

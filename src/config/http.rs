@@ -61,9 +61,8 @@ pub(super) fn read_http(section: &Section<'_>) -> Option<Http> {
     let listen = section
         .read("listen", "an address and a port such as 127.0.0.1:8080", |text| text.parse().ok())
         .unwrap_or(usual);
-    let wanted = "an address such as https://countersign.example.com without a path; http only on loopback";
-    let public_url =
-        section.needed("public_url", wanted, |text| sheltered_url(text).filter(|url| url.path() == "/"));
+    let wanted = "an address such as https://countersign.example.com, with a path if a proxy adds one; http only on loopback";
+    let public_url = section.needed("public_url", wanted, sheltered_url);
     section.not_yet("trusted_proxies");
     section.refuse_unknown();
     Some(Http { listen, public_url: public_url? })

@@ -195,7 +195,7 @@ const EDITS: [(&str, &str, &str); 55] = [
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", "http.trusted_proxies: not available yet"),
     ("\"http://127.0.0.1:8081\"", "\"https://cs.example.com\"", "sign_in.mode: \"link\" needs an http.public_url on loopback; the stronger ways are not available yet"),
-    ("\"http://127.0.0.1:8081\"", "\"http://cs.example.com\"", "http.public_url: wanted: an address such as https://countersign.example.com without a path; http only on loopback"),
+    ("\"http://127.0.0.1:8081\"", "\"http://cs.example.com\"", "http.public_url: wanted: an address such as https://countersign.example.com, with a path if a proxy adds one; http only on loopback"),
     ("mode = \"link\"", "mode = \"oidc\"", "sign_in.mode: not available yet"),
     ("mode = \"link\"", "accept_forwarded_links = true", "sign_in.accept_forwarded_links: not available yet"),
     ("url = \"sqlite://countersign.db\"", "url = \"mysql://u:p@h\"", "database.url: wanted: sqlite://FILE or postgres://…"),

@@ -13,7 +13,6 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::domain::canon::{Corrupt, NotCanonical, Tag};
-use crate::domain::ids::WorkflowId;
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{Plan, SealedPlan};
 use crate::domain::request::Request;
@@ -22,7 +21,6 @@ use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
 use crate::kit::Kit;
 use crate::rules::routing::route;
-use crate::store::decisions::NewAsk;
 use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped};
 use crate::store::workflows::{self, Workflow};
 use crate::store::{ReadFault, WriteFault};
@@ -32,7 +30,7 @@ use crate::worker::{Did, TurnFailed, Worker};
 /// After so long without a readable target, the people who will be asked are told.
 const TELL_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// No reading of a target takes longer than this.
-const READING_LIMIT: Duration = Duration::from_secs(120);
+const READING_LIMIT: Duration = Duration::from_mins(2);
 
 /// Makes plans.
 pub struct Planner {
@@ -128,9 +126,8 @@ impl Planner {
             Err(NoPlan::Store(fault)) => return Err(TurnFailed::doing("planning")(&fault)),
         };
         match written {
-            Ok(()) => Ok(()),
-            // Another replica was faster, or somebody decided otherwise meanwhile.
-            Err(WriteFault::Refused(MovedOn)) => Ok(()),
+            // Refused: another replica was faster, or somebody decided otherwise meanwhile.
+            Ok(()) | Err(WriteFault::Refused(MovedOn)) => Ok(()),
             Err(fault) => Err(TurnFailed::doing("keeping a plan")(&fault)),
         }
     }
@@ -148,7 +145,7 @@ impl Planner {
     }
 
     async fn keep(&self, workflow: &Workflow, made: Made) -> Result<(), WriteFault<MovedOn>> {
-        let asks = asks(&self.kit, workflow.id, made.plan.number, &made.routing, 0);
+        let asks = self.kit.asks(workflow.id, made.plan.number, &made.routing, 0);
         tracing::info!(
             workflow.id = %workflow.id, plan = made.plan.number, rule = made.routing.rule, "planned; people are asked"
         );
@@ -201,18 +198,4 @@ impl Planner {
     fn policy(&self) -> RetryPolicy {
         self.kit.retry_policy()
     }
-}
-
-/// The people of one stage with the hashes of their personal links.
-pub fn asks(kit: &Kit, workflow: WorkflowId, plan_number: u32, routing: &Routing, stage: u32) -> Vec<NewAsk> {
-    let place = usize::try_from(stage).unwrap_or(usize::MAX);
-    let people = routing.stages.get(place).map_or(&[][..], |stage| stage.people.as_slice());
-    people
-        .iter()
-        .map(|person| NewAsk {
-            stage,
-            approver: person.clone(),
-            link_hash: kit.keys.link_token(workflow, person, stage, plan_number).hash(),
-        })
-        .collect()
 }

@@ -209,7 +209,7 @@ impl Executor {
                 Move::Look(place) => (place, Purpose::Look),
                 Move::Wait(due) => return self.record(run, ended, Next::Wait(due)).await,
                 Move::Rest(rest) => {
-                    self.told(run, &rest);
+                    log_rest(run, &rest);
                     return self.record(run, ended, Next::Rest(rest)).await;
                 }
             };
@@ -335,17 +335,17 @@ impl Executor {
         }
     }
 
-    fn told(&self, run: &Run<'_>, rest: &Rest) {
-        match rest {
-            Rest::Succeeded => tracing::info!(workflow.id = %run.workflow.id, "done and verified"),
-            Rest::NeedsPerson(reason) => {
-                tracing::warn!(workflow.id = %run.workflow.id, reason = %reason, "a run needs a person");
-            }
-        }
-    }
-
     fn until(&self) -> Timestamp {
         self.kit.world.now().plus(LEASE)
+    }
+}
+
+fn log_rest(run: &Run<'_>, rest: &Rest) {
+    match rest {
+        Rest::Succeeded => tracing::info!(workflow.id = %run.workflow.id, "done and verified"),
+        Rest::NeedsPerson(reason) => {
+            tracing::warn!(workflow.id = %run.workflow.id, reason = %reason, "a run needs a person");
+        }
     }
 }
 

@@ -65,7 +65,11 @@ pub(super) async fn append_all<No>(
 }
 
 /// A hash column as a value.
-pub(super) fn digest(table: &'static str, row: impl ToString, bytes: &[u8]) -> Result<Digest, ReadFault> {
+pub(super) fn digest(
+    table: &'static str,
+    row: impl std::fmt::Display,
+    bytes: &[u8],
+) -> Result<Digest, ReadFault> {
     let wrong =
         || ReadFault::Inconsistent { table, row: row.to_string(), wrong: "a hash is not 32 bytes long" };
     Digest::from_slice(bytes).ok_or_else(wrong)

@@ -14,6 +14,7 @@ pub mod installation;
 pub mod lease;
 mod open;
 pub mod operator;
+pub mod asks;
 pub mod outbox;
 pub mod people;
 pub mod plans;
@@ -21,6 +22,7 @@ mod rows;
 pub mod seals;
 pub mod secrets;
 pub mod steps;
+pub mod trail;
 pub mod workflows;
 mod writer;
 

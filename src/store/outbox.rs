@@ -1,11 +1,11 @@
 //! Owed messages: committed with the change they tell of, sent afterwards by the courier.
 //!
 //! Must hold: a row names the workflow and the asking, never a text or a token; a message that cannot be sent is
-//! parked where it can be seen; sending is claimed, so that two couriers do not send one message.
+//! parked where it can be seen, with an alarm; sending is claimed, so that two couriers do not send one message.
 //! Deliberately absent: audit events for tries at sending (contract, section 2).
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
 };
@@ -13,8 +13,9 @@ use sea_orm::{
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{ask, owed};
-use super::{Store, decisions};
+use super::{Store, asks, audit};
 use crate::clock::Stamp;
+use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{AskId, MessageId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
@@ -54,14 +55,14 @@ pub(super) async fn owe<No>(
     match owed {
         Owed::NeedsAttention => insert(tx, Some(workflow), owed.word(), None, None).await,
         Owed::ApprovalWanted { stage } => {
-            for row in decisions::asks_of(tx, workflow, plan_number, Some(stage)).await? {
+            for row in asks::asks_of(tx, workflow, plan_number, Some(stage)).await? {
                 insert(tx, Some(workflow), owed.word(), Some(&row), None).await?;
             }
             Ok(())
         }
         Owed::Decided | Owed::PlanReplaced | Owed::Done => {
             let mut told: Vec<String> = not_to.map(str::to_owned).into_iter().collect();
-            for row in decisions::asks_of(tx, workflow, plan_number, None).await? {
+            for row in asks::asks_of(tx, workflow, plan_number, None).await? {
                 if !told.contains(&row.approver_key) {
                     insert(tx, Some(workflow), owed.word(), Some(&row), None).await?;
                     told.push(row.approver_key);
@@ -184,8 +185,10 @@ pub enum Sent {
     Taken,
     /// Not taken; try again then.
     Later(Timestamp, String),
-    /// Not taken, and not tried again by itself.
+    /// Not taken, and not tried again by itself; the operators hear of it.
     Parked(String),
+    /// Not sent, because what it would have said is no longer so. Parked without an alarm.
+    NotNeeded(String),
 }
 
 /// Records what came of sending.
@@ -212,6 +215,13 @@ impl Deed for ReportMessage {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
+        let standing = owed::Entity::find_by_id(self.message.0)
+            .filter(owed::Column::State.eq("owed"))
+            .lock_exclusive()
+            .one(&tx.inner)
+            .await?;
+        // Another courier, to whom the claim had fallen, has reported: what it said stays.
+        let Some(standing) = standing else { return Ok(()) };
         let mut row =
             owed::ActiveModel { id: Set(self.message.0), claimed_until: Set(None), ..Default::default() };
         match &self.sent {
@@ -224,27 +234,51 @@ impl Deed for ReportMessage {
                 row.due_at = Set(due.as_utc());
                 row.last_fault = Set(Some(words.clone()));
             }
-            Sent::Parked(words) => {
+            Sent::Parked(words) | Sent::NotNeeded(words) => {
                 row.state = Set("parked".to_owned());
                 row.last_fault = Set(Some(words.clone()));
             }
         }
         owed::Entity::update(row).exec(&tx.inner).await?;
-        Ok(())
+        match &self.sent {
+            Sent::Parked(words) => alarm_parked(tx, &standing, words).await,
+            Sent::Taken | Sent::Later(..) | Sent::NotNeeded(_) => Ok(()),
+        }
     }
 }
 
-/// When the next message falls due.
+/// A message that nobody got is told to the operators; an alarm that nobody got is not, or there were no end.
+async fn alarm_parked<No>(tx: &mut Tx, row: &owed::Model, words: &str) -> Result<(), Fault<No>> {
+    let Some(workflow) = row.workflow_id.map(WorkflowId).filter(|_| row.kind != "alarm") else {
+        return Ok(());
+    };
+    let words = format!("a mail of the kind {} could not be sent: {words}", row.kind);
+    let event = NewEvent::new(EventKind::AlarmRaised, Actor::Countersign).text("because", words.clone());
+    audit::append(tx, workflow.into(), event).await?;
+    owe_alarm(tx, Some(workflow), &words).await?;
+    metrics::counter!("countersign_alarms_total").increment(1);
+    Ok(())
+}
+
+/// When the next message can be claimed: at its due time, or when somebody else's claim on it ends.
 pub async fn next_due(store: &Store) -> Result<Option<Timestamp>, ReadFault> {
-    let row = owed::Entity::find()
+    let claimed = Expr::col(owed::Column::ClaimedUntil).gt(Expr::col(owed::Column::DueAt));
+    let free = Condition::any().add(owed::Column::ClaimedUntil.is_null()).add(claimed.clone().not());
+    let due = owed::Entity::find()
         .filter(owed::Column::State.eq("owed"))
+        .filter(free)
         .order_by_asc(owed::Column::DueAt)
         .one(store.reads())
-        .await?;
-    Ok(row.map(|row| {
-        let due = Timestamp::from_utc(row.due_at);
-        row.claimed_until.map_or(due, |until| due.max(Timestamp::from_utc(until)))
-    }))
+        .await?
+        .map(|row| row.due_at);
+    let falls_back = owed::Entity::find()
+        .filter(owed::Column::State.eq("owed"))
+        .filter(claimed)
+        .order_by_asc(owed::Column::ClaimedUntil)
+        .one(store.reads())
+        .await?
+        .and_then(|row| row.claimed_until);
+    Ok(due.into_iter().chain(falls_back).min().map(Timestamp::from_utc))
 }
 
 /// The messages of one workflow, oldest first.

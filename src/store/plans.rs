@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
 
-use super::decisions::{self, NewAsk};
+use super::asks::{self, NewAsk};
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::plan as rows;
@@ -108,7 +108,7 @@ impl Deed for KeepPlan {
         };
         rows::Entity::insert(row).exec_without_returning(&tx.inner).await?;
         steps::insert(tx, &self.plan).await?;
-        decisions::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
+        asks::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
         let also = Also {
             target: Some(self.plan.target.clone()),
             plan_number: Some(self.plan.number),

@@ -3,7 +3,11 @@
 //! Must hold: numbers are gapless and each event has one; within a chain the order of the log is the order of the
 //! chain, since arrivals of one chain are numbered in the transactions that wrote it, one after the other.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Set,
@@ -43,9 +47,33 @@ pub struct Head {
 impl Head {
     /// The text that is signed.
     pub fn signed_text(number: i64, hash: Digest) -> String {
-        format!("countersign-head-1 {number} {hash}")
+        format!("{HEAD_VERSION} {number} {hash}")
+    }
+
+    /// The one line under which a head travels outside: version, number, SHA-256, Ed25519 signature in base64.
+    pub fn line(&self) -> String {
+        format!("{} {}", Self::signed_text(self.number, self.hash), STANDARD.encode(&self.signature))
+    }
+
+    /// Reads [`Head::line`] back; blanks around it do not matter, anything else does. Whether the signature is
+    /// genuine is not looked at.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let mut parts = text.split(' ').skip(1);
+        let number = parts.next()?.parse().ok().filter(|number| *number > 0)?;
+        let hash = Digest::parse(parts.next()?)?;
+        let signature = STANDARD.decode(parts.next()?).ok().filter(|bytes| bytes.len() == SIGNATURE_BYTES)?;
+        let head = Self { number, hash, signature };
+        // Version, capitals, signs and a fifth word: whatever is not spelled as we spell it is no head of ours.
+        (head.line() == text).then_some(head)
     }
 }
+
+/// The first word of a head: its version.
+const HEAD_VERSION: &str = "countersign-head-1";
+
+/// The length of an Ed25519 signature (RFC 8032, section 5.1.6).
+const SIGNATURE_BYTES: usize = 64;
 
 #[async_trait]
 impl Deed for SealBatch {
@@ -149,8 +177,19 @@ pub struct Sealed {
     pub seal_hash: Vec<u8>,
     /// The event's row, unless it is gone.
     pub event: Option<StoredEvent>,
-    /// Clear personal values that are still kept: field, salt, text.
-    pub personal: Vec<(String, Vec<u8>, Option<String>)>,
+    /// What is kept of its personal values.
+    pub personal: Vec<Kept>,
+}
+
+/// What is kept beside an event of one personal value.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The name under which the event commits to it.
+    pub field: String,
+    /// What it is hidden with.
+    pub salt: Vec<u8>,
+    /// The value, unless it was cleared.
+    pub text: Option<String>,
 }
 
 /// An event's row.
@@ -185,11 +224,8 @@ pub async fn stretch(store: &Store, after: i64, most: u64) -> Result<Vec<Sealed>
         event::Entity::find().filter(event::Column::Id.is_in(ids.clone())).all(store.reads()).await?;
     let clear =
         personal::Entity::find().filter(personal::Column::EventId.is_in(ids)).all(store.reads()).await?;
-    let mut events: std::collections::HashMap<_, _> = events.into_iter().map(|row| (row.id, row)).collect();
-    let mut values: std::collections::HashMap<uuid::Uuid, Vec<_>> = std::collections::HashMap::new();
-    for row in clear {
-        values.entry(row.event_id).or_default().push((row.field, row.salt, row.clear_text));
-    }
+    let mut events: HashMap<_, _> = events.into_iter().map(|row| (row.id, row)).collect();
+    let mut values = kept(clear);
     Ok(places
         .into_iter()
         .map(|place| Sealed {
@@ -202,32 +238,17 @@ pub async fn stretch(store: &Store, after: i64, most: u64) -> Result<Vec<Sealed>
         .collect())
 }
 
-/// How many events there are in all, and how many of them are neither sealed nor waiting.
-pub async fn strays(store: &Store) -> Result<(u64, Vec<uuid::Uuid>), ReadFault> {
-    use sea_orm::sea_query::Query;
-    let all = event::Entity::find().count(store.reads()).await?;
-    let sealed = Query::select().column(seal::Column::EventId).from(seal::Entity).to_owned();
-    let waiting = Query::select().column(unsealed::Column::EventId).from(unsealed::Entity).to_owned();
-    let rows = event::Entity::find()
-        .filter(event::Column::Id.not_in_subquery(sealed))
-        .filter(event::Column::Id.not_in_subquery(waiting))
-        .all(store.reads())
-        .await?;
-    Ok((all, rows.into_iter().map(|row| row.id).collect()))
+/// Personal values by event.
+pub(super) fn kept(rows: Vec<personal::Model>) -> HashMap<uuid::Uuid, Vec<Kept>> {
+    let mut values: HashMap<uuid::Uuid, Vec<_>> = HashMap::new();
+    for row in rows {
+        let value = Kept { field: row.field, salt: row.salt, text: row.clear_text };
+        values.entry(row.event_id).or_default().push(value);
+    }
+    values
 }
 
-/// Every head that was ever signed, oldest first.
-pub async fn heads(store: &Store) -> Result<Vec<Head>, ReadFault> {
-    let rows = head::Entity::find().order_by_asc(head::Column::Number).all(store.reads()).await?;
-    rows.into_iter()
-        .map(|row| {
-            let hash = audit::digest("heads", row.number, &row.hash)?;
-            Ok(Head { number: row.number, hash, signature: row.signature })
-        })
-        .collect()
-}
-
-fn stored(row: event::Model) -> StoredEvent {
+pub(super) fn stored(row: event::Model) -> StoredEvent {
     StoredEvent {
         id: row.id,
         chain: row.chain,
@@ -236,5 +257,32 @@ fn stored(row: event::Model) -> StoredEvent {
         kind: row.kind,
         bytes: row.bytes,
         hash: row.hash,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_as_it_is_written_and_nothing_else_is() {
+        let head = Head { number: 12, hash: Digest::of_bytes(b"log"), signature: vec![7; 64] };
+        let line = head.line();
+        assert!(line.starts_with("countersign-head-1 12 ") && !line.contains('\n'), "{line}");
+        assert_eq!(Head::parse(&format!(" {line}\r\n")), Some(head.clone()));
+        let short = Head { signature: vec![7; 63], ..head };
+        for bad in [
+            line.replace("head-1", "head-2"),
+            line.replace(" 12 ", " +12 "),
+            line.replace(" 12 ", " -12 "),
+            line.replace(" 12 ", "  12 "),
+            line.to_uppercase(),
+            format!("{line} more"),
+            line[..line.len() - 1].to_owned(),
+            short.line(),
+            String::new(),
+        ] {
+            assert_eq!(Head::parse(&bad), None, "{bad}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! messages together. A mix of columns that the states do not know is reported with the row's id.
 
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    Select, Set,
 };
 
 use super::deed::{Fault, Tx};
@@ -72,6 +73,20 @@ pub struct Cursor {
 /// One workflow by id.
 pub async fn find(store: &Store, id: WorkflowId) -> Result<Option<Workflow>, ReadFault> {
     Entity::find_by_id(id.0).one(store.reads()).await?.map(Workflow::from_row).transpose()
+}
+
+/// The workflow of a source's own reference.
+pub async fn find_by_source_ref(
+    store: &Store,
+    source: &SourceName,
+    reference: &SourceRef,
+) -> Result<Option<Workflow>, ReadFault> {
+    let row = of_source_ref(source, reference).one(store.reads()).await?;
+    row.map(Workflow::from_row).transpose()
+}
+
+fn of_source_ref(source: &SourceName, reference: &SourceRef) -> Select<Entity> {
+    Entity::find().filter(Column::Source.eq(source.as_str())).filter(Column::SourceRef.eq(reference.as_str()))
 }
 
 /// A page of workflows, newest first.
@@ -259,11 +274,7 @@ pub(super) async fn by_source_ref<No>(
     source: &SourceName,
     reference: &SourceRef,
 ) -> Result<Option<Workflow>, Fault<No>> {
-    let row = Entity::find()
-        .filter(Column::Source.eq(source.as_str()))
-        .filter(Column::SourceRef.eq(reference.as_str()))
-        .one(&tx.inner)
-        .await?;
+    let row = of_source_ref(source, reference).one(&tx.inner).await?;
     Ok(row.map(Workflow::from_row).transpose()?)
 }
 

@@ -116,8 +116,7 @@ async fn run_on<D: Deed>(connection: &DatabaseConnection, deed: &D) -> Run<D::Do
             match tx.inner.rollback().await {
                 Ok(()) => verdict,
                 Err(fault) => match verdict {
-                    Run::Over(Err(first)) => Run::Poisoned(first),
-                    Run::Poisoned(first) => Run::Poisoned(first),
+                    Run::Over(Err(first)) | Run::Poisoned(first) => Run::Poisoned(first),
                     Run::Over(Ok(_)) | Run::Again(_) => Run::Poisoned(unavailable(&fault)),
                 },
             }

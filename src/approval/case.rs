@@ -1,0 +1,170 @@
+//! One asking with all that belongs to it, as it stands now.
+//!
+//! Must hold: only reads. Deliberately absent: words for people, and writing.
+
+use crate::domain::approval::{Answer, Asking, Decided, Eligible, Refused, Said, Verdict, decide};
+use crate::domain::canon::{Digest, Tag};
+use crate::domain::names::EmailAddress;
+use crate::domain::plan::Plan;
+use crate::domain::request::Request;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::State;
+use crate::key::LinkToken;
+use crate::kit::Kit;
+use crate::pages::differences::{SinceBefore, since_before};
+use crate::pages::progress::{Progress, Run, progress};
+use crate::rules::routing::still_eligible;
+use crate::store::asks::{self, Ask};
+use crate::store::decisions::{self, Recorded, standing};
+use crate::store::plans::{self, KeptPlan};
+use crate::store::workflows::{self, Workflow};
+use crate::store::{ReadFault, audit, steps};
+
+/// More events than this are not shown on a page.
+const MOST_EVENTS: u64 = 1_000;
+
+/// One asking with all that belongs to it.
+pub(super) struct Case {
+    pub(super) ask: Ask,
+    pub(super) workflow: Workflow,
+    pub(super) request: Request,
+    pub(super) kept: KeptPlan,
+    pub(super) plan: Plan,
+    pub(super) since_before: Option<SinceBefore>,
+    /// What was said about this plan.
+    pub(super) said: Vec<Recorded>,
+}
+
+impl Case {
+    /// The asking that a link leads to.
+    pub(super) async fn find(kit: &Kit, token: &str) -> Result<Option<Self>, ReadFault> {
+        let hash = LinkToken::received(token).hash();
+        match asks::ask_by_link(&kit.store, hash).await? {
+            Some(ask) => Self::of(kit, ask).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same asking as it stands now.
+    pub(super) async fn again(&self, kit: &Kit) -> Result<Option<Self>, ReadFault> {
+        Self::of(kit, self.ask.clone()).await
+    }
+
+    async fn of(kit: &Kit, ask: Ask) -> Result<Option<Self>, ReadFault> {
+        let Some(workflow) = workflows::find(&kit.store, ask.workflow).await? else { return Ok(None) };
+        let request = workflow.request.open(Tag::Request)?;
+        let mut plans = plans::all(&kit.store, ask.workflow).await?;
+        let Some(place) = plans.iter().position(|kept| kept.number == ask.plan_number) else {
+            return Ok(None);
+        };
+        let kept = plans.swap_remove(place);
+        let plan = kept.sealed.open()?;
+        let since_before = match plans.iter().find(|before| before.number + 1 == kept.number) {
+            Some(before) => Some(since_before(&before.sealed.open()?, &before.voided_by, &plan)),
+            None => None,
+        };
+        let mut said = decisions::of_workflow(&kit.store, ask.workflow).await?;
+        said.retain(|recorded| recorded.plan_number == ask.plan_number);
+        Ok(Some(Self { ask, workflow, request, kept, plan, since_before, said }))
+    }
+
+    /// Is there a newer plan than the one that was asked about?
+    pub(super) fn is_outdated(&self) -> bool {
+        self.workflow.plan_number != self.ask.plan_number
+    }
+
+    /// Is there a newer plan, or is one being made?
+    pub(super) fn is_replaced(&self) -> bool {
+        self.is_outdated() || matches!(self.workflow.state, State::Planning)
+    }
+
+    /// The stage that is open now.
+    pub(super) fn open_stage(&self) -> Option<u32> {
+        self.open().map(|(stage, _)| stage)
+    }
+
+    /// The end of the time for answers.
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        self.open().and_then(|(_, expires_at)| expires_at)
+    }
+
+    fn open(&self) -> Option<(u32, Option<Timestamp>)> {
+        match &self.workflow.state {
+            State::PendingApproval { stage, expires_at } => Some((*stage, *expires_at)),
+            State::Planning
+            | State::Approved { .. }
+            | State::Running
+            | State::Succeeded
+            | State::Rejected
+            | State::Expired
+            | State::Cancelled
+            | State::Superseded
+            | State::Failed { .. }
+            | State::NeedsAttention { .. } => None,
+        }
+    }
+
+    /// What this person has answered already, under this link.
+    pub(super) fn own_answer(&self) -> Option<&Recorded> {
+        let key = self.ask.approver.key();
+        let own =
+            |recorded: &&Recorded| recorded.said.stage == self.ask.stage && recorded.said.by.key() == key;
+        self.said.iter().find(own)
+    }
+
+    /// Who asks for the change, when that is an address.
+    pub(super) fn requester(&self) -> Option<EmailAddress> {
+        let claimed = self.request.ticket.as_ref()?.requested_by.as_ref()?;
+        EmailAddress::parse(claimed.as_str()).ok()
+    }
+
+    /// The addresses of the person whom the change is about.
+    pub(super) fn subject(&self) -> Vec<EmailAddress> {
+        self.request.email().cloned().into_iter().collect()
+    }
+
+    /// The answer of the person whom the link was sent to.
+    pub(super) fn answer(&self, kit: &Kit, verdict: Verdict, digest: Digest, at: Timestamp) -> Answer {
+        let stage = usize::try_from(self.ask.stage).unwrap_or(usize::MAX);
+        let eligible = self
+            .kept
+            .routing
+            .stages
+            .get(stage)
+            .map_or(Eligible::NoLonger, |stage| still_eligible(&kit.settings, stage, &self.ask.approver));
+        Answer { by: self.ask.approver.clone(), stage: self.ask.stage, verdict, digest, eligible, at }
+    }
+
+    /// Would this answer count, as things stand now? The store asks the same rule again when it writes.
+    pub(super) fn judge(&self, answer: &Answer) -> Result<Decided, Refused> {
+        if self.is_outdated() {
+            return Err(Refused::PlanChanged);
+        }
+        let (stage, expires_at) = self.open().unwrap_or((self.ask.stage, None));
+        let said: Vec<Said> = self.said.iter().map(|recorded| recorded.said.clone()).collect();
+        let (requester, subject) = (self.requester(), self.subject());
+        let asking = Asking {
+            standing: standing(&self.workflow.state),
+            digest: self.kept.sealed.digest(),
+            routing: &self.kept.routing,
+            stage,
+            expires_at,
+            said: &said,
+            requester: requester.as_ref(),
+            subject: &subject,
+        };
+        decide(&asking, answer)
+    }
+
+    /// Where the workflow stands, step by step.
+    pub(super) async fn progress(&self, kit: &Kit) -> Result<Progress, ReadFault> {
+        let (id, number) = (self.workflow.id, self.ask.plan_number);
+        let run = Run {
+            plan: self.plan.clone(),
+            ledger: steps::ledger(&kit.store, id, number).await?,
+            attempts: steps::attempts(&kit.store, id, number).await?,
+        };
+        let told = audit::chain(&kit.store, id.into(), 0, MOST_EVENTS).await?;
+        Ok(progress(&self.workflow, Some(&run), &self.said, &told, kit.world.now()))
+    }
+}

@@ -1,0 +1,104 @@
+//! Approval: the page that a personal link leads to, and the door that an answer comes in by.
+//!
+//! Must hold: looking changes nothing; a token is never logged, and an unknown one is answered like any unknown
+//! address; whether an answer counts is decided by the core's rule, asked here for the page and asked again by the
+//! store in its transaction. Read in this order: `case`, `screen`, `door`.
+
+mod case;
+mod door;
+mod screen;
+#[cfg(test)]
+mod tests;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Path, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+use serde::Deserialize;
+
+use self::case::Case;
+use self::screen::Shown;
+use crate::kit::Kit;
+use crate::pages::live;
+use crate::store::ReadFault;
+use crate::web::page;
+
+/// A form larger than this is not read.
+const MOST_FORM_BYTES: usize = 16 * 1024;
+
+/// `/approve/{token}` and what lies below it. Wants a `Data<Kit>`.
+pub fn routes(config: &mut ServiceConfig) {
+    let looks = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+    config
+        .service(web::resource("/approve/{token}").route(looks().to(show)))
+        .service(web::resource("/approve/{token}/progress").route(looks().to(progress)))
+        .service(web::resource("/approve/{token}/live").route(web::get().to(follow)))
+        .service(
+            web::resource("/approve/{token}/decision")
+                .app_data(web::FormConfig::default().limit(MOST_FORM_BYTES))
+                .route(looks().to(back))
+                .route(web::post().to(door::decide)),
+        );
+}
+
+async fn show(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    match Case::find(&kit, &token).await {
+        Ok(Some(case)) if case.is_replaced() => screen::replaced(&case).answer(StatusCode::OK),
+        Ok(Some(case)) => screen::answer(&kit, &case, Shown::plain(&token)).await,
+        Ok(None) => page::unknown().await,
+        Err(fault) => unreadable(&fault),
+    }
+}
+
+async fn progress(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    match Case::find(&kit, &token).await {
+        Ok(Some(case)) if case.is_outdated() => screen::replaced(&case).answer(StatusCode::GONE),
+        Ok(Some(case)) => match case.progress(&kit).await {
+            Ok(progress) => page::html(StatusCode::OK, &progress),
+            Err(fault) => unreadable(&fault),
+        },
+        Ok(None) => page::unknown().await,
+        Err(fault) => unreadable(&fault),
+    }
+}
+
+#[derive(Deserialize)]
+struct After {
+    after: Option<i64>,
+}
+
+async fn follow(
+    request: HttpRequest,
+    token: Path<String>,
+    kit: Data<Kit>,
+    page: Result<Query<After>, actix_web::Error>,
+) -> HttpResponse {
+    match Case::find(&kit, &token).await {
+        // A browser does not come back after 204.
+        Ok(Some(case)) if case.is_outdated() => HttpResponse::NoContent().finish(),
+        Ok(Some(case)) => {
+            let after = live::position(&request, page.ok().and_then(|page| page.after));
+            live::answer(&request, &kit.store, case.workflow.id, after)
+        }
+        Ok(None) => page::unknown().await,
+        Err(fault) => unreadable(&fault),
+    }
+}
+
+/// Somebody loads the address of the form anew: the page itself is meant.
+async fn back(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    match Case::find(&kit, &token).await {
+        Ok(Some(_)) => see(&token),
+        Ok(None) => page::unknown().await,
+        Err(fault) => unreadable(&fault),
+    }
+}
+
+/// Sends the browser to the page. The token was found, so it is one of ours and safe in an address.
+fn see(token: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/approve/{token}"))).finish()
+}
+
+fn unreadable(fault: &ReadFault) -> HttpResponse {
+    tracing::error!(%fault, "an approval page cannot be shown");
+    page::unavailable("Countersign cannot read its own records just now. Nothing was changed.")
+}

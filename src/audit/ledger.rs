@@ -1,0 +1,308 @@
+//! What the trail tells of a workflow, held against the rows beside the trail.
+//!
+//! Must hold: each decision, delivery, plan and attempt has its event, and the reverse; the state in the row is the
+//! one that the last event of a change of state brought about.
+
+use std::collections::BTreeMap;
+
+use super::found::{Found, Record, What};
+use crate::domain::audit::{EventKind, EventRead};
+use crate::domain::canon::Digest;
+use crate::domain::ids::ChainId;
+use crate::domain::time::Timestamp;
+use crate::store::seals::Kept;
+use crate::store::trail::{AttemptRow, DecisionRow, EventRow, Told, WorkflowRow};
+
+/// A decision as its event tells it.
+struct SaidEvent {
+    record: Record,
+    plan: i64,
+    stage: i64,
+    verdict: String,
+    digest: Option<Digest>,
+    at: Timestamp,
+    actor: Option<String>,
+    comment: Option<String>,
+}
+
+/// An attempt as its events tell it.
+#[derive(Default)]
+struct AttemptEvents {
+    begun: Option<(Timestamp, i64, String)>,
+    ended: Option<(Timestamp, String)>,
+}
+
+/// What one chain tells.
+pub(super) struct Replay {
+    chain: ChainId,
+    state: Option<&'static str>,
+    stalled: Option<String>,
+    stage: i64,
+    plan: i64,
+    request: Option<String>,
+    deliveries: BTreeMap<String, String>,
+    plans: BTreeMap<i64, String>,
+    said: Vec<SaidEvent>,
+    attempts: BTreeMap<String, AttemptEvents>,
+    steps: BTreeMap<i64, String>,
+}
+
+impl Replay {
+    pub(super) fn of(chain: ChainId) -> Self {
+        Self {
+            chain,
+            state: None,
+            stalled: None,
+            stage: 0,
+            plan: 0,
+            request: None,
+            deliveries: BTreeMap::new(),
+            plans: BTreeMap::new(),
+            said: vec![],
+            attempts: BTreeMap::new(),
+            steps: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn chain(&self) -> ChainId {
+        self.chain
+    }
+
+    /// Takes the next event of the chain.
+    pub(super) fn feed(&mut self, row: &EventRow, read: &EventRead) {
+        // A word of a later version says nothing to this one; its integrity was looked at all the same.
+        let Some(kind) = EventKind::parse(&read.kind) else { return };
+        self.change(kind, read);
+        match kind {
+            EventKind::DeliveryAccepted | EventKind::DeliveryRepeated | EventKind::DeliveryRefused => {
+                self.deliveries.insert(text(read, "delivery"), text(read, "body_sha256"));
+            }
+            EventKind::WorkflowReceived => self.request = Some(text(read, "request_sha256")),
+            EventKind::WorkflowPlanned => {
+                self.plan = number(read, "plan");
+                self.plans.insert(self.plan, text(read, "digest"));
+                self.steps.clear();
+            }
+            EventKind::DecisionRecorded => self.said.push(said(row, read)),
+            EventKind::StepBegun => {
+                let begun = (read.at, number(read, "step_number"), text(read, "purpose"));
+                self.attempts.entry(text(read, "attempt")).or_default().begun = Some(begun);
+            }
+            EventKind::StepEnded | EventKind::StepLookedUp => {
+                self.steps.insert(number(read, "step_number"), text(read, "state"));
+                let ended = (read.at, text(read, "outcome"));
+                self.attempts.entry(text(read, "attempt")).or_default().ended = Some(ended);
+            }
+            EventKind::WorkflowReplanning
+            | EventKind::VaultAwaited
+            | EventKind::StageOpened
+            | EventKind::WorkflowApproved
+            | EventKind::WorkflowRejected
+            | EventKind::WorkflowExpired
+            | EventKind::WorkflowStarted
+            | EventKind::PersonLinked
+            | EventKind::CredentialSealed
+            | EventKind::CredentialRevealed
+            | EventKind::WorkflowSucceeded
+            | EventKind::WorkflowNeedsAttention
+            | EventKind::WorkflowResumed
+            | EventKind::AccountAdopted
+            | EventKind::WorkflowGivenUp
+            | EventKind::AlarmRaised => {}
+        }
+    }
+
+    /// Follows the state.
+    fn change(&mut self, kind: EventKind, read: &EventRead) {
+        let next = match kind {
+            EventKind::WorkflowReceived | EventKind::WorkflowReplanning => "planning",
+            EventKind::WorkflowPlanned => {
+                self.stage = 0;
+                "pending_approval"
+            }
+            EventKind::StageOpened => {
+                self.stage = number(read, "stage");
+                "pending_approval"
+            }
+            EventKind::WorkflowApproved => "approved",
+            EventKind::WorkflowRejected => "rejected",
+            EventKind::WorkflowExpired => "expired",
+            EventKind::WorkflowStarted => "running",
+            EventKind::WorkflowSucceeded => "succeeded",
+            EventKind::WorkflowNeedsAttention => {
+                self.stalled = Some(text(read, "stalled"));
+                self.state = Some("needs_attention");
+                return;
+            }
+            EventKind::WorkflowResumed => match self.stalled.as_deref() {
+                Some("planning") => "planning",
+                Some("approved") => "approved",
+                Some("running") => "running",
+                Some(_) | None => return,
+            },
+            EventKind::WorkflowGivenUp => "failed",
+            EventKind::DeliveryAccepted
+            | EventKind::DeliveryRepeated
+            | EventKind::DeliveryRefused
+            | EventKind::VaultAwaited
+            | EventKind::DecisionRecorded
+            | EventKind::StepBegun
+            | EventKind::StepEnded
+            | EventKind::StepLookedUp
+            | EventKind::PersonLinked
+            | EventKind::CredentialSealed
+            | EventKind::CredentialRevealed
+            | EventKind::AccountAdopted
+            | EventKind::AlarmRaised => return,
+        };
+        self.state = Some(next);
+        self.stalled = None;
+    }
+
+    /// Holds what was told against the rows.
+    pub(super) fn compare(&self, told: &Told) -> Vec<Found> {
+        let mut found = Vec::new();
+        match (&told.workflow, self.state) {
+            (Some(row), Some(state)) => self.workflow(row, state, &mut found),
+            (Some(_), None) => found.push(self.differs("no event tells of its being taken in")),
+            (None, Some(_)) => found.push(self.differs("the trail tells of a workflow that is gone")),
+            (None, None) => {}
+        }
+        self.deliveries(told, &mut found);
+        self.plans(told, &mut found);
+        self.decisions(&told.decisions, &mut found);
+        self.attempts(&told.attempts, &mut found);
+        for row in told.steps.iter().filter(|row| ["done", "already_so"].contains(&row.state.as_str())) {
+            if self.steps.get(&row.number) != Some(&row.state) {
+                let words = format!("step {} is {} in its row and not in the trail", row.number, row.state);
+                found.push(self.differs(words));
+            }
+        }
+        found
+    }
+
+    fn differs(&self, words: impl Into<String>) -> Found {
+        Found::new(What::RowDiffers, Record::of_chain(self.chain), words)
+    }
+
+    fn workflow(&self, row: &WorkflowRow, state: &str, found: &mut Vec<Found>) {
+        if row.state != state {
+            let words = format!("the row says {}, the trail says {state}", row.state);
+            found.push(self.differs(words));
+        } else if row.stalled != self.stalled || row.stage != self.stage || row.plan_number != self.plan {
+            found.push(self.differs("its stage, its plan or what it waits for is not the one in the trail"));
+        }
+        if self.request.as_deref() != Some(row.request.to_string().as_str()) {
+            found.push(self.differs("its request is not the one in the trail"));
+        }
+    }
+
+    fn deliveries(&self, told: &Told, found: &mut Vec<Found>) {
+        for row in &told.deliveries {
+            match self.deliveries.get(&row.id.to_string()) {
+                Some(body) if *body == row.body.to_string() => {}
+                Some(_) => found.push(self.differs(format!("the bytes of delivery {} were changed", row.id))),
+                None => found.push(self.differs(format!("no event tells of delivery {}", row.id))),
+            }
+        }
+        for id in self.deliveries.keys() {
+            if !told.deliveries.iter().any(|row| row.id.to_string() == *id) {
+                found.push(self.differs(format!("delivery {id} is gone")));
+            }
+        }
+    }
+
+    fn plans(&self, told: &Told, found: &mut Vec<Found>) {
+        for row in &told.plans {
+            if self.plans.get(&row.number) != Some(&row.bytes.to_string()) {
+                found.push(self.differs(format!("plan {} is not the one in the trail", row.number)));
+            }
+        }
+        for number in self.plans.keys() {
+            if !told.plans.iter().any(|row| row.number == *number) {
+                found.push(self.differs(format!("plan {number} is gone")));
+            }
+        }
+    }
+
+    fn decisions(&self, rows: &[DecisionRow], found: &mut Vec<Found>) {
+        let mut open: Vec<&SaidEvent> = self.said.iter().collect();
+        for row in rows {
+            if let Some(place) = open.iter().position(|said| said.is(row)) {
+                open.remove(place);
+            } else {
+                let words = format!("no event tells of decision {} as its row does", row.id);
+                found.push(self.differs(words));
+            }
+        }
+        for said in open {
+            let words = format!("the decision {} has no row that says the same", said.verdict);
+            found.push(Found::new(What::RowDiffers, said.record, words));
+        }
+    }
+
+    fn attempts(&self, rows: &[AttemptRow], found: &mut Vec<Found>) {
+        for row in rows {
+            let id = row.id.to_string();
+            let events = self.attempts.get(&id);
+            let begun = events.and_then(|events| events.begun.as_ref());
+            let ended = events.and_then(|events| events.ended.as_ref());
+            if begun != Some(&(row.begun_at, row.step, row.purpose.clone())) {
+                found.push(
+                    self.differs(format!("no event tells of the intent of attempt {id} as its row does")),
+                );
+            }
+            if ended != row.ended.as_ref() {
+                found.push(self.differs(format!("the outcome of attempt {id} is not the one in the trail")));
+            }
+        }
+        for id in self.attempts.keys() {
+            if !rows.iter().any(|row| row.id.to_string() == *id) {
+                found.push(self.differs(format!("attempt {id} is gone")));
+            }
+        }
+    }
+}
+
+impl SaidEvent {
+    /// A personal value that was cleared can be anything.
+    fn is(&self, row: &DecisionRow) -> bool {
+        self.plan == row.plan
+            && self.stage == row.stage
+            && self.verdict == row.verdict
+            && self.at == row.at
+            && self.digest == Digest::from_slice(&row.digest)
+            && self.actor.as_ref().is_none_or(|actor| *actor == row.approver)
+            && self.comment.as_ref().is_none_or(|comment| *comment == row.comment)
+    }
+}
+
+fn said(row: &EventRow, read: &EventRead) -> SaidEvent {
+    let clear = |field: &str| {
+        row.personal.iter().find(|kept: &&Kept| kept.field == field).and_then(|kept| kept.text.clone())
+    };
+    let nothing = || Some(String::new());
+    SaidEvent {
+        record: Record {
+            number: row.sealed.as_ref().map(|(number, _)| *number),
+            event: Some(read.id),
+            chain: Some(read.chain),
+            position: Some(read.position),
+        },
+        plan: number(read, "plan"),
+        stage: number(read, "stage"),
+        verdict: text(read, "decision"),
+        digest: Digest::parse(&text(read, "digest")),
+        at: read.at,
+        actor: clear("actor"),
+        comment: if read.personal.contains_key("comment") { clear("comment") } else { nothing() },
+    }
+}
+
+fn text(read: &EventRead, fact: &str) -> String {
+    read.facts.get(fact).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn number(read: &EventRead, fact: &str) -> i64 {
+    read.facts.get(fact).and_then(serde_json::Value::as_i64).unwrap_or(-1)
+}

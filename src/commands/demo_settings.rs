@@ -1,0 +1,166 @@
+//! The settings of the demonstration: the same file format as anybody's, written out and read back.
+//!
+//! Must hold: nothing here that an operator could not write; secrets are made anew at each start.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use clap::ValueEnum;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::clock::World;
+
+/// The address that the demonstration's approver reads mail at.
+pub(super) const APPROVER: &str = "ana@example.com";
+/// The service user of the simulated tenant.
+pub(super) const CLIENT_ID: &str = "svc-countersign@cyberark.cloud.1234";
+/// The groups that the demonstration's profile grants.
+pub(super) const GROUPS: [&str; 2] = ["Ops-Readers", "Linux Admins"];
+
+/// Dialects of the simulated vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dialect {
+    /// Flat users, members by number, no new password asked for by default.
+    Guide,
+    /// Nested users, members by name, a new password asked for by default.
+    Product,
+}
+
+/// Secrets of one demonstration.
+pub(super) struct Secrets {
+    /// Signs the HR system's webhooks.
+    pub webhook: SecretString,
+    /// The service user's secret.
+    pub client: SecretString,
+    /// Reads the JSON API.
+    pub reader: SecretString,
+}
+
+impl Secrets {
+    pub(super) fn made(world: &World) -> Self {
+        Self {
+            webhook: SecretString::from(format!("whsec_{}", STANDARD.encode(world.bytes::<32>()))),
+            client: SecretString::from(URL_SAFE_NO_PAD.encode(world.bytes::<24>())),
+            reader: SecretString::from(URL_SAFE_NO_PAD.encode(world.bytes::<24>())),
+        }
+    }
+}
+
+/// Where everything of a demonstration is.
+pub(super) struct Places<'a> {
+    /// Where the service listens.
+    pub listen: SocketAddr,
+    /// Keeps key and database.
+    pub folder: &'a Path,
+    /// Given on the command line.
+    pub database: Option<&'a str>,
+    /// The schema within a given PostgreSQL.
+    pub schema: &'a str,
+    /// The simulated vault.
+    pub vault_url: String,
+    /// The mailbox.
+    pub smtp: SocketAddr,
+}
+
+/// The settings file.
+pub(super) fn toml(places: &Places<'_>, secrets: &Secrets, dialect: Dialect) -> String {
+    let Places { listen, vault_url, smtp, .. } = places;
+    let database = database(places);
+    let key = quoted(&places.folder.join("countersign.key").display().to_string());
+    let forms = match dialect {
+        Dialect::Product => "group_member = \"auto\"\nuser_shape = \"auto\"",
+        Dialect::Guide => "group_member = \"numeric-id\"\nuser_shape = \"flat\"",
+    };
+    let webhook = secrets.webhook.expose_secret();
+    let (client, reader) = (secrets.client.expose_secret(), secrets.reader.expose_secret());
+    let groups = GROUPS.map(quoted).join(", ");
+    format!(
+        r#"[http]
+listen = "{listen}"
+public_url = "http://{listen}"
+
+[database]
+{database}
+
+[secrets]
+key_file = {key}
+
+[mail]
+from = "Countersign <countersign@example.com>"
+smtp_url = "smtp://{smtp}"
+
+[operators]
+mail = ["pam-team@example.com"]
+
+[worker]
+poll_every = "1s"
+
+[[api_clients]]
+name = "reader"
+token = "{reader}"
+scopes = ["workflows:read", "audit:read"]
+
+[[sources]]
+name = "hr"
+format = "jml/1"
+people = "corp"
+verify = {{ kind = "standard-webhooks", secrets = ["{webhook}"] }}
+timezone = "Europe/Berlin"
+may_set = ["employment.manager.email"]
+
+[[targets]]
+name = "vault"
+product = "privilege-cloud"
+api_url = "{vault_url}/PasswordVault/API"
+token_url = "{vault_url}/oauth2/platformtoken"
+client_id = "{CLIENT_ID}"
+client_secret = "{client}"
+allowed_user_types = ["EPVUser", "BasicUser"]
+location_root = "\\"
+grantable_groups = [{groups}]
+protected_users = ["Administrator", "svc-*"]
+{forms}
+
+[[approver_groups]]
+name = "pam-admins"
+members = ["{APPROVER}", "bo@example.com"]
+
+[[profiles]]
+name = "operations"
+when = "req.employment.department == 'IT Ops'"
+target = "vault"
+user_type = "EPVUser"
+location = "\\Users\\Ops"
+groups = [{groups}]
+hand_over_to = "manager"
+
+[[rules]]
+name = "joiners"
+kinds = ["joiner"]
+stages = [{{ ask = ["group:pam-admins"], quorum = 1 }}]
+expire_after = "7d"
+
+[[rules]]
+name = "the rest"
+default = true
+stages = [{{ ask = ["group:pam-admins"], quorum = 2 }}]
+"#
+    )
+}
+
+fn database(places: &Places<'_>) -> String {
+    match places.database {
+        Some(url) if url.starts_with("postgres") => {
+            format!("url = {}\nschema = \"{}\"", quoted(url), places.schema)
+        }
+        Some(url) => format!("url = {}", quoted(url)),
+        None => format!("url = {}", quoted(&format!("sqlite://{}", places.folder.join("demo.db").display()))),
+    }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

@@ -1,0 +1,103 @@
+//! The commands of the one binary.
+//!
+//! Must hold: what an operator does here uses the same deeds as any page; faults go to standard error, one a line,
+//! and the exit code tells: 0 done, 1 not done, 2 the command line itself was wrong.
+
+mod demo;
+mod demo_settings;
+mod demo_story;
+mod logging;
+mod proof;
+mod serve;
+mod simulate;
+mod workflow;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::clock::World;
+use crate::config::{self, Settings};
+
+/// Approved, verified, provable joiner, mover and leaver changes in CyberArk.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, about)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it out: everything in one process, against a simulated vault.
+    Demo(demo::Demo),
+    /// The service: web pages, webhooks and all workers.
+    Serve(Configured),
+    /// Bring the database up to date (serve does it too, under a lock).
+    Migrate(Configured),
+    /// Check or export the audit trail.
+    #[command(subcommand)]
+    Audit(proof::Audit),
+    /// Send on, or end, a workflow that needs attention.
+    #[command(subcommand)]
+    Workflow(workflow::Workflow),
+    /// Show the initial password of a new account, once.
+    #[command(subcommand)]
+    Credential(workflow::Credential),
+    /// The simulated CyberArk, mailbox and HR system on their own.
+    Simulator(simulate::Simulate),
+}
+
+/// Where the settings are.
+#[derive(Debug, Args)]
+struct Configured {
+    /// The settings file.
+    #[arg(long, env = "COUNTERSIGN_CONFIG")]
+    config: PathBuf,
+}
+
+impl Configured {
+    /// The settings, or every fault in them on standard error.
+    fn load(&self) -> Result<Settings, ExitCode> {
+        Settings::load(&self.config, &config::Machine).map_err(|faults| tell(&faults))
+    }
+}
+
+/// Does what the command line says.
+pub fn run(line: CommandLine) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(fault) => {
+            eprintln!("countersign: no runtime: {fault}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let world = World::real();
+    runtime.block_on(async move {
+        match line.command {
+            Command::Demo(demo) => demo.run(world).await,
+            Command::Serve(at) => serve::serve(&at, world).await,
+            Command::Migrate(at) => serve::migrate(&at, world).await,
+            Command::Audit(audit) => audit.run(world).await,
+            Command::Workflow(workflow) => workflow.run(world).await,
+            Command::Credential(credential) => credential.run(world).await,
+            Command::Simulator(simulate) => simulate.run().await,
+        }
+    })
+}
+
+/// Prints faults, one a line.
+fn tell(faults: &[config::Fault]) -> ExitCode {
+    for fault in faults {
+        eprintln!("{fault}");
+    }
+    ExitCode::FAILURE
+}
+
+/// Prints one fault.
+fn failed(fault: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("countersign: {fault}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,89 @@
+//! `audit verify` and `audit export`.
+
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::{Configured, failed, tell};
+use crate::audit;
+use crate::clock::World;
+use crate::service::{Limits, Service};
+
+/// Proof of the past.
+#[derive(Debug, Subcommand)]
+pub(super) enum Audit {
+    /// Examine the whole trail; says which record is wrong.
+    Verify(Verify),
+    /// Write the log to standard output, as JSON Lines that end with the signed head.
+    Export(Configured),
+}
+
+/// What is examined.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// A head from an earlier mail or export: finds a cut end and a wholesale rewrite, too.
+    #[arg(long)]
+    head: Option<String>,
+    #[command(flatten)]
+    at: Configured,
+}
+
+impl Audit {
+    pub(super) async fn run(self, world: World) -> ExitCode {
+        let at = match &self {
+            Self::Verify(verify) => &verify.at,
+            Self::Export(at) => at,
+        };
+        let settings = match at.load() {
+            Ok(settings) => settings,
+            Err(code) => return code,
+        };
+        let service = match Service::open(settings, world, Limits::default()).await {
+            Ok(service) => service,
+            Err(faults) => return tell(&faults),
+        };
+        let code = match &self {
+            Self::Verify(verify) => examine(&service, verify.head.as_deref()).await,
+            Self::Export(_) => take_out(&service).await,
+        };
+        service.kit.store.close().await;
+        code
+    }
+}
+
+async fn examine(service: &Service, head: Option<&str>) -> ExitCode {
+    let verdict = match audit::verify(&service.kit.store, &service.kit.keys, head).await {
+        Ok(verdict) => verdict,
+        Err(fault) => return failed(&fault),
+    };
+    for found in &verdict.faults {
+        println!("{found}");
+    }
+    if verdict.more > 0 {
+        println!("and {} more", verdict.more);
+    }
+    let (events, sealed, waiting) = (verdict.events, verdict.sealed_to, verdict.waiting);
+    println!("{events} events examined; the log reaches to {sealed}; {waiting} wait for their place");
+    if verdict.is_sound() {
+        println!("everything is as it was written");
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+async fn take_out(service: &Service) -> ExitCode {
+    let out = match std::io::stdout().as_fd().try_clone_to_owned() {
+        Ok(out) => out,
+        Err(fault) => return failed(&fault),
+    };
+    let mut out = tokio::fs::File::from_std(std::fs::File::from(out));
+    match audit::export(&service.kit.store, &service.kit.keys, &mut out).await {
+        Ok(exported) => {
+            eprintln!("{} records", exported.records);
+            ExitCode::SUCCESS
+        }
+        Err(fault) => failed(&fault),
+    }
+}

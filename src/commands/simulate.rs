@@ -1,0 +1,79 @@
+//! `simulator`: the simulated CyberArk, mailbox and HR system on their own, for trying a configuration out.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Args;
+use secrecy::SecretString;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::demo_settings::{CLIENT_ID, Dialect, GROUPS};
+use super::{failed, serve};
+use crate::simulator::clock::SimClock;
+use crate::simulator::hr::Webhook;
+use crate::simulator::tenant::{self, TenantOptions};
+use crate::simulator::{Listen, Simulator, SimulatorOptions};
+
+/// The outside world on its own.
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// Where the simulated vault listens.
+    #[arg(long, default_value = "127.0.0.1:9090")]
+    listen: SocketAddr,
+    /// Where the mailbox takes mail.
+    #[arg(long, default_value = "127.0.0.1:1025")]
+    smtp: SocketAddr,
+    /// Where the mailbox shows mail.
+    #[arg(long, default_value = "127.0.0.1:8025")]
+    mailbox: SocketAddr,
+    /// Where the HR system's page is.
+    #[arg(long, default_value = "127.0.0.1:8026")]
+    hr: SocketAddr,
+    /// How the simulated vault speaks.
+    #[arg(long, value_enum, default_value_t = Dialect::Product)]
+    dialect: Dialect,
+    /// The service user's login name.
+    #[arg(long, default_value = CLIENT_ID)]
+    client_id: String,
+    /// The service user's secret.
+    #[arg(long, env = "SIMULATOR_CLIENT_SECRET", hide_env_values = true)]
+    client_secret: String,
+    /// Where the HR system posts its webhooks.
+    #[arg(long, default_value = "http://127.0.0.1:8080/webhooks/hr")]
+    webhook_url: String,
+    /// What it signs them with: `whsec_` and base64.
+    #[arg(long, env = "SIMULATOR_WEBHOOK_SECRET", hide_env_values = true)]
+    webhook_secret: Option<String>,
+}
+
+impl Simulate {
+    pub(super) async fn run(self) -> ExitCode {
+        let mut tenant = TenantOptions::new(&self.client_id, SecretString::from(self.client_secret));
+        tenant.dialect = match self.dialect {
+            Dialect::Guide => tenant::Dialect::Guide,
+            Dialect::Product => tenant::Dialect::Product,
+        };
+        let mut options = SimulatorOptions::new(tenant);
+        options.listen = Listen { vault: self.listen, smtp: self.smtp, mailbox: self.mailbox, hr: self.hr };
+        options.clock = SimClock::following();
+        options.groups =
+            GROUPS.iter().map(|name| json!({ "groupName": name, "groupType": "Vault" })).collect();
+        let simulator = match Simulator::start(options).await {
+            Ok(simulator) => simulator,
+            Err(fault) => return failed(&fault),
+        };
+        if let Some(secret) = self.webhook_secret {
+            let secret = SecretString::from(secret);
+            simulator.hr.set_webhook(Webhook { url: self.webhook_url, secret });
+        }
+        println!("vault   {}  (state: /_sim/state, journal: /_sim/journal)", simulator.vault_url());
+        println!("mailbox {}  (SMTP at {})", simulator.mailbox_url(), simulator.smtp_address());
+        println!("hr      {}", simulator.hr_url());
+        let stop = CancellationToken::new();
+        serve::stop_on_signal(stop.clone());
+        stop.cancelled().await;
+        simulator.stop().await;
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,115 @@
+//! `workflow retry|adopt|give-up` and `credential reveal`: what an operator does by hand.
+//!
+//! Must hold: each is one audited deed with a reason; a password is printed once, to standard output alone.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::{Configured, failed, tell};
+use crate::clock::World;
+use crate::domain::ids::WorkflowId;
+use crate::key::Purpose;
+use crate::kit::Kit;
+use crate::service::{Limits, Service};
+use crate::store::WriteFault;
+use crate::store::operator::{Exit, TakeExit};
+use crate::store::secrets::RevealPassword;
+
+/// What is done with a workflow that needs attention.
+#[derive(Debug, Subcommand)]
+pub(super) enum Workflow {
+    /// Try again from where it stopped.
+    Retry(OnWorkflow),
+    /// The account that was found is this workflow's own: go on with it.
+    Adopt(OnWorkflow),
+    /// End it.
+    GiveUp(OnWorkflow),
+}
+
+/// What is done with a sealed password.
+#[derive(Debug, Subcommand)]
+pub(super) enum Credential {
+    /// Print it once; afterwards it is destroyed.
+    Reveal(OnWorkflow),
+}
+
+/// Which workflow, and why.
+#[derive(Debug, Args)]
+pub(super) struct OnWorkflow {
+    /// The workflow's id.
+    id: String,
+    /// Why; goes into the audit trail.
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
+    #[command(flatten)]
+    at: Configured,
+}
+
+impl Workflow {
+    pub(super) async fn run(self, world: World) -> ExitCode {
+        let (exit, on) = match self {
+            Self::Retry(on) => (Exit::Retry, on),
+            Self::Adopt(on) => (Exit::Adopt, on),
+            Self::GiveUp(on) => (Exit::GiveUp, on),
+        };
+        let (kit, workflow) = match on.open(world).await {
+            Ok(opened) => opened,
+            Err(code) => return code,
+        };
+        let (stamp, by) = (kit.world.stamp(), operator());
+        let done = kit.store.write(TakeExit { stamp, workflow, exit, by, reason: on.reason }).await;
+        kit.store.close().await;
+        match done {
+            Ok(state) => {
+                println!("{workflow} is {state} now");
+                ExitCode::SUCCESS
+            }
+            Err(WriteFault::Refused(no)) => failed(&no),
+            Err(fault) => failed(&fault),
+        }
+    }
+}
+
+impl Credential {
+    pub(super) async fn run(self, world: World) -> ExitCode {
+        let Self::Reveal(on) = self;
+        let (kit, workflow) = match on.open(world).await {
+            Ok(opened) => opened,
+            Err(code) => return code,
+        };
+        let (stamp, by) = (kit.world.stamp(), operator());
+        let taken = kit.store.write(RevealPassword { stamp, workflow, by, reason: on.reason }).await;
+        kit.store.close().await;
+        match taken {
+            Ok(sealed) => match kit.keys.open(Purpose::InitialPassword, sealed.id.0, &sealed.bytes) {
+                Ok(clear) => {
+                    println!("{}", String::from_utf8_lossy(&clear));
+                    ExitCode::SUCCESS
+                }
+                Err(fault) => failed(&fault),
+            },
+            Err(WriteFault::Refused(no)) => failed(&no),
+            Err(fault) => failed(&fault),
+        }
+    }
+}
+
+impl OnWorkflow {
+    async fn open(&self, world: World) -> Result<(Kit, WorkflowId), ExitCode> {
+        let id = WorkflowId::parse(&self.id).ok_or_else(|| failed(&"ID: wanted: the id of a workflow"))?;
+        let settings = self.at.load()?;
+        let service =
+            Service::open(settings, world, Limits::default()).await.map_err(|faults| tell(&faults))?;
+        Ok((service.kit, id))
+    }
+}
+
+/// What the system calls the person at the keyboard.
+fn operator() -> String {
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unnamed operator".to_owned())
+}

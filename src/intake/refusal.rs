@@ -1,0 +1,101 @@
+//! Why an authentic message is not taken in, as the sender and the record are told.
+//!
+//! Must hold: places, codes and rules; never a value. What is at fault for good is a 4xx that no sender repeats;
+//! only a database that does not answer asks for another try.
+
+use actix_web::http::StatusCode;
+
+use crate::domain::request::FieldFault;
+use crate::store::deliveries::{Alarm, OtherMeaning};
+use crate::web::problem::{FieldProblem, Problem};
+
+/// So many faults stand in the record.
+const MOST_RECORDED: usize = 20;
+/// When a sender may come again.
+const RETRY_AFTER_SECONDS: u16 = 10;
+
+/// Why an authentic message is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// No JSON, or JSON that two readers could understand differently.
+    #[error("the body is no JSON that can be taken")]
+    Unreadable(FieldFault),
+    /// JSON that is no request, or a request that this source may not make.
+    #[error("the request breaks rules")]
+    Invalid(Vec<FieldFault>),
+    /// Something of the same name is there and means something else.
+    #[error("the name of this event stands for another request")]
+    Taken(OtherMeaning),
+    /// The database cannot take it now.
+    #[error("the database cannot take it now")]
+    Unavailable,
+}
+
+impl Refusal {
+    /// The rules broken, by place and code.
+    pub(super) fn recorded(&self) -> String {
+        let faults = self.faults();
+        let mut told: Vec<String> = faults
+            .iter()
+            .take(MOST_RECORDED)
+            .map(|fault| format!("{} {}", fault.pointer, fault.code))
+            .collect();
+        if faults.len() > MOST_RECORDED {
+            told.push(format!("and {} more", faults.len() - MOST_RECORDED));
+        }
+        told.join(", ")
+    }
+
+    /// Do operators need to know?
+    pub(super) const fn alarm(&self) -> Alarm {
+        match self {
+            Self::Taken(_) => Alarm::Raise,
+            Self::Unreadable(_) | Self::Invalid(_) | Self::Unavailable => Alarm::Keep,
+        }
+    }
+
+    /// A word for the log and the metrics.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Invalid(_) => "invalid",
+            Self::Taken(_) => "other_meaning",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn faults(&self) -> Vec<FieldFault> {
+        match self {
+            Self::Unreadable(fault) => vec![fault.clone()],
+            Self::Invalid(faults) => faults.clone(),
+            Self::Taken(OtherMeaning::SourceRef) => vec![FieldFault {
+                pointer: "/source_ref".to_owned(),
+                code: "source_ref_reused",
+                wanted: "a source_ref of its own for each event".to_owned(),
+            }],
+            Self::Taken(OtherMeaning::DeliveryKey) => vec![FieldFault {
+                pointer: String::new(),
+                code: "delivery_id_reused",
+                wanted: "a delivery id of its own for each event".to_owned(),
+            }],
+            Self::Unavailable => vec![],
+        }
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let (status, code) = match refusal {
+            Refusal::Unreadable(_) => (StatusCode::BAD_REQUEST, "unreadable"),
+            Refusal::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Refusal::Taken(OtherMeaning::SourceRef) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "source_ref_reused")
+            }
+            Refusal::Taken(OtherMeaning::DeliveryKey) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "delivery_id_reused")
+            }
+            Refusal::Unavailable => return Self::unavailable(RETRY_AFTER_SECONDS),
+        };
+        Self::new(status, code, refusal.to_string()).at(refusal.faults().iter().map(FieldProblem::from))
+    }
+}

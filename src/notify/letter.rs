@@ -1,0 +1,273 @@
+//! What an owed message means now: the mail it becomes, to whom, in which thread; or why it becomes none.
+//!
+//! Must hold: a mail is made from what the store says at this moment, so that nobody is asked about something that is
+//! over; the personal link is made anew and must match the hash that was kept when the person was asked.
+//! Deliberately absent: sending, and any text (see `mail`).
+
+use super::mail::{
+    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, NeedsAttention, Outcome, PlanReplaced,
+    VaultAwaited, Written, plain,
+};
+use crate::domain::approval::Verdict;
+use crate::domain::canon::Tag;
+use crate::domain::ids::WorkflowId;
+use crate::domain::kind::Kind;
+use crate::domain::names::{EmailAddress, GroupName, ShortText};
+use crate::domain::plan::PlannedStep;
+use crate::domain::request::Request;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Stalled, State};
+use crate::kit::Kit;
+use crate::store::asks::{self, Ask};
+use crate::store::outbox::OwedMessage;
+use crate::store::workflows::Workflow;
+use crate::store::{ReadFault, decisions, plans, seals, workflows};
+
+/// A mail with its addressees.
+pub(super) struct Letter {
+    pub to: Vec<EmailAddress>,
+    /// What its thread is about; an alarm may be about nothing in particular.
+    pub workflow: Option<WorkflowId>,
+    pub written: Written,
+}
+
+/// Why a message becomes no mail.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoLetter {
+    /// What it would say is no longer so.
+    #[error("not sent: {0}")]
+    NotNeeded(&'static str),
+    /// It can never be made.
+    #[error("{0}")]
+    Impossible(&'static str),
+    /// The store does not answer, or holds something that makes no sense.
+    #[error("the record cannot be read")]
+    Read(#[from] ReadFault),
+}
+
+/// Longest name, and longest words of an alarm, in characters.
+const LONGEST_NAME: usize = 80;
+const LONGEST_WORDS: usize = 600;
+
+/// Makes the mail of a message, or says why there is none.
+pub(super) async fn letter(kit: &Kit, owed: &OwedMessage) -> Result<Letter, NoLetter> {
+    let head = seals::latest_head(&kit.store).await?;
+    let footer = Footer { head: head.map(|head| head.line()) };
+    let workflow = match owed.workflow {
+        Some(id) => workflows::find(&kit.store, id).await?,
+        None => None,
+    };
+    if owed.kind == "alarm" {
+        return alarm(kit, owed, workflow.as_ref(), &footer).await;
+    }
+    let workflow = workflow.ok_or(NoLetter::Impossible("the workflow it tells about is not there"))?;
+    match owed.kind.as_str() {
+        "needs_attention" => needs_attention(kit, &workflow, &footer).await,
+        "vault_awaited" => vault_awaited(owed, &workflow, &footer),
+        _ => {
+            let ask = match owed.ask {
+                Some(id) => asks::ask_by_id(&kit.store, id).await?,
+                None => None,
+            };
+            let ask = ask.ok_or(NoLetter::Impossible("the asking it tells about is not there"))?;
+            let written = to_asked(kit, owed, &workflow, &ask, &footer).await?;
+            Ok(Letter { to: vec![ask.approver], workflow: Some(workflow.id), written })
+        }
+    }
+}
+
+async fn to_asked(
+    kit: &Kit,
+    owed: &OwedMessage,
+    workflow: &Workflow,
+    ask: &Ask,
+    footer: &Footer,
+) -> Result<Written, NoLetter> {
+    let link = link(kit, ask)?;
+    let about = about(workflow)?;
+    let written = match owed.kind.as_str() {
+        "approval_wanted" => {
+            let until = still_wanted(kit, workflow, ask).await?;
+            let runs = runs(workflow.not_before, kit.world.now());
+            let until = until.map(Timestamp::in_words);
+            mail::approval_wanted(&ApprovalWanted { about, runs, until, link }, footer)
+        }
+        "decided" => {
+            let outcome = outcome(kit, workflow, ask).await?;
+            mail::decided(&Decided { about, outcome, link }, footer)
+        }
+        "plan_replaced" => mail::plan_replaced(&PlanReplaced { about, link }, footer),
+        "done" => mail::done(&Done { about, link }, footer),
+        _ => return Err(NoLetter::Impossible("this version does not know its kind")),
+    };
+    written.map_err(|_| UNWRITABLE)
+}
+
+/// Is this person's answer still wanted? Then until when.
+async fn still_wanted(kit: &Kit, workflow: &Workflow, ask: &Ask) -> Result<Option<Timestamp>, NoLetter> {
+    if workflow.plan_number != ask.plan_number {
+        return Err(NoLetter::NotNeeded("the plan was replaced"));
+    }
+    let (stage, until) = match &workflow.state {
+        State::PendingApproval { stage, expires_at } => (*stage, *expires_at),
+        State::Planning => return Err(NoLetter::NotNeeded("the plan was replaced")),
+        State::Approved { .. }
+        | State::Running
+        | State::Succeeded
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded
+        | State::Failed { .. }
+        | State::NeedsAttention { .. } => return Err(NoLetter::NotNeeded("already decided")),
+    };
+    if stage != ask.stage {
+        return Err(NoLetter::NotNeeded("the stage is over"));
+    }
+    if until.is_some_and(|until| until <= kit.world.now()) {
+        return Err(NoLetter::NotNeeded("the time for an answer is over"));
+    }
+    let key = ask.approver.key();
+    let said = decisions::of_workflow(&kit.store, workflow.id).await?;
+    let answered = said.iter().any(|one| {
+        one.plan_number == ask.plan_number && one.said.stage == ask.stage && one.said.by.key() == key
+    });
+    if answered { Err(NoLetter::NotNeeded("this person has answered")) } else { Ok(until) }
+}
+
+/// How the asking about this plan ended.
+async fn outcome(kit: &Kit, workflow: &Workflow, ask: &Ask) -> Result<Outcome, NoLetter> {
+    match &workflow.state {
+        State::Expired => return Ok(Outcome::Expired),
+        State::Failed { .. } => return Ok(Outcome::GivenUp),
+        State::Cancelled | State::Superseded => return Ok(Outcome::Other(workflow.state.in_words())),
+        State::Planning
+        | State::PendingApproval { .. }
+        | State::Approved { .. }
+        | State::Running
+        | State::Succeeded
+        | State::Rejected
+        | State::NeedsAttention { .. } => {}
+    }
+    let recorded = decisions::of_workflow(&kit.store, workflow.id).await?;
+    let last = recorded.into_iter().rfind(|one| one.plan_number == ask.plan_number);
+    let last = last.ok_or(NoLetter::Impossible("the decision it tells about is not there"))?.said;
+    let (by, at) = (last.by.to_string(), last.at.in_words());
+    Ok(match last.verdict {
+        Verdict::Approve => Outcome::Approved(by, at),
+        Verdict::Reject => Outcome::Rejected(by, at),
+    })
+}
+
+fn vault_awaited(owed: &OwedMessage, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
+    if workflow.state != State::Planning {
+        return Err(NoLetter::NotNeeded("the vault was read"));
+    }
+    let to = owed.recipient.clone().ok_or(NoLetter::Impossible("it has no addressee"))?;
+    let since = workflow.vault_awaited_since.map(Timestamp::in_words);
+    let written = mail::vault_awaited(&VaultAwaited { about: about(workflow)?, since }, footer);
+    Ok(Letter { to: vec![to], workflow: Some(workflow.id), written: written.map_err(|_| UNWRITABLE)? })
+}
+
+async fn needs_attention(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
+    let State::NeedsAttention { reason, stalled } = &workflow.state else {
+        return Err(NoLetter::NotNeeded("somebody has seen to it"));
+    };
+    let stalled = match stalled {
+        Stalled::Planning => "while its plan was made",
+        Stalled::Approved => "before its first step, though it is approved",
+        Stalled::Running => "in the middle of its steps",
+    };
+    let reason = without_groups(kit, Some(workflow), reason).await?;
+    let mail = NeedsAttention { workflow: workflow.id.to_string(), stalled, reason };
+    let written = mail::needs_attention(&mail, footer).map_err(|_| UNWRITABLE)?;
+    Ok(Letter { to: kit.settings.operators.clone(), workflow: Some(workflow.id), written })
+}
+
+async fn alarm(
+    kit: &Kit,
+    owed: &OwedMessage,
+    workflow: Option<&Workflow>,
+    footer: &Footer,
+) -> Result<Letter, NoLetter> {
+    let words = owed.words.as_deref().unwrap_or("Something is wrong; the audit trail says what.");
+    let words = without_groups(kit, workflow, words).await?;
+    let mail = Alarm { workflow: owed.workflow.map(|id| id.to_string()), words };
+    let written = mail::alarm(&mail, footer).map_err(|_| UNWRITABLE)?;
+    Ok(Letter { to: kit.settings.operators.clone(), workflow: owed.workflow, written })
+}
+
+const UNWRITABLE: NoLetter = NoLetter::Impossible("its text cannot be made");
+
+/// Words for operators, unless they name a group of the settings or of the plan.
+async fn without_groups(
+    kit: &Kit,
+    workflow: Option<&Workflow>,
+    words: &str,
+) -> Result<Option<String>, NoLetter> {
+    let mut groups: Vec<String> = Vec::new();
+    groups
+        .extend(kit.settings.targets.iter().flat_map(|target| &target.grantable_groups).map(GroupName::key));
+    groups.extend(kit.settings.profiles.iter().flat_map(|profile| &profile.groups).map(GroupName::key));
+    if let Some(workflow) = workflow
+        && let Some(kept) = plans::find(&kit.store, workflow.id, workflow.plan_number).await?
+    {
+        let plan = kept.sealed.open().map_err(ReadFault::from)?;
+        groups.extend(plan.steps.iter().filter_map(|step| match step {
+            PlannedStep::AddToGroup(group) => Some(group.name.key()),
+            PlannedStep::FindUser
+            | PlannedStep::CreateUser(_)
+            | PlannedStep::CaptureUserId
+            | PlannedStep::RequirePasswordChange
+            | PlannedStep::VerifyUser => None,
+        }));
+    }
+    let folded = words.to_lowercase();
+    let named = groups.iter().any(|group| folded.contains(group.as_str()));
+    Ok((!named).then(|| plain(words, LONGEST_WORDS)))
+}
+
+/// The reader's own link, under the address of the settings and no other.
+fn link(kit: &Kit, ask: &Ask) -> Result<String, NoLetter> {
+    let token = kit.keys.link_token(ask.workflow, &ask.approver, ask.stage, ask.plan_number);
+    if token.hash() != ask.link_hash {
+        return Err(NoLetter::Impossible("the key has changed, so its link cannot be made again"));
+    }
+    let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
+    Ok(format!("{base}/approve/{}", token.reveal()))
+}
+
+fn about(workflow: &Workflow) -> Result<About, NoLetter> {
+    let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
+    let whom = plain(&display_name(workflow, &request), LONGEST_NAME);
+    let what = match workflow.kind {
+        Kind::Joiner => format!("a new account for {whom}"),
+        Kind::Mover => format!("changed access for {whom}"),
+        Kind::Leaver => format!("the end of the access of {whom}"),
+        Kind::Rehire => format!("access once more for {whom}"),
+        Kind::ResetPassword => format!("a new password for {whom}"),
+        Kind::Unsuspend => format!("an end to the suspension of {whom}"),
+    };
+    Ok(About { what, source: workflow.source.to_string() })
+}
+
+/// First and last name, else the account's name, else the source's own reference of the person.
+fn display_name(workflow: &Workflow, request: &Request) -> String {
+    if let Some(newcomer) = request.newcomer() {
+        return format!("{} {}", newcomer.first_name, newcomer.last_name);
+    }
+    let subject = request.known_subject();
+    let names = subject.map(|subject| [subject.first_name.as_ref(), subject.last_name.as_ref()]);
+    let names: Vec<&str> = names.into_iter().flatten().flatten().map(ShortText::as_str).collect();
+    if !names.is_empty() {
+        return names.join(" ");
+    }
+    workflow.user_name.as_ref().map_or_else(|| workflow.person_ref.to_string(), ToString::to_string)
+}
+
+fn runs(not_before: Option<Timestamp>, now: Timestamp) -> String {
+    match not_before.filter(|due| *due > now) {
+        Some(due) => format!("at {}", due.in_words()),
+        None => "as soon as it is approved".to_owned(),
+    }
+}

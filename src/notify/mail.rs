@@ -1,0 +1,323 @@
+//! What each mail says: one named function for each, over a typed template in text and in HTML.
+//!
+//! Must hold: no group names, no words of the requester but the names of the person; what comes from outside cannot
+//! become a link, a second line or something unseen (see [`plain`]). Deliberately absent: addressees and headers.
+
+use std::fmt::Write as _;
+
+use askama::Template;
+
+use crate::domain::names::is_invisible;
+
+/// A mail without its addressee.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Written {
+    /// One line.
+    pub subject: String,
+    /// For readers of plain text.
+    pub text: String,
+    /// For everybody else.
+    pub html: String,
+}
+
+/// What stands under every mail.
+pub struct Footer {
+    /// The line of the audit log's latest head; absent while nothing is sealed.
+    pub head: Option<String>,
+}
+
+/// What a request is about, in words for its approvers.
+pub struct About {
+    /// For instance `a new account for Zoë O'Brien`.
+    pub what: String,
+    /// The configured source it came from.
+    pub source: String,
+}
+
+/// To an approver: please decide.
+pub struct ApprovalWanted {
+    /// The request.
+    pub about: About,
+    /// When it is to be carried out, such as `at 2026-12-01 08:00 UTC`.
+    pub runs: String,
+    /// The end of the asking, such as `2026-12-01 08:00 UTC`.
+    pub until: Option<String>,
+    /// The reader's own link.
+    pub link: String,
+}
+
+/// How a request ended for its approvers.
+pub enum Outcome {
+    /// Everybody needed said yes; the last of them, and when.
+    Approved(String, String),
+    /// Somebody said no, and when.
+    Rejected(String, String),
+    /// Nobody decided in time.
+    Expired,
+    /// An operator ended it.
+    GivenUp,
+    /// It was taken back or replaced; the state in words.
+    Other(&'static str),
+}
+
+/// To the other approvers: it is decided.
+pub struct Decided {
+    /// The request.
+    pub about: About,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The reader's own link; it only shows.
+    pub link: String,
+}
+
+/// To those who were asked: the plan they were asked about is void.
+pub struct PlanReplaced {
+    /// The request.
+    pub about: About,
+    /// The reader's own link; it only shows.
+    pub link: String,
+}
+
+/// To those who were asked: it is carried out and verified.
+pub struct Done {
+    /// The request.
+    pub about: About,
+    /// The reader's own link; it only shows.
+    pub link: String,
+}
+
+/// To those who will be asked: there is nothing to decide yet.
+pub struct VaultAwaited {
+    /// The request.
+    pub about: About,
+    /// Since when the vault cannot be read.
+    pub since: Option<String>,
+}
+
+/// To the operators: a person must look.
+pub struct NeedsAttention {
+    /// The workflow's id.
+    pub workflow: String,
+    /// Where it stopped, in words.
+    pub stalled: &'static str,
+    /// Why; absent where the reason would name a group.
+    pub reason: Option<String>,
+}
+
+/// To the operators: something is wrong.
+pub struct Alarm {
+    /// The workflow's id, where it is about one.
+    pub workflow: Option<String>,
+    /// What happened; absent where the words would name a group.
+    pub words: Option<String>,
+}
+
+impl Outcome {
+    /// The word that opens the subject.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Approved(..) => "Approved",
+            Self::Rejected(..) => "Rejected",
+            Self::Expired => "Expired",
+            Self::GivenUp => "Given up",
+            Self::Other(_) => "Closed",
+        }
+    }
+}
+
+macro_rules! parts {
+    ($($data:ident as $text:ident $html:ident;)*) => { $(
+        impl Parts for $data {
+            fn parts(&self, footer: &Footer) -> Result<(String, String), askama::Error> {
+                Ok(($text { mail: self, footer }.render()?, $html { mail: self, footer }.render()?))
+            }
+        }
+    )* };
+}
+
+/// The two parts of a mail.
+trait Parts {
+    fn parts(&self, footer: &Footer) -> Result<(String, String), askama::Error>;
+}
+
+#[derive(Template)]
+#[template(path = "mail/approval_wanted.txt")]
+struct ApprovalWantedText<'a> {
+    mail: &'a ApprovalWanted,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/approval_wanted.html")]
+struct ApprovalWantedHtml<'a> {
+    mail: &'a ApprovalWanted,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/decided.txt")]
+struct DecidedText<'a> {
+    mail: &'a Decided,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/decided.html")]
+struct DecidedHtml<'a> {
+    mail: &'a Decided,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/plan_replaced.txt")]
+struct PlanReplacedText<'a> {
+    mail: &'a PlanReplaced,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/plan_replaced.html")]
+struct PlanReplacedHtml<'a> {
+    mail: &'a PlanReplaced,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/done.txt")]
+struct DoneText<'a> {
+    mail: &'a Done,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/done.html")]
+struct DoneHtml<'a> {
+    mail: &'a Done,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/vault_awaited.txt")]
+struct VaultAwaitedText<'a> {
+    mail: &'a VaultAwaited,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/vault_awaited.html")]
+struct VaultAwaitedHtml<'a> {
+    mail: &'a VaultAwaited,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/needs_attention.txt")]
+struct NeedsAttentionText<'a> {
+    mail: &'a NeedsAttention,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/needs_attention.html")]
+struct NeedsAttentionHtml<'a> {
+    mail: &'a NeedsAttention,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/alarm.txt")]
+struct AlarmText<'a> {
+    mail: &'a Alarm,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/alarm.html")]
+struct AlarmHtml<'a> {
+    mail: &'a Alarm,
+    footer: &'a Footer,
+}
+
+parts! {
+    ApprovalWanted as ApprovalWantedText ApprovalWantedHtml;
+    Decided as DecidedText DecidedHtml;
+    PlanReplaced as PlanReplacedText PlanReplacedHtml;
+    Done as DoneText DoneHtml;
+    VaultAwaited as VaultAwaitedText VaultAwaitedHtml;
+    NeedsAttention as NeedsAttentionText NeedsAttentionHtml;
+    Alarm as AlarmText AlarmHtml;
+}
+
+/// Asks an approver.
+pub fn approval_wanted(mail: &ApprovalWanted, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("Your approval is wanted: {}", mail.about.what), mail, footer)
+}
+
+/// Tells the other approvers how it was decided.
+pub fn decided(mail: &Decided, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("{}: {}", mail.outcome.word(), mail.about.what), mail, footer)
+}
+
+/// Tells those who were asked that their link is of no more use.
+pub fn plan_replaced(mail: &PlanReplaced, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("The plan has changed: {}", mail.about.what), mail, footer)
+}
+
+/// Tells those who were asked that it is done.
+pub fn done(mail: &Done, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("Done: {}", mail.about.what), mail, footer)
+}
+
+/// Tells those who will be asked that the vault cannot be read.
+pub fn vault_awaited(mail: &VaultAwaited, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("Waiting for the vault: {}", mail.about.what), mail, footer)
+}
+
+/// Calls an operator to a workflow.
+pub fn needs_attention(mail: &NeedsAttention, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("Needs attention: workflow {}", mail.workflow), mail, footer)
+}
+
+/// Tells the operators that something is wrong.
+pub fn alarm(mail: &Alarm, footer: &Footer) -> Result<Written, askama::Error> {
+    let about = mail.workflow.as_ref().map_or_else(String::new, |id| format!(": workflow {id}"));
+    write(format!("Alarm{about}"), mail, footer)
+}
+
+fn write(subject: String, mail: &impl Parts, footer: &Footer) -> Result<Written, askama::Error> {
+    let (text, html) = mail.parts(footer)?;
+    Ok(Written { subject, text, html })
+}
+
+/// Text from outside as one harmless line of at most `most` characters: what cannot be seen is shown by its number,
+/// and nothing in it is taken for an address by a mail reader that makes links by itself.
+pub fn plain(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        if sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}') {
+            shown.push(' ');
+        } else if is_invisible(sign) {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "[U+{:04X}]", u32::from(sign));
+        } else {
+            shown.push(sign);
+        }
+        let parted = match sign {
+            '.' => signs.peek().is_some_and(|next| next.is_alphanumeric()),
+            ':' => signs.peek() == Some(&'/'),
+            _ => false,
+        };
+        if parted {
+            shown.push(' ');
+        }
+    }
+    if shown.chars().count() > most {
+        shown = shown.chars().take(most.saturating_sub(1)).collect();
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

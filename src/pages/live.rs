@@ -1,0 +1,108 @@
+//! The live stream of one workflow: each audit event as it is committed, by its position in the chain.
+//!
+//! Must hold: only reads; what another replica writes is seen, too, since the database is asked and the bell only
+//! shortens the wait; the stream ends when nothing more will come by itself, and after a while in any case, so that
+//! a shutdown is not held up for ever (a browser comes back with the last id it saw).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::{HttpRequest, Responder};
+use actix_web_lab::sse::{Data, Event, Sse};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::timeline::event_in_words;
+use crate::domain::ids::WorkflowId;
+use crate::domain::workflow::State;
+use crate::store::audit::{Told, chain};
+use crate::store::{ReadFault, Store, workflows};
+
+/// How long the database is left alone when no bell rings.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// After so many looks the stream ends and the browser comes back.
+const MOST_LOOKS: u32 = 300;
+/// At most so many events are read at a time.
+const BATCH: u64 = 200;
+
+/// Where the stream goes on.
+struct Following {
+    store: Store,
+    bell: watch::Receiver<u64>,
+    workflow: WorkflowId,
+    after: i64,
+    looks: u32,
+    over: bool,
+}
+
+/// The events of a workflow after a position, as they come.
+pub fn answer(request: &HttpRequest, store: &Store, workflow: WorkflowId, after: i64) -> HttpResponse {
+    let stream = events(store, workflow, after).map(Ok::<_, Infallible>);
+    let sse = Sse::from_stream(stream)
+        .with_keep_alive(Duration::from_secs(15))
+        .with_retry_duration(Duration::from_secs(2));
+    let mut answer = sse.respond_to(request);
+    // The responder says no-cache; like every page of ours this is not to be kept at all.
+    answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    answer.map_into_boxed_body()
+}
+
+/// The position after which a reader wants to go on: `Last-Event-ID`, else what the page says.
+pub fn position(request: &HttpRequest, of_page: Option<i64>) -> i64 {
+    let last =
+        request.headers().get("last-event-id").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    last.or(of_page).unwrap_or(0).max(0)
+}
+
+fn events(store: &Store, workflow: WorkflowId, after: i64) -> impl Stream<Item = Event> + use<> {
+    let start =
+        Following { store: store.clone(), bell: store.bell(), workflow, after, looks: 0, over: false };
+    stream::unfold(start, next_batch).map(stream::iter).flatten()
+}
+
+async fn next_batch(mut following: Following) -> Option<(Vec<Event>, Following)> {
+    while !following.over && following.looks < MOST_LOOKS {
+        following.bell.mark_unchanged();
+        following.looks += 1;
+        match look(&following).await {
+            Ok((told, rests)) => {
+                let mut batch: Vec<Event> = told.iter().map(message).collect();
+                following.after = told.last().map_or(following.after, |told| told.event.position);
+                if rests {
+                    following.over = true;
+                    batch.push(Data::new("{}").event("end").into());
+                }
+                if !batch.is_empty() {
+                    return Some((batch, following));
+                }
+            }
+            Err(fault) => {
+                tracing::error!(%fault, workflow.id = %following.workflow, "a live stream ends: no reading");
+                return None;
+            }
+        }
+        // Nothing happens when the wait is over: the database is asked either way.
+        let _ = tokio::time::timeout(LOOK_AGAIN, following.bell.changed()).await;
+    }
+    None
+}
+
+/// The state is read first: what it rests on is then among the events.
+async fn look(following: &Following) -> Result<(Vec<Told>, bool), ReadFault> {
+    let workflow = workflows::find(&following.store, following.workflow).await?;
+    let told = chain(&following.store, following.workflow.into(), following.after, BATCH).await?;
+    let all = u64::try_from(told.len()).is_ok_and(|count| count < BATCH);
+    let rests = workflow.is_none_or(|workflow| {
+        workflow.state.is_final() || matches!(workflow.state, State::NeedsAttention { .. })
+    });
+    Ok((told, rests && all))
+}
+
+fn message(told: &Told) -> Event {
+    let line = event_in_words(told);
+    let data = json!({ "kind": told.event.kind, "at": line.at, "words": line.words });
+    Data::new(data.to_string()).id(told.event.position.to_string()).event("audit").into()
+}

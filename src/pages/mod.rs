@@ -1,0 +1,17 @@
+//! The plan in words and the run as it goes: what the approval page shows, and later the console.
+//!
+//! Must hold: everything shown comes out of the store as domain values and leaves as typed views; foreign text
+//! passes through `visible`. Deliberately absent: who may see it (the stations decide that).
+
+pub mod differences;
+pub mod live;
+pub mod plan_in_words;
+pub mod preview;
+pub mod progress;
+pub mod routing_in_words;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod steps_in_words;
+pub mod time_in_words;
+pub mod timeline;
+pub mod unusual;

@@ -1,0 +1,314 @@
+//! A sealed plan with its request and its reading, as a person reads it.
+//!
+//! Must hold: what the source claims is marked as claimed and kept apart from what was read in the vault; the
+//! account is shown as the plan has it, not as the request wishes it. Read before this: `steps_in_words`,
+//! `unusual`, `routing_in_words`, `differences`, `time_in_words`.
+
+use super::differences::SinceBefore;
+use super::routing_in_words::{self, RoutingInWords};
+use super::steps_in_words::{StepInWords, steps};
+use super::time_in_words::{distance, runs};
+use super::unusual::unusual;
+use crate::domain::names::EmailAddress;
+use crate::domain::plan::{HandOver, NewUser, Plan, PlannedStep};
+use crate::domain::request::Request;
+use crate::domain::snapshot::{Snapshot, UserSeen};
+use crate::domain::time::Timestamp;
+use crate::store::decisions::Recorded;
+use crate::store::plans::KeptPlan;
+use crate::store::workflows::Workflow;
+use crate::web::visible::visible;
+
+/// Everything that is put into words.
+#[derive(Debug, Clone, Copy)]
+pub struct Material<'a> {
+    /// The workflow as it stands.
+    pub workflow: &'a Workflow,
+    /// What the source asks for.
+    pub request: &'a Request,
+    /// The plan with its reading and its routing.
+    pub kept: &'a KeptPlan,
+    /// The same plan, opened.
+    pub plan: &'a Plan,
+    /// What has been said about it.
+    pub said: &'a [Recorded],
+    /// The open stage, if one is open.
+    pub open_stage: Option<u32>,
+    /// The reader, where a page is personal.
+    pub you: Option<&'a EmailAddress>,
+}
+
+/// A line of a list: what it is, and how it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it is.
+    pub label: String,
+    /// How it reads.
+    pub text: String,
+}
+
+/// A plan, to be shown.
+#[derive(Debug, Clone)]
+pub struct PlanInWords {
+    /// The headline.
+    pub title: String,
+    /// What is done, in one sentence.
+    pub summary: String,
+    /// Who asks.
+    pub asker: Vec<Line>,
+    /// For whom.
+    pub person: Vec<Line>,
+    /// Why, as claimed.
+    pub reason: Option<String>,
+    /// What else the source says.
+    pub attributes: Vec<Line>,
+    /// The account as it will be.
+    pub account: Vec<Line>,
+    /// Step after step.
+    pub steps: Vec<StepInWords>,
+    /// What was read in the vault.
+    pub vault: Vec<Line>,
+    /// When that was read.
+    pub read_at: String,
+    /// What to look at twice.
+    pub unusual: Vec<String>,
+    /// Who is asked and why.
+    pub routing: RoutingInWords,
+    /// When it runs.
+    pub runs: String,
+    /// What becomes of the password.
+    pub password: String,
+    /// How it is undone.
+    pub undo: String,
+    /// What is new since the plan before.
+    pub since_before: Option<SinceBefore>,
+    /// The plan's number.
+    pub number: u32,
+    /// The first digits of its digest.
+    pub digest: String,
+    /// The profile that gave the access.
+    pub profile: String,
+}
+
+/// Puts a plan into words.
+pub fn plan_in_words(
+    material: Material<'_>,
+    since_before: Option<SinceBefore>,
+    now: Timestamp,
+) -> PlanInWords {
+    let Material { workflow, request, kept, plan, said, open_stage, you } = material;
+    let new = new_user(plan);
+    PlanInWords {
+        title: format!("New vault user for {}", full_name(request)),
+        summary: summary(plan, new),
+        asker: asker(workflow, request),
+        person: person(workflow, request),
+        reason: request.reason.as_ref().map(|reason| visible(reason.as_str())),
+        attributes: request.attributes.iter().map(|(key, text)| line(key.as_str(), text)).collect(),
+        account: account(plan, new),
+        steps: steps(plan),
+        vault: vault(plan, &kept.snapshot),
+        read_at: format!("{}, {}", kept.snapshot.read_at.in_words(), distance(now, kept.snapshot.read_at)),
+        unusual: unusual(request, plan, (&kept.snapshot, &kept.routing), now),
+        routing: routing_in_words::routing(&kept.routing, said, you, open_stage),
+        runs: runs(request.effective(), plan.not_before, now),
+        password: password(&plan.hand_over),
+        undo: format!(
+            "Disable the account: ask for a leaver for {}. Countersign deletes no user, so that the past of an \
+             account stays readable.",
+            workflow.person_ref
+        ),
+        since_before,
+        number: kept.number,
+        digest: kept.sealed.digest().short(),
+        profile: visible(&plan.profile),
+    }
+}
+
+fn line(label: impl Into<String>, text: &str) -> Line {
+    Line { label: label.into(), text: visible(text) }
+}
+
+fn new_user(plan: &Plan) -> Option<&NewUser> {
+    plan.steps.iter().find_map(|step| match step {
+        PlannedStep::CreateUser(new) => Some(new),
+        PlannedStep::FindUser
+        | PlannedStep::CaptureUserId
+        | PlannedStep::AddToGroup(_)
+        | PlannedStep::RequirePasswordChange
+        | PlannedStep::VerifyUser => None,
+    })
+}
+
+fn group_names(plan: &Plan) -> Vec<String> {
+    plan.steps
+        .iter()
+        .filter_map(|step| match step {
+            PlannedStep::AddToGroup(group) => Some(visible(group.name.as_str())),
+            PlannedStep::FindUser
+            | PlannedStep::CreateUser(_)
+            | PlannedStep::CaptureUserId
+            | PlannedStep::RequirePasswordChange
+            | PlannedStep::VerifyUser => None,
+        })
+        .collect()
+}
+
+/// The person's name as the request gives it.
+pub fn full_name(request: &Request) -> String {
+    let Some(newcomer) = request.newcomer() else { return visible(request.person_ref.as_str()) };
+    let middle = newcomer.middle_name.as_ref().map(|name| format!("{} ", visible(name.as_str())));
+    let (first, last) = (visible(newcomer.first_name.as_str()), visible(newcomer.last_name.as_str()));
+    format!("{first} {}{last}", middle.unwrap_or_default())
+}
+
+fn summary(plan: &Plan, new: Option<&NewUser>) -> String {
+    let groups = group_names(plan);
+    let seat =
+        new.map_or_else(String::new, |new| format!(" It takes one licence seat of type {}.", new.user_type));
+    let joined = match groups.as_slice() {
+        [] => "no groups".to_owned(),
+        [one] => format!("the group \u{201c}{one}\u{201d}"),
+        several => {
+            let quoted: Vec<String> = several.iter().map(|name| format!("\u{201c}{name}\u{201d}")).collect();
+            format!("the groups {}", quoted.join(", "))
+        }
+    };
+    format!("Countersign makes the user {} in {} and adds it to {joined}.{seat}", plan.user_name, plan.target)
+}
+
+fn asker(workflow: &Workflow, request: &Request) -> Vec<Line> {
+    let mut lines = vec![line("Source", workflow.source.as_str())];
+    if let Some(ticket) = &request.ticket {
+        lines.push(line("Ticket", &format!("{} in {}", ticket.id, ticket.system.as_str())));
+        if let Some(requester) = &ticket.requested_by {
+            lines.push(line("Requester, as the ticket claims", requester.as_str()));
+        }
+    }
+    lines.push(line("Its own reference", workflow.source_ref.as_str()));
+    lines.push(line("Came in", &workflow.created_at.in_words()));
+    lines
+}
+
+fn person(workflow: &Workflow, request: &Request) -> Vec<Line> {
+    let mut lines = vec![line("Name", &full_name(request))];
+    lines.push(line("Known as", &format!("{} in {}", workflow.person_ref, workflow.namespace)));
+    if let Some(email) = request.email() {
+        lines.push(line("E-mail", email.as_str()));
+    }
+    let work = &request.employment;
+    for (label, text) in [
+        ("Title", &work.title),
+        ("Department", &work.department),
+        ("Organisation", &work.organization),
+        ("Cost centre", &work.cost_center),
+        ("Place of work", &work.site),
+    ] {
+        lines.extend(text.as_ref().map(|text| line(label, text.as_str())));
+    }
+    if let Some(kind) = work.employment_type {
+        lines.push(line("Works as", kind.as_str()));
+    }
+    if let Some(manager) = &work.manager {
+        let known = [
+            manager.name.as_ref().map(|name| name.as_str().to_owned()),
+            manager.email.as_ref().map(ToString::to_string),
+            manager.person_ref.as_ref().map(ToString::to_string),
+        ];
+        let known: Vec<String> = known.into_iter().flatten().collect();
+        lines.push(line("Manager", &known.join(", ")));
+    }
+    lines
+}
+
+fn account(plan: &Plan, new: Option<&NewUser>) -> Vec<Line> {
+    let mut lines = vec![line("User name", plan.user_name.as_str()), line("System", plan.target.as_str())];
+    if let Some(new) = new {
+        lines.push(line("Licence seat", new.user_type.as_str()));
+        lines.push(line("Location", new.location.as_str()));
+        for (field, text) in &new.profile {
+            let words = field.in_words();
+            let mut signs = words.chars();
+            let label: String = signs.next().into_iter().flat_map(char::to_uppercase).chain(signs).collect();
+            lines.push(line(label, text));
+        }
+        let ends = new.expires_at.map_or_else(|| "never by itself".to_owned(), Timestamp::in_words);
+        lines.push(line("Stops working", &ends));
+    }
+    let groups = group_names(plan);
+    let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
+    lines.push(line("Groups", &groups));
+    lines
+}
+
+fn vault(plan: &Plan, snapshot: &Snapshot) -> Vec<Line> {
+    let user = match &snapshot.user {
+        UserSeen::Absent => "free".to_owned(),
+        UserSeen::Present(user) => format!("taken, by the user with number {}", user.id),
+    };
+    let mut lines = vec![line(format!("User name {}", plan.user_name), &user)];
+    for seen in &snapshot.groups {
+        let found = seen.found.as_ref().map_or_else(
+            || "not there".to_owned(),
+            |group| format!("there: {} with number {}", group.kind.in_words(), group.id),
+        );
+        lines.push(line(format!("Group {}", visible(seen.asked.as_str())), &found));
+    }
+    if let Some(types) = &snapshot.user_types {
+        let types: Vec<&str> = types.iter().map(crate::domain::names::UserType::as_str).collect();
+        lines.push(line("Licensed user types", &types.join(", ")));
+    }
+    lines
+}
+
+fn password(hand_over: &HandOver) -> String {
+    let made = "An initial password is generated and kept sealed; no mail and no page of this request ever shows it.";
+    match hand_over {
+        HandOver::Subject(address) => format!("{made} It is meant for the new user, {address}."),
+        HandOver::Manager(address) => format!("{made} It is meant for the manager, {address}."),
+        HandOver::Address(address) => format!("{made} It is meant for {address}."),
+        HandOver::Nobody => format!("{made} It is handed to nobody: the account logs on in another way."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::sample;
+
+    #[test]
+    fn claims_and_readings_are_kept_apart() {
+        let told = sample::plan_in_words();
+        let has = |lines: &[Line], label: &str, text: &str| {
+            lines.iter().any(|line| line.label == label && line.text == text)
+        };
+        assert_eq!(told.title, "New vault user for Zoë O'Brien");
+        assert!(told.summary.contains("one licence seat of type EPVUser"));
+        assert!(has(&told.asker, "Requester, as the ticket claims", "rita@example.com"));
+        assert!(has(&told.vault, "User name zobrien", "free"));
+        assert!(has(&told.vault, "Group Ops-Readers", "there: vault group with number 7"));
+        assert!(told.read_at.ends_with("3 minutes ago"));
+        assert!(told.password.contains("the manager, max@example.com"));
+        assert!(told.undo.contains("leaver for E10442"));
+        assert_eq!(told.steps.len(), 7);
+    }
+
+    #[test]
+    fn turning_characters_in_a_reason_are_spelled_out() {
+        let mut request = sample::request();
+        request.reason = crate::domain::names::Reason::parse("all good \u{202e}dab lla").ok();
+        let (workflow, kept, plan) = (sample::workflow(), sample::kept(), sample::plan());
+        let material = Material {
+            workflow: &workflow,
+            request: &request,
+            kept: &kept,
+            plan: &plan,
+            said: &[],
+            open_stage: Some(0),
+            you: None,
+        };
+        let told = plan_in_words(material, None, sample::now());
+        assert_eq!(told.reason.as_deref(), Some("all good ‹U+202E›dab lla"));
+        assert!(told.unusual.iter().any(|point| point.contains("cannot be seen")));
+    }
+}

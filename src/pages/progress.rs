@@ -1,0 +1,252 @@
+//! Where a workflow stands, step by step, and what has happened so far.
+//!
+//! Must hold: a state is told in words, never by a colour alone; times are those of the records. The same fragment
+//! stands in the page and is fetched anew while the run goes on.
+
+use askama::Template;
+
+use super::steps_in_words::title;
+use super::time_in_words::distance;
+use super::timeline::{EventInWords, event_in_words};
+use crate::domain::approval::Verdict;
+use crate::domain::plan::Plan;
+use crate::domain::step::{Ledger, StepState};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Stalled, State};
+use crate::store::audit::Told;
+use crate::store::decisions::Recorded;
+use crate::store::steps::AttemptTold;
+use crate::store::workflows::Workflow;
+use crate::web::visible::visible;
+
+/// Everything that is known about a run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The current plan.
+    pub plan: Plan,
+    /// Its steps.
+    pub ledger: Ledger,
+    /// The attempts at them.
+    pub attempts: Vec<AttemptTold>,
+}
+
+/// Where a workflow stands, to be shown.
+#[derive(Debug, Clone, Template)]
+#[template(path = "progress.html")]
+pub struct Progress {
+    /// The state's word; read by the script that follows the run.
+    pub state: &'static str,
+    /// How it looks.
+    pub tone: &'static str,
+    /// Where it stands, in one line.
+    pub headline: String,
+    /// What follows, or why it stopped.
+    pub detail: String,
+    /// Step by step; empty before the approval.
+    pub steps: Vec<StepLine>,
+    /// What has happened, oldest first.
+    pub timeline: Vec<EventInWords>,
+    /// The last event that is shown.
+    pub position: i64,
+    /// Will the page change by itself?
+    pub follows: Follows,
+}
+
+/// Is there more to come without a person's doing?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// Soon.
+    Soon,
+    /// Later.
+    Later,
+    /// Nothing.
+    Nothing,
+}
+
+impl Follows {
+    /// After so many seconds a page without scripts looks again.
+    pub const fn refresh_seconds(self) -> Option<u32> {
+        match self {
+            Self::Soon => Some(3),
+            Self::Later => Some(20),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// One step of a run, to be shown.
+#[derive(Debug, Clone)]
+pub struct StepLine {
+    /// Counted from one.
+    pub number: usize,
+    /// In two or three words.
+    pub title: String,
+    /// The state's word.
+    pub state: &'static str,
+    /// The state for people.
+    pub words: String,
+    /// What the last attempt brought.
+    pub note: String,
+    /// When it came to that.
+    pub at: String,
+}
+
+/// Puts a workflow's standing into words.
+pub fn progress(
+    workflow: &Workflow,
+    run: Option<&Run>,
+    said: &[Recorded],
+    told: &[Told],
+    now: Timestamp,
+) -> Progress {
+    let (headline, detail) = standing(workflow, run, said, now);
+    Progress {
+        state: workflow.state.word(),
+        tone: tone(&workflow.state),
+        headline,
+        detail,
+        steps: run.filter(|_| shows_steps(&workflow.state)).map(|run| lines(run, now)).unwrap_or_default(),
+        timeline: told.iter().map(event_in_words).collect(),
+        position: told.last().map_or(0, |told| told.event.position),
+        follows: follows(&workflow.state, now),
+    }
+}
+
+/// Is there more to come without a person's doing?
+pub fn follows(state: &State, now: Timestamp) -> Follows {
+    match state {
+        State::Planning | State::Running => Follows::Soon,
+        State::Approved { not_before } if not_before.since(now).num_seconds() < 60 => Follows::Soon,
+        State::Approved { .. } | State::PendingApproval { .. } => Follows::Later,
+        State::Succeeded
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded
+        | State::Failed { .. }
+        | State::NeedsAttention { .. } => Follows::Nothing,
+    }
+}
+
+fn shows_steps(state: &State) -> bool {
+    match state {
+        State::Approved { .. } | State::Running | State::Succeeded | State::Failed { .. } => true,
+        State::NeedsAttention { stalled, .. } => *stalled != Stalled::Planning,
+        State::Planning
+        | State::PendingApproval { .. }
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded => false,
+    }
+}
+
+const fn tone(state: &State) -> &'static str {
+    match state {
+        State::Succeeded => "good",
+        State::Rejected | State::Expired | State::Cancelled | State::Superseded | State::Failed { .. } => {
+            "over"
+        }
+        State::NeedsAttention { .. } => "alert",
+        State::Planning | State::PendingApproval { .. } | State::Approved { .. } | State::Running => "going",
+    }
+}
+
+fn standing(workflow: &Workflow, run: Option<&Run>, said: &[Recorded], now: Timestamp) -> (String, String) {
+    let told = |headline: &str, detail: &str| (headline.to_owned(), detail.to_owned());
+    match &workflow.state {
+        State::Planning => {
+            told("The plan is being made again", "The people who are asked get a new mail when it is ready.")
+        }
+        State::PendingApproval { expires_at, .. } => {
+            let end = expires_at.map(|end| {
+                format!("The time for answers ends at {}, {}.", end.in_words(), distance(now, end))
+            });
+            ("Waiting for approval".to_owned(), end.unwrap_or_default())
+        }
+        State::Approved { not_before } if *not_before > now => (
+            "Approved".to_owned(),
+            format!("The run begins at {}, {}.", not_before.in_words(), distance(now, *not_before)),
+        ),
+        State::Approved { .. } => told("Approved", "The run begins now."),
+        State::Running => ("Being carried out".to_owned(), running(run)),
+        State::Succeeded => told("Done and verified", "A fresh read of the vault showed what was approved."),
+        State::Rejected => ("Rejected".to_owned(), rejected(said)),
+        State::Expired => told("Expired", "Nobody decided in time. Nothing was changed in the vault."),
+        State::Cancelled => told("Cancelled", "The source took the request back."),
+        State::Superseded => told("Replaced", "A later request took its place."),
+        State::Failed { reason } => ("Given up".to_owned(), visible(reason)),
+        State::NeedsAttention { reason, .. } => (
+            "Waiting for an operator".to_owned(),
+            format!("Countersign has stopped and told the operators. {}", visible(reason)),
+        ),
+    }
+}
+
+fn running(run: Option<&Run>) -> String {
+    let Some(run) = run else { return String::new() };
+    let ready = run.ledger.steps.iter().filter(|step| is_over(&step.state)).count();
+    format!("{ready} of {} steps are done.", run.plan.steps.len())
+}
+
+fn is_over(state: &StepState) -> bool {
+    matches!(state, StepState::Done | StepState::AlreadySo | StepState::Skipped)
+}
+
+fn rejected(said: &[Recorded]) -> String {
+    let no = said.iter().find(|recorded| recorded.said.verdict == Verdict::Reject);
+    no.map(|no| {
+        format!(
+            "{} said no at {}: \u{201c}{}\u{201d} Nothing was changed in the vault.",
+            no.said.by,
+            no.said.at.in_words(),
+            visible(&no.comment)
+        )
+    })
+    .unwrap_or_default()
+}
+
+fn lines(run: &Run, now: Timestamp) -> Vec<StepLine> {
+    let pairs = run.plan.steps.iter().zip(&run.ledger.steps).enumerate();
+    pairs
+        .map(|(place, (step, record))| {
+            let last = run.attempts.iter().rev().find(|attempt| attempt.step == place);
+            let report = last.and_then(|attempt| attempt.report.as_ref());
+            let note = match &record.state {
+                StepState::Failed { reason } => visible(reason),
+                StepState::Waiting { .. }
+                | StepState::Begun
+                | StepState::Done
+                | StepState::AlreadySo
+                | StepState::Unknown { .. }
+                | StepState::Skipped
+                | StepState::Manual => report.map(|report| visible(&report.words)).unwrap_or_default(),
+            };
+            let at = last.map(|attempt| attempt.ended_at.unwrap_or(attempt.begun_at).clock_time());
+            StepLine {
+                number: place + 1,
+                title: title(step),
+                state: record.state.word(),
+                words: state_in_words(&record.state, record.acts, now),
+                note,
+                at: at.unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn state_in_words(state: &StepState, acts: u32, now: Timestamp) -> String {
+    match state {
+        StepState::Waiting { due } if acts > 0 => {
+            format!("to be tried again {}", distance(now, (*due).max(now)))
+        }
+        StepState::Waiting { .. } => "waiting".to_owned(),
+        StepState::Begun => "under way".to_owned(),
+        StepState::Done => "done".to_owned(),
+        StepState::AlreadySo => "found as wanted".to_owned(),
+        StepState::Unknown { .. } => "no answer came; being looked up".to_owned(),
+        StepState::Failed { .. } => "stopped".to_owned(),
+        StepState::Skipped => "left out by an operator".to_owned(),
+        StepState::Manual => "to be done by hand".to_owned(),
+    }
+}

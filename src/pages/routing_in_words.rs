@@ -1,0 +1,116 @@
+//! Who is asked, why just they, and what each has said so far.
+//!
+//! Must hold: everybody of every stage is listed, so that an approver sees who else decides.
+
+use crate::domain::approval::Verdict;
+use crate::domain::names::EmailAddress;
+use crate::domain::routing::{ResolvedStage, Routing};
+use crate::store::decisions::Recorded;
+use crate::web::visible::visible;
+
+/// Rule and stages, to be shown.
+#[derive(Debug, Clone)]
+pub struct RoutingInWords {
+    /// The rule that was taken.
+    pub rule: String,
+    /// Why.
+    pub because: String,
+    /// Who is asked, in order.
+    pub stages: Vec<StageInWords>,
+}
+
+/// One stage, to be shown.
+#[derive(Debug, Clone)]
+pub struct StageInWords {
+    /// Counted from one.
+    pub number: u32,
+    /// As what they are asked.
+    pub asked_as: String,
+    /// How many must say yes.
+    pub needs: String,
+    /// Where the stage stands.
+    pub standing: &'static str,
+    /// Everybody in it.
+    pub people: Vec<PersonInWords>,
+}
+
+/// One person in a stage.
+#[derive(Debug, Clone)]
+pub struct PersonInWords {
+    /// The address.
+    pub address: String,
+    /// Set for the reader.
+    pub is_you: bool,
+    /// What they have said, or that they have not.
+    pub said: String,
+    /// Their own words.
+    pub comment: String,
+}
+
+/// Puts a routing into words. `open` is the open stage, counted from zero; `None` when none is open.
+pub fn routing(
+    routing: &Routing,
+    said: &[Recorded],
+    you: Option<&EmailAddress>,
+    open: Option<u32>,
+) -> RoutingInWords {
+    let stages = routing.stages.iter().zip(0_u32..).map(|(stage, place)| StageInWords {
+        number: place + 1,
+        asked_as: asked_as(stage),
+        needs: needs(stage),
+        standing: match open {
+            Some(open) if place == open => "is being asked now",
+            Some(open) if place < open => "has answered",
+            Some(_) => "is asked afterwards",
+            None => "",
+        },
+        people: stage.people.iter().map(|person| of_person(person, (place, open), said, you)).collect(),
+    });
+    RoutingInWords {
+        rule: visible(&routing.rule),
+        because: visible(&routing.because.to_string()),
+        stages: stages.collect(),
+    }
+}
+
+fn asked_as(stage: &ResolvedStage) -> String {
+    let each: Vec<String> = stage.asked_as.iter().map(|asked| visible(&asked.to_string())).collect();
+    each.join(", ")
+}
+
+fn needs(stage: &ResolvedStage) -> String {
+    match (stage.quorum, stage.people.len()) {
+        (_, 1) => "must say yes".to_owned(),
+        (quorum, people) if usize::try_from(quorum) == Ok(people) => format!("all {people} must say yes"),
+        (quorum, people) => format!("{quorum} of {people} must say yes"),
+    }
+}
+
+fn of_person(
+    person: &EmailAddress,
+    place: (u32, Option<u32>),
+    said: &[Recorded],
+    you: Option<&EmailAddress>,
+) -> PersonInWords {
+    let (stage, open) = place;
+    let key = person.key();
+    let theirs = said.iter().find(|recorded| recorded.said.stage == stage && recorded.said.by.key() == key);
+    let words = match theirs {
+        Some(recorded) => {
+            let verdict = match recorded.said.verdict {
+                Verdict::Approve => "said yes",
+                Verdict::Reject => "said no",
+            };
+            format!("{verdict} at {}", recorded.said.at.in_words())
+        }
+        None if open == Some(stage) => "has not answered yet".to_owned(),
+        None if open.is_some_and(|open| stage > open) => "not asked yet".to_owned(),
+        None => "did not answer".to_owned(),
+    };
+    PersonInWords {
+        address: person.to_string(),
+        is_you: you.is_some_and(|you| you.key() == key),
+        said: words,
+        comment: theirs.map(|recorded| visible(&recorded.comment)).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,193 @@
+//! Sample values of everything that pages show. For tests alone.
+
+use serde_json::json;
+
+use super::plan_in_words::{Material, PlanInWords};
+use crate::domain::approval::{Said, Verdict};
+use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::ids::{VaultGroupId, WorkflowId};
+use crate::domain::names::EmailAddress;
+use crate::domain::plan::{
+    Description, DialectSettings, GroupMember, HandOver, NewUser, Plan, PlannedGroup, PlannedStep,
+    SealedPlan, UserShape,
+};
+use crate::domain::request::Request;
+use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::snapshot::{GroupKind, GroupSeen, ProfileField, Snapshot, UserSeen, VaultGroup};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::State;
+use crate::store::decisions::Recorded;
+use crate::store::plans::KeptPlan;
+use crate::store::workflows::Workflow;
+use crate::target::Adoption;
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::parse("2026-11-21T22:53:07Z").unwrap()
+}
+
+pub(crate) fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+pub(crate) fn request() -> Request {
+    serde_json::from_value(json!({
+        "schema": "jml/1", "kind": "joiner", "source_ref": "RITM0010001:3", "person_ref": "E10442",
+        "effective": {"at": "2026-12-01", "tz": "Europe/Berlin"},
+        "subject": {"username": "zobrien", "first_name": "Zoë", "last_name": "O'Brien",
+            "email": "zoe.obrien@example.com"},
+        "employment": {"title": "Database Administrator", "department": "IT Ops", "type": "employee",
+            "manager": {"email": "max@example.com", "name": "Max <b>Bold</b>"}},
+        "ticket": {"system": "servicenow", "id": "RITM0010001", "requested_by": "rita@example.com"},
+        "attributes": {"shift": "night & weekend"},
+        "reason": "New hire.\nReplaces <script>alert(1)</script> Jo.",
+    }))
+    .unwrap()
+}
+
+pub(crate) fn workflow() -> Workflow {
+    let request = request();
+    Workflow {
+        id: WorkflowId::made(now(), [5; 10]),
+        source: crate::domain::names::SourceName::parse("hr").unwrap(),
+        source_ref: request.source_ref.clone(),
+        namespace: crate::domain::names::Namespace::parse("corp").unwrap(),
+        person_ref: request.person_ref.clone(),
+        kind: request.kind(),
+        state: State::PendingApproval { stage: 0, expires_at: Some(now().plus_seconds(3 * 86_400)) },
+        target: Some(plan().target),
+        user_name: request.username().cloned(),
+        request: CanonicalBytes::of(Tag::Request, &request).unwrap(),
+        adoption: Adoption::OnlyByMark,
+        plan_number: 1,
+        replans: 0,
+        vault_awaited_since: None,
+        vault_awaited_told: None,
+        not_before: Some(plan().not_before),
+        created_at: now().plus_seconds(-600),
+        updated_at: now().plus_seconds(-170),
+    }
+}
+
+fn group(name: &str, id: i64) -> PlannedStep {
+    PlannedStep::AddToGroup(PlannedGroup {
+        name: crate::domain::names::GroupName::parse(name).unwrap(),
+        id: VaultGroupId(id),
+        kind: GroupKind::Vault,
+    })
+}
+
+pub(crate) fn plan() -> Plan {
+    let profile = [
+        (ProfileField::FirstName, "Zoë"),
+        (ProfileField::LastName, "O'Brien"),
+        (ProfileField::Email, "zoe.obrien@example.com"),
+        (ProfileField::Title, "Database Administrator"),
+        (ProfileField::Department, "IT Ops"),
+    ];
+    let new = NewUser {
+        user_type: crate::domain::names::UserType::parse("EPVUser").unwrap(),
+        location: crate::domain::names::Location::parse("\\Users\\Ops").unwrap(),
+        profile: profile.into_iter().map(|(field, text)| (field, text.to_owned())).collect(),
+        cut: std::collections::BTreeMap::new(),
+        expires_at: None,
+    };
+    Plan {
+        workflow: WorkflowId::made(now(), [5; 10]),
+        number: 1,
+        kind: crate::domain::kind::Kind::Joiner,
+        target: crate::domain::names::TargetName::parse("vault").unwrap(),
+        profile: "dba".to_owned(),
+        user_name: crate::domain::names::UserName::parse("zobrien").unwrap(),
+        steps: vec![
+            PlannedStep::FindUser,
+            PlannedStep::CreateUser(new),
+            PlannedStep::CaptureUserId,
+            group("Ops-Readers", 7),
+            group("Linux Admins", 12),
+            PlannedStep::RequirePasswordChange,
+            PlannedStep::VerifyUser,
+        ],
+        dialect: DialectSettings {
+            group_member: GroupMember::Auto,
+            user_shape: UserShape::Auto,
+            description: Description::Kept,
+        },
+        not_before: Timestamp::parse("2026-11-30T23:00:00Z").unwrap(),
+        hand_over: HandOver::Manager(address("max@example.com")),
+        salt: "00".repeat(16),
+    }
+}
+
+pub(crate) fn snapshot() -> Snapshot {
+    let seen = |name: &str, id| GroupSeen {
+        asked: crate::domain::names::GroupName::parse(name).unwrap(),
+        found: Some(VaultGroup { id: VaultGroupId(id), name: name.to_owned(), kind: GroupKind::Vault }),
+    };
+    Snapshot {
+        target: plan().target,
+        read_at: now().plus_seconds(-180),
+        user: UserSeen::Absent,
+        groups: vec![seen("Ops-Readers", 7), seen("Linux Admins", 12)],
+        user_types: None,
+        kept_fields: None,
+    }
+}
+
+pub(crate) fn routing() -> Routing {
+    let people = vec![address("ana@example.com"), address("bo@example.com"), address("cy@example.com")];
+    let group = ResolvedStage {
+        people,
+        asked_as: vec![
+            AskedAs::Group { name: "pam-admins".to_owned() },
+            AskedAs::Person { address: address("cy@example.com") },
+        ],
+        quorum: 2,
+    };
+    let manager = ResolvedStage {
+        people: vec![address("max@example.com")],
+        asked_as: vec![AskedAs::Manager { address: address("max@example.com") }],
+        quorum: 1,
+    };
+    Routing {
+        rule: "joiners".to_owned(),
+        because: Because::FirstMatch,
+        stages: vec![manager, group],
+        expire_after_seconds: 259_200,
+    }
+}
+
+pub(crate) fn kept() -> KeptPlan {
+    KeptPlan {
+        number: 1,
+        sealed: SealedPlan::seal(&plan()).unwrap(),
+        snapshot: snapshot(),
+        routing: routing(),
+        voided_by: Vec::new(),
+        made_at: now().plus_seconds(-170),
+    }
+}
+
+pub(crate) fn said() -> Vec<Recorded> {
+    let said = Said {
+        stage: 0,
+        by: address("max@example.com"),
+        verdict: Verdict::Approve,
+        at: now().plus_seconds(-100),
+    };
+    vec![Recorded { said, plan_number: 1, comment: "She starts on <Monday>.".to_owned() }]
+}
+
+pub(crate) fn plan_in_words() -> PlanInWords {
+    let (workflow, request, kept, plan, said, you) =
+        (workflow(), request(), kept(), plan(), said(), address("ana@example.com"));
+    let material = Material {
+        workflow: &workflow,
+        request: &request,
+        kept: &kept,
+        plan: &plan,
+        said: &said,
+        open_stage: Some(1),
+        you: Some(&you),
+    };
+    super::plan_in_words::plan_in_words(material, None, now())
+}

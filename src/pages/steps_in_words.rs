@@ -1,0 +1,99 @@
+//! Each step of a plan in one plain sentence, with the calls behind it.
+//!
+//! Must hold: a sentence names the system, the account and the thing; no step is left out or told twice.
+
+use super::preview::{PreviewCall, preview};
+use crate::domain::plan::{Effect, NewUser, Plan, PlannedStep};
+use crate::domain::snapshot::GroupKind;
+use crate::web::visible::visible;
+
+/// One step, to be shown.
+#[derive(Debug, Clone)]
+pub struct StepInWords {
+    /// Counted from one.
+    pub number: usize,
+    /// What is done, to which system.
+    pub sentence: String,
+    /// Does it only look, or may it write?
+    pub effect: &'static str,
+    /// What it will probably send.
+    pub calls: Vec<PreviewCall>,
+}
+
+/// All steps of a plan.
+pub fn steps(plan: &Plan) -> Vec<StepInWords> {
+    plan.steps
+        .iter()
+        .enumerate()
+        .map(|(place, step)| StepInWords {
+            number: place + 1,
+            sentence: sentence(plan, step),
+            effect: match step.effect() {
+                Effect::Reads => "looks only",
+                Effect::Writes => "changes something",
+            },
+            calls: preview(step, &plan.dialect, &plan.user_name),
+        })
+        .collect()
+}
+
+/// One step in a sentence.
+pub fn sentence(plan: &Plan, step: &PlannedStep) -> String {
+    let (user, target) = (&plan.user_name, &plan.target);
+    match step {
+        PlannedStep::FindUser => {
+            format!("Look in {target} whether the user name {user} is free. If somebody holds it, stop.")
+        }
+        PlannedStep::CreateUser(new) => create(plan, new),
+        PlannedStep::CaptureUserId => {
+            format!("Note the number that {target} gives {user}, and link the person to it.")
+        }
+        PlannedStep::AddToGroup(group) => {
+            let kind = match group.kind {
+                GroupKind::Vault => "group",
+                GroupKind::Directory => "directory group",
+            };
+            let name = visible(group.name.as_str());
+            format!("Add {user} to the {kind} \u{201c}{name}\u{201d} (number {}) in {target}.", group.id)
+        }
+        PlannedStep::RequirePasswordChange => {
+            format!("Make {target} ask {user} for a new password at the next log-on.")
+        }
+        PlannedStep::VerifyUser => {
+            format!("Read {user} in {target} once more and compare everything with this plan.")
+        }
+    }
+}
+
+fn create(plan: &Plan, new: &NewUser) -> String {
+    let (user, target) = (&plan.user_name, &plan.target);
+    let location = visible(new.location.as_str());
+    format!("Make the user {user} in {target}, of type {}, at {location}.", new.user_type)
+}
+
+/// A step in two or three words, for the list of a run.
+pub fn title(step: &PlannedStep) -> String {
+    match step {
+        PlannedStep::FindUser => "Look for the user name".to_owned(),
+        PlannedStep::CreateUser(_) => "Make the user".to_owned(),
+        PlannedStep::CaptureUserId => "Note the user\u{2019}s number".to_owned(),
+        PlannedStep::AddToGroup(group) => {
+            format!("Add to the group \u{201c}{}\u{201d}", visible(group.name.as_str()))
+        }
+        PlannedStep::RequirePasswordChange => "Require a new password".to_owned(),
+        PlannedStep::VerifyUser => "Read back and compare".to_owned(),
+    }
+}
+
+/// A step's persisted word in two or three words, for the audit trail.
+pub fn title_of_word(word: &str) -> &str {
+    match word {
+        "find_user" => "Look for the user name",
+        "create_user" => "Make the user",
+        "capture_user_id" => "Note the user\u{2019}s number",
+        "add_to_group" => "Add to a group",
+        "require_password_change" => "Require a new password",
+        "verify_user" => "Read back and compare",
+        other => other,
+    }
+}

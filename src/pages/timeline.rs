@@ -1,0 +1,177 @@
+//! The audit trail of one workflow, one sentence an event.
+//!
+//! Must hold: every kind of event has its sentence; nothing is told that the event does not say; a personal value
+//! that was cleared is told as cleared. Deliberately absent: proving the trail (the audit station).
+
+use super::steps_in_words::title_of_word;
+use crate::domain::audit::EventKind;
+use crate::store::audit::Told;
+use crate::web::visible::visible;
+
+/// One event, to be shown.
+#[derive(Debug, Clone)]
+pub struct EventInWords {
+    /// Its number in the chain.
+    pub position: i64,
+    /// The moment for machines.
+    pub at: String,
+    /// The moment for people.
+    pub clock: String,
+    /// What happened.
+    pub words: String,
+}
+
+/// One event in words.
+pub fn event_in_words(told: &Told) -> EventInWords {
+    EventInWords {
+        position: told.event.position,
+        at: told.event.at.to_string(),
+        clock: format!("{} {}", told.event.at.as_utc().format("%-d %b"), told.event.at.clock_time()),
+        words: sentence(told),
+    }
+}
+
+fn sentence(told: &Told) -> String {
+    let Some(kind) = EventKind::parse(&told.event.kind) else { return told.event.kind.clone() };
+    let text = |name: &str| told.text(name).map(visible).unwrap_or_default();
+    let personal = |name: &str| told.personal(name).map_or_else(|| "(cleared)".to_owned(), visible);
+    match kind {
+        EventKind::DeliveryAccepted => format!("A message of {} was taken in.", actor(told)),
+        EventKind::DeliveryRepeated => {
+            format!("{} sent the same once more; nothing new came of it.", actor(told))
+        }
+        EventKind::DeliveryRefused => {
+            format!("A message of {} was refused: {}.", actor(told), text("because"))
+        }
+        EventKind::WorkflowReceived => format!("It became a workflow: {}.", text("kind")),
+        EventKind::WorkflowPlanned => {
+            let digest: String = text("digest").chars().take(8).collect();
+            format!(
+                "Plan {} was made and sealed ({digest}); the rule \u{201c}{}\u{201d} asks.",
+                number(told, "plan"),
+                text("rule")
+            )
+        }
+        EventKind::WorkflowReplanning => {
+            format!("The vault has changed, so the plan is made again: {}.", text("because"))
+        }
+        EventKind::VaultAwaited => format!("The vault cannot be read: {}.", text("because")),
+        EventKind::StageOpened => format!("Stage {} is being asked.", stage(told)),
+        EventKind::DecisionRecorded => decision(told),
+        EventKind::WorkflowApproved => "Approved: all needed answers are there.".to_owned(),
+        EventKind::WorkflowRejected => "Rejected: one no is enough.".to_owned(),
+        EventKind::WorkflowExpired => "Expired: nobody decided in time.".to_owned(),
+        EventKind::WorkflowStarted => "The run began.".to_owned(),
+        EventKind::StepBegun => begun(told),
+        EventKind::StepEnded => format!("{}: {}.", step(told), clause(&personal("words"))),
+        EventKind::StepLookedUp => format!("{}, looked up: {}.", step(told), clause(&personal("words"))),
+        EventKind::PersonLinked => {
+            format!("Person and user number {} were linked.", number(told, "user_id"))
+        }
+        EventKind::CredentialSealed => "An initial password was generated and sealed.".to_owned(),
+        EventKind::CredentialRevealed => format!("The sealed password was shown to {}.", actor(told)),
+        EventKind::WorkflowSucceeded => "Done: a fresh read showed what was approved.".to_owned(),
+        EventKind::WorkflowNeedsAttention => {
+            format!("An operator must look: {}.", clause(&personal("reason")))
+        }
+        EventKind::WorkflowResumed => format!("{} sent it on: {}.", actor(told), clause(&personal("reason"))),
+        EventKind::AccountAdopted => {
+            format!("{} declared the found account to be ours: {}.", actor(told), clause(&personal("reason")))
+        }
+        EventKind::WorkflowGivenUp => format!("{} gave it up: {}.", actor(told), clause(&personal("reason"))),
+        EventKind::AlarmRaised => format!("The operators were alarmed: {}.", text("because")),
+    }
+}
+
+fn decision(told: &Told) -> String {
+    let verdict = match told.text("decision") {
+        Some("approve") => "said yes",
+        Some("reject") => "said no",
+        Some(_) | None => "answered",
+    };
+    let comment = told.personal("comment").map(|comment| format!(": \u{201c}{}\u{201d}", visible(comment)));
+    let drift = told.personal("named_drift").map(|drift| format!(" Seen just before: {}.", visible(drift)));
+    format!("{} {verdict}{}.{}", actor(told), comment.unwrap_or_default(), drift.unwrap_or_default())
+}
+
+fn begun(told: &Told) -> String {
+    let tries = number(told, "attempt_number");
+    let purpose = if told.text("purpose") == Some("look") { "is looked up" } else { "begun" };
+    if tries == "1" {
+        format!("{}: {purpose}.", step(told))
+    } else {
+        format!("{}: {purpose}, try {tries}.", step(told))
+    }
+}
+
+fn step(told: &Told) -> String {
+    let place = told.event.facts.get("step_number").and_then(serde_json::Value::as_i64).unwrap_or(0) + 1;
+    format!("Step {place}, {}", title_of_word(told.text("step").unwrap_or_default()).to_lowercase())
+}
+
+fn stage(told: &Told) -> i64 {
+    told.event.facts.get("stage").and_then(serde_json::Value::as_i64).unwrap_or(0) + 1
+}
+
+fn number(told: &Told, name: &str) -> String {
+    told.event.facts.get(name).map(ToString::to_string).unwrap_or_default()
+}
+
+/// Words that end in a full stop of their own do not get a second one.
+fn clause(words: &str) -> &str {
+    words.trim_end_matches('.')
+}
+
+fn actor(told: &Told) -> String {
+    let role = told.event.actor.as_str();
+    match role {
+        "countersign" => "Countersign".to_owned(),
+        "approver" | "operator" => told.personal("actor").map_or_else(|| format!("An {role}"), visible),
+        source => visible(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::{Actor, NewEvent, Place};
+    use crate::domain::canon::Tag;
+    use crate::domain::ids::{ChainId, EventId};
+    use crate::pages::sample;
+
+    fn told(event: NewEvent) -> Told {
+        let at = sample::now();
+        let chain = ChainId::made(at, [1; 10]);
+        let place =
+            Place { id: EventId::made(at, [2; 10]), chain, position: 4, previous: Place::origin(chain), at };
+        let written = event.write(&place, &mut || [9; 16]);
+        Told {
+            event: written.bytes.open(Tag::Event).unwrap(),
+            hash: written.hash,
+            personal: written.personal.into_iter().map(|value| (value.field, value.text)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_decision_names_the_person_and_the_words() {
+        let event =
+            NewEvent::new(EventKind::DecisionRecorded, Actor::Approver(sample::address("ana@example.com")))
+                .text("decision", "approve")
+                .personal("comment", "fine\u{200b}");
+        let line = event_in_words(&told(event.clone()));
+        assert_eq!(line.words, "ana@example.com said yes: “fine‹U+200B›”.");
+        let mut cleared = told(event);
+        cleared.personal.clear();
+        assert_eq!(event_in_words(&cleared).words, "An approver said yes.");
+    }
+
+    #[test]
+    fn a_step_is_told_with_its_place_and_try() {
+        let event = NewEvent::new(EventKind::StepBegun, Actor::Countersign)
+            .number("step_number", 1_i64)
+            .text("step", "create_user")
+            .text("purpose", "act")
+            .number("attempt_number", 2_i64);
+        assert_eq!(event_in_words(&told(event)).words, "Step 2, make the user: begun, try 2.");
+    }
+}

@@ -1,0 +1,252 @@
+//! The composition root: settings become a running service.
+//!
+//! Must hold: everything that is wrong with settings, conditions, key and targets is reported at once; the same
+//! `open` serves production, demonstration and stories, which pass their own world. Workers and web meet only in the
+//! store. A shutdown finishes what is under way: answers first, then the turn of each worker, then the database.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
+use tracing_actix_web::TracingLogger;
+
+use crate::audit::Sealer;
+use crate::clock::World;
+use crate::config::{DatabaseEngine, Fault, Product, Settings, TargetSettings};
+use crate::domain::names::TargetName;
+use crate::key::KeyRing;
+use crate::kit::Kit;
+use crate::notify::{Courier, Smtp};
+use crate::planning::Planner;
+use crate::provision::Executor;
+use crate::rules::{Engine, Policy};
+use crate::store::installation::CheckKey;
+use crate::store::{Place, Store, WriteFault};
+use crate::sweeper::Sweeper;
+use crate::target::Target;
+use crate::target::pvwa::{Connection, Pvwa};
+use crate::web::trace::PatternSpan;
+use crate::web::{assets, headers, page, problem};
+use crate::worker::{self, Worker};
+use crate::{approval, console, intake};
+
+/// A service that is ready to run.
+pub struct Service {
+    /// What its stations work with.
+    pub kit: Kit,
+    workers: Vec<Arc<dyn Worker>>,
+    metrics: PrometheusHandle,
+}
+
+/// How long a condition of the settings may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// One evaluation; see [`crate::rules::EVALUATION_LIMIT`].
+    pub evaluation: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { evaluation: crate::rules::EVALUATION_LIMIT }
+    }
+}
+
+impl Service {
+    /// Prepares everything and opens the database, or says all that is wrong.
+    pub async fn open(settings: Settings, world: World, limits: Limits) -> Result<Self, Vec<Fault>> {
+        let (engine, policy) = conditions(&settings, limits);
+        let keys = key(&settings, &world);
+        let targets = targets(&settings, &world);
+        let (engine, policy, keys, targets) = match (policy, keys, targets) {
+            (Ok(policy), Ok(keys), Ok(targets)) => (engine?, policy, keys, targets),
+            (policy, keys, targets) => {
+                let lists = [policy.err(), keys.err().map(|fault| vec![fault]), targets.err()];
+                return Err(lists.into_iter().flatten().flatten().collect());
+            }
+        };
+        let store = open_store(&settings, &world, &keys).await.map_err(|fault| vec![fault])?;
+        let settings = Arc::new(settings);
+        let kit = Kit {
+            store,
+            world,
+            keys,
+            settings,
+            engine,
+            policy: Arc::new(policy),
+            targets: Arc::new(targets),
+        };
+        let post = Smtp::new(&kit.settings.mail.smtp)
+            .map_err(|fault| vec![Fault::new(&kit.settings.file, "mail.smtp_url", fault.to_string())])?;
+        let workers: Vec<Arc<dyn Worker>> = vec![
+            Arc::new(Planner::new(kit.clone())),
+            Arc::new(Executor::new(kit.clone())),
+            Arc::new(Courier::new(kit.clone(), Box::new(post))),
+            Arc::new(Sweeper::new(kit.clone())),
+            Arc::new(Sealer::new(kit.clone())),
+        ];
+        Ok(Self { kit, workers, metrics: recorder() })
+    }
+
+    /// The workers, for a test that drives them by hand.
+    pub fn workers(&self) -> &[Arc<dyn Worker>] {
+        &self.workers
+    }
+
+    /// Begins to answer on a socket that is bound already.
+    pub fn listen(&self, socket: TcpListener) -> std::io::Result<(Server, SocketAddr)> {
+        let address = socket.local_addr()?;
+        let (kit, metrics) = (web::Data::new(self.kit.clone()), web::Data::new(self.metrics.clone()));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(kit.clone())
+                .app_data(metrics.clone())
+                .wrap(headers::security())
+                .wrap(TracingLogger::<PatternSpan>::new())
+                .configure(intake::routes)
+                .configure(approval::routes)
+                .configure(console::routes)
+                .configure(assets::routes)
+                .configure(problem::unmatched)
+                .default_service(actix_web::web::to(page::unknown))
+        })
+        .workers(2)
+        .shutdown_timeout(20)
+        .disable_signals()
+        .listen(socket)?
+        .run();
+        Ok((server, address))
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(self, socket: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+        let (server, address) = self.listen(socket)?;
+        tracing::info!(%address, database = self.kit.store.engine(), "serving");
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        let poll = self.kit.settings.worker.poll_every.to_std().unwrap_or(Duration::from_secs(5));
+        let working: Vec<_> = self
+            .workers
+            .iter()
+            .map(|worker| {
+                let (worker, world) = (Arc::clone(worker), self.kit.world.clone());
+                let (bell, stop) = (self.kit.store.bell(), stop.clone());
+                tokio::spawn(async move { worker::run(worker.as_ref(), &world, bell, poll, stop).await })
+            })
+            .collect();
+        stop.cancelled().await;
+        tracing::info!("stopping: finishing what is under way");
+        handle.stop(true).await;
+        for task in working {
+            if task.await.is_err() {
+                tracing::error!("a worker ended by a fault of its own");
+            }
+        }
+        self.kit.store.close().await;
+        tracing::info!("stopped");
+        serving.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))
+    }
+}
+
+type Conditions = (Result<Engine, Vec<Fault>>, Result<Policy, Vec<Fault>>);
+
+fn conditions(settings: &Settings, limits: Limits) -> Conditions {
+    match Engine::start(limits.evaluation) {
+        Ok(engine) => {
+            let policy = Policy::compile(&engine, settings);
+            (Ok(engine), policy)
+        }
+        Err(fault) => {
+            let faults = vec![Fault::new(&settings.file, "rules", fault.to_string())];
+            (Err(faults.clone()), Err(faults))
+        }
+    }
+}
+
+fn key(settings: &Settings, world: &World) -> Result<KeyRing, Fault> {
+    let ring = match settings.database.engine {
+        DatabaseEngine::Sqlite => KeyRing::read_or_make(&settings.key_file, world),
+        DatabaseEngine::Postgres => KeyRing::read(&settings.key_file),
+    };
+    ring.map_err(|fault| Fault::new(&settings.file, "secrets.key_file", fault.to_string()))
+}
+
+fn targets(settings: &Settings, world: &World) -> Result<BTreeMap<TargetName, Arc<dyn Target>>, Vec<Fault>> {
+    let mut made: BTreeMap<TargetName, Arc<dyn Target>> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for target in &settings.targets {
+        match connect(target, world) {
+            Ok(vault) => {
+                made.insert(target.name.clone(), vault);
+            }
+            Err(words) => faults.push(Fault::new(&settings.file, &format!("targets.{}", target.name), words)),
+        }
+    }
+    if faults.is_empty() { Ok(made) } else { Err(faults) }
+}
+
+fn connect(target: &TargetSettings, world: &World) -> Result<Arc<dyn Target>, String> {
+    let ca_pem = match &target.ca_file {
+        None => None,
+        Some(path) => {
+            Some(std::fs::read(path).map_err(|_| "ca_file: wanted: a readable file in PEM".to_owned())?)
+        }
+    };
+    match target.product {
+        Product::PrivilegeCloud => {
+            let connection = Connection {
+                name: target.name.clone(),
+                api_url: target.api_url.clone(),
+                token_url: target.token_url.clone(),
+                client_id: target.client_id.clone(),
+                client_secret: target.client_secret.clone(),
+                max_concurrent_calls: usize::try_from(target.max_concurrent_calls).unwrap_or(1),
+                dialect: target.dialect,
+                ca_pem,
+            };
+            let vault = Pvwa::new(connection, world.clone()).map_err(|fault| fault.to_string())?;
+            Ok(Arc::new(vault))
+        }
+    }
+}
+
+/// Opens the database of these settings and checks that it belongs to this key.
+pub async fn open_store(settings: &Settings, world: &World, keys: &KeyRing) -> Result<Store, Fault> {
+    let database = &settings.database;
+    let url = database.url.expose_secret().to_owned();
+    let place = match database.engine {
+        DatabaseEngine::Sqlite => Place::Sqlite { url, most_pages: database.most_pages },
+        DatabaseEngine::Postgres => Place::Postgres { url, schema: database.schema.clone() },
+    };
+    let fault = |key: &str, words: String| Fault::new(&settings.file, key, words);
+    let store = Store::open(&place).await.map_err(|wrong| {
+        let cause = std::error::Error::source(&wrong).map(ToString::to_string).unwrap_or_default();
+        fault("database.url", format!("{wrong}: {cause}"))
+    })?;
+    let check = CheckKey { stamp: world.stamp(), fingerprint: keys.fingerprint() };
+    match store.write(check).await {
+        Ok(()) => Ok(store),
+        Err(WriteFault::Refused(other)) => Err(fault("secrets.key_file", other.to_string())),
+        Err(wrong) => Err(fault("database.url", wrong.to_string())),
+    }
+}
+
+/// The process has one recorder, however many services run in it.
+fn recorder() -> PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("another recorder was installed before; /metrics stays empty");
+            }
+            handle
+        })
+        .clone()
+}

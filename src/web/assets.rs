@@ -1,0 +1,91 @@
+//! The static files: inside the binary, and named by their content so that a browser may keep them.
+//!
+//! Must hold: the address in a page changes with the bytes; an unknown name is an unknown page like any other.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header;
+use actix_web::web::{Path, ServiceConfig};
+use actix_web::{HttpResponse, guard, web};
+
+use super::page;
+use crate::domain::canon::Digest;
+
+struct Asset {
+    name: &'static str,
+    kind: &'static str,
+    bytes: &'static [u8],
+}
+
+const STYLE: Asset = Asset {
+    name: "countersign.css",
+    kind: "text/css; charset=utf-8",
+    bytes: include_bytes!("../../static/countersign.css"),
+};
+const SCRIPT: Asset = Asset {
+    name: "live.js",
+    kind: "text/javascript; charset=utf-8",
+    bytes: include_bytes!("../../static/live.js"),
+};
+const ICON: Asset = Asset {
+    name: "countersign.svg",
+    kind: "image/svg+xml",
+    bytes: include_bytes!("../../static/countersign.svg"),
+};
+
+impl Asset {
+    fn url(&self) -> String {
+        format!("/static/{}?v={}", self.name, Digest::of_bytes(self.bytes).short())
+    }
+}
+
+/// The address of the stylesheet.
+pub fn style_url() -> &'static str {
+    static URL: LazyLock<String> = LazyLock::new(|| STYLE.url());
+    &URL
+}
+
+/// The address of the script that follows a run.
+pub fn script_url() -> &'static str {
+    static URL: LazyLock<String> = LazyLock::new(|| SCRIPT.url());
+    &URL
+}
+
+/// The address of the icon.
+pub fn icon_url() -> &'static str {
+    static URL: LazyLock<String> = LazyLock::new(|| ICON.url());
+    &URL
+}
+
+/// `/static/{file}`
+pub fn routes(config: &mut ServiceConfig) {
+    let read = guard::Any(guard::Get()).or(guard::Head());
+    config.route("/static/{file}", web::route().guard(read).to(file));
+}
+
+async fn file(name: Path<String>) -> HttpResponse {
+    match [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.name == *name) {
+        Some(asset) => HttpResponse::Ok()
+            .content_type(asset.kind)
+            .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+            .body(asset.bytes),
+        None => page::unknown().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_file_is_served_under_the_address_that_pages_name() {
+        let app = init_service(App::new().configure(routes)).await;
+        let body = call_and_read_body(&app, TestRequest::get().uri(style_url()).to_request()).await;
+        assert_eq!(body.as_ref(), STYLE.bytes);
+        let answer = call_service(&app, TestRequest::get().uri("/static/other.css").to_request()).await;
+        assert_eq!(answer.status(), 404);
+    }
+}

@@ -1,0 +1,34 @@
+//! The stories: what people see of the service, told from outside.
+//!
+//! Must hold: each story speaks to a running service over real sockets, on SQLite and on PostgreSQL; time moves only
+//! when the story moves it; workers are driven by hand, so nothing waits.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a story that cannot go on has failed"
+)]
+
+mod stage;
+
+/// Tells a story on both databases. The sentence is the name of an `async fn(Stage)`.
+macro_rules! told_on_both {
+    ($($story:ident)*) => { $(
+        mod $story {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                let stage = crate::stage::Stage::begin(crate::stage::Database::sqlite()).await;
+                super::$story(stage).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs a PostgreSQL server; tests/all starts one and runs this"]
+            async fn on_postgresql() {
+                let stage = crate::stage::Stage::begin(crate::stage::Database::postgres()).await;
+                super::$story(stage).await;
+            }
+        }
+    )* };
+}
+
+mod the_vault_is_provisioned;

@@ -1,0 +1,68 @@
+//! Time and chance of a story.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use countersign::clock::{Chance, Clock};
+use countersign::domain::time::Timestamp;
+use countersign::simulator::clock::SimClock;
+
+/// A clock that moves by a millisecond whenever it is asked, and otherwise only by hand. The simulated world's clock
+/// moves along.
+pub struct HandClock {
+    begun: DateTime<Utc>,
+    millis: AtomicI64,
+    simulated: SimClock,
+}
+
+impl HandClock {
+    pub fn begin() -> Self {
+        let begun = DateTime::parse_from_rfc3339("2026-12-01T08:00:00Z").unwrap().to_utc();
+        Self { begun, millis: AtomicI64::new(0), simulated: SimClock::frozen(begun) }
+    }
+
+    pub fn simulated(&self) -> SimClock {
+        self.simulated.clone()
+    }
+
+    pub fn read(&self) -> DateTime<Utc> {
+        self.begun + TimeDelta::milliseconds(self.millis.load(Ordering::SeqCst))
+    }
+
+    pub fn advance(&self, by: TimeDelta) {
+        self.millis.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        self.simulated.set(self.read());
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        let millis = self.millis.fetch_add(1, Ordering::SeqCst);
+        Timestamp::from_utc(self.begun + TimeDelta::milliseconds(millis))
+    }
+}
+
+/// Chance that can be told again: splitmix64 from a seed.
+pub struct SeededChance(Mutex<u64>);
+
+impl SeededChance {
+    pub fn fresh() -> Self {
+        static STORIES: AtomicU64 = AtomicU64::new(1);
+        Self(Mutex::new(STORIES.fetch_add(1, Ordering::SeqCst) << 32 | u64::from(std::process::id())))
+    }
+}
+
+impl Chance for SeededChance {
+    fn fill(&self, buffer: &mut [u8]) {
+        let mut state = self.0.lock().unwrap();
+        for chunk in buffer.chunks_mut(8) {
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = *state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^= mixed >> 31;
+            chunk.copy_from_slice(&mixed.to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
