@@ -81,11 +81,18 @@ impl Stamp {
 }
 
 impl Draw {
-    /// The next bytes; at most 32 are asked for at a time.
-    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    /// The next salt.
+    pub fn salt(&mut self) -> [u8; 16] {
+        self.bytes(b"salt")
+    }
+
+    /// At most 32 bytes. Ids are seen by everybody and salts by nobody, so neither may tell of the other, even if
+    /// both are drawn from one seed.
+    fn bytes<const N: usize>(&mut self, purpose: &[u8]) -> [u8; N] {
         self.drawn += 1;
         let mut hash = Sha256::new();
         hash.update(self.seed);
+        hash.update(purpose);
         hash.update(self.drawn.to_be_bytes());
         let block: [u8; 32] = hash.finalize().into();
         let mut bytes = [0; N];
@@ -95,7 +102,7 @@ impl Draw {
 
     /// The next row id, made by the `made` of its type.
     pub fn id<T>(&mut self, made: fn(Timestamp, [u8; 10]) -> T) -> T {
-        made(self.at, self.bytes())
+        made(self.at, self.bytes(b"id"))
     }
 }
 

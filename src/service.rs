@@ -141,6 +141,7 @@ impl Service {
             .collect();
         stop.cancelled().await;
         tracing::info!("stopping: finishing what is under way");
+        self.kit.store.announce_end();
         handle.stop(true).await;
         for task in working {
             if task.await.is_err() {

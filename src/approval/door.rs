@@ -10,9 +10,9 @@ use actix_web::web::{Data, Form, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
+use super::answers::{see, unreadable};
 use super::case::Case;
 use super::screen::{self, Shown, why_not};
-use super::{see, unreadable};
 use crate::domain::approval::{Answer, Refused, Verdict};
 use crate::domain::canon::Digest;
 use crate::domain::names::{GroupName, Reason};
@@ -217,7 +217,11 @@ async fn void(kit: &Kit, case: &Case, token: &str, because: Vec<Difference>) -> 
         written = kit.store.write(deed()).await;
     }
     match written {
-        Ok(()) => changed(because).answer(StatusCode::CONFLICT),
+        Ok(()) => match case.again(kit).await {
+            Ok(Some(now)) => changed(what_follows(&now), because).answer(StatusCode::CONFLICT),
+            Ok(None) => page::unknown().await,
+            Err(fault) => unreadable(&fault),
+        },
         // Somebody else was faster: with a decision, or with the same discovery.
         Err(WriteFault::Refused(_)) => match case.again(kit).await {
             Ok(Some(now)) => refuse(kit, &now, token, &Refused::PlanChanged).await,
@@ -255,14 +259,24 @@ async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpR
     screen::answer(kit, case, Shown { status, note: Some(note), ..Shown::plain(token) }).await
 }
 
+/// What becomes of a voided plan.
+fn what_follows(case: &Case) -> &'static str {
+    if case.is_replaced() {
+        "The plan is being made again. When it is ready, a new mail with a new link follows."
+    } else {
+        "The plan was made again several times already and the vault still changes, so an operator looks at it \
+         first."
+    }
+}
+
 /// The page after a drift that voids.
-pub(super) fn changed(because: Vec<Difference>) -> Message {
+pub(super) fn changed(follows: &str, because: Vec<Difference>) -> Message {
     Message::new(
         "The vault has changed",
         "Your answer was not recorded. Just before recording it the vault was read again, and it is no longer as \
          the plan assumes.",
     )
-    .and("The plan is being made again. When it is ready, a new mail with a new link follows.")
+    .and(follows)
     .with_differences(because)
 }
 

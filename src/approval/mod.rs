@@ -2,24 +2,25 @@
 //!
 //! Must hold: looking changes nothing; a token is never logged, and an unknown one is answered like any unknown
 //! address; whether an answer counts is decided by the core's rule, asked here for the page and asked again by the
-//! store in its transaction. Read in this order: `case`, `screen`, `door`.
+//! store in its transaction. Read in this order: `answers`, `case`, `screen`, `door`.
 
+mod answers;
 mod case;
 mod door;
 mod screen;
 #[cfg(test)]
 mod tests;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use serde::Deserialize;
 
+use self::answers::{see, unreadable};
 use self::case::Case;
 use self::screen::Shown;
 use crate::kit::Kit;
 use crate::pages::live;
-use crate::store::ReadFault;
 use crate::web::page;
 
 /// A form larger than this is not read.
@@ -91,14 +92,4 @@ async fn back(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
         Ok(None) => page::unknown().await,
         Err(fault) => unreadable(&fault),
     }
-}
-
-/// Sends the browser to the page. The token was found, so it is one of ours and safe in an address.
-fn see(token: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/approve/{token}"))).finish()
-}
-
-fn unreadable(fault: &ReadFault) -> HttpResponse {
-    tracing::error!(%fault, "an approval page cannot be shown");
-    page::unavailable("Countersign cannot read its own records just now. Nothing was changed.")
 }

@@ -7,8 +7,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::answers::unreadable;
 use super::case::Case;
-use super::unreadable;
 use crate::domain::approval::{Decided, Refused, Verdict};
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
@@ -89,11 +89,13 @@ fn assemble(kit: &Kit, case: &Case, progress: Progress, shown: Shown<'_>) -> App
         Ok(decided) => (Some(form(kit, case, &shown, (decided, now))), None),
         Err(refused) => (None, Some(why_not(case, &refused))),
     };
+    let previews = kit.target(&case.plan.target).map(|target| target.preview(&case.plan)).unwrap_or_default();
     let material = Material {
         workflow: &case.workflow,
         request: &case.request,
         kept: &case.kept,
         plan: &case.plan,
+        previews: &previews,
         said: &case.said,
         open_stage: case.open_stage(),
         you: Some(&case.ask.approver),
@@ -176,11 +178,12 @@ pub(super) fn why_not(case: &Case, refused: &Refused) -> String {
 /// The page of a link whose plan is not asked about any more.
 pub(super) fn replaced(case: &Case) -> Message {
     let number = case.ask.plan_number;
+    let why = if case.kept.voided_by.is_empty() { "" } else { " The vault has changed since it was made." };
     let message = Message::new(
         "This plan was replaced",
         format!(
-            "Your link led to plan {number} for {}. The vault has changed since that plan was made, so the plan \
-             can no longer be answered and nothing of it is carried out.",
+            "Your link led to plan {number} for {}.{why} That plan can no longer be answered, and nothing of it \
+             is carried out.",
             visible(case.workflow.person_ref.as_str())
         ),
     );

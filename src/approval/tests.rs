@@ -16,7 +16,7 @@ use crate::clock::{Clock, MachineChance, World};
 use crate::config;
 use crate::domain::ids::{DeliveryId, VaultGroupId};
 use crate::domain::names::{EmailAddress, GroupName, TargetName, UserName};
-use crate::domain::plan::{DialectSettings, SealedPlan};
+use crate::domain::plan::{DialectSettings, Plan, SealedPlan};
 use crate::domain::routing::{AskedAs, ResolvedStage, Routing};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
@@ -30,7 +30,7 @@ use crate::store::asks::NewAsk;
 use crate::store::deliveries::{AcceptDelivery, Delivery};
 use crate::store::plans::KeepPlan;
 use crate::store::{Place, Store, audit, decisions, workflows};
-use crate::target::{CallFault, StepCall, Target};
+use crate::target::{CallFault, PreviewCall, StepCall, Target};
 use crate::web::{assets, headers, page};
 
 const OURS: (&str, &str) = ("origin", "http://127.0.0.1:8081");
@@ -54,6 +54,11 @@ impl Target for Told {
 
     fn dialect(&self) -> DialectSettings {
         sample::plan().dialect
+    }
+
+    fn preview(&self, plan: &Plan) -> Vec<Vec<PreviewCall>> {
+        let call = |kind| PreviewCall { method: "GET", path: format!("preview/{kind}"), note: String::new() };
+        plan.steps.iter().map(|step| vec![call(step.kind())]).collect()
     }
 
     async fn snapshot(&self, _: &UserName, _: &[GroupName]) -> Result<Snapshot, CallFault> {
@@ -242,7 +247,7 @@ async fn the_page_says_all_that_an_approver_needs_and_escapes_what_others_wrote(
         "RITM0010001",
         "as claimed by the requester",
         "Make the user zobrien in vault, of type EPVUser",
-        "UserGroups/7/Members",
+        "preview/add_to_group",
         "one licence seat of type EPVUser",
         "3 minutes ago",
         "joiners",
@@ -508,7 +513,7 @@ async fn every_plain_page_renders() {
         now: "31\u{202e}".to_owned(),
     }];
     let answers: Vec<HttpResponse> = vec![
-        super::door::changed(because).answer(StatusCode::CONFLICT),
+        super::door::changed("It is made again.", because).answer(StatusCode::CONFLICT),
         super::door::foreign_form().answer(StatusCode::FORBIDDEN),
         page::unavailable("Later."),
         page::unknown().await,

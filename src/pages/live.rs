@@ -1,8 +1,8 @@
 //! The live stream of one workflow: each audit event as it is committed, by its position in the chain.
 //!
 //! Must hold: only reads; what another replica writes is seen, too, since the database is asked and the bell only
-//! shortens the wait; the stream ends when nothing more will come by itself, and after a while in any case, so that
-//! a shutdown is not held up for ever (a browser comes back with the last id it saw).
+//! shortens the wait; the stream ends when nothing more will come by itself, when the service ends, and after a while
+//! in any case (a browser comes back with the last id it saw).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -64,7 +64,7 @@ fn events(store: &Store, workflow: WorkflowId, after: i64) -> impl Stream<Item =
 }
 
 async fn next_batch(mut following: Following) -> Option<(Vec<Event>, Following)> {
-    while !following.over && following.looks < MOST_LOOKS {
+    while !following.over && following.looks < MOST_LOOKS && !following.store.is_ending() {
         following.bell.mark_unchanged();
         following.looks += 1;
         match look(&following).await {

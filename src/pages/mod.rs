@@ -6,7 +6,6 @@
 pub mod differences;
 pub mod live;
 pub mod plan_in_words;
-pub mod preview;
 pub mod progress;
 pub mod routing_in_words;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::store::decisions::Recorded;
 use crate::store::plans::KeptPlan;
 use crate::store::workflows::Workflow;
+use crate::target::PreviewCall;
 use crate::web::visible::visible;
 
 /// Everything that is put into words.
@@ -30,6 +31,8 @@ pub struct Material<'a> {
     pub kept: &'a KeptPlan,
     /// The same plan, opened.
     pub plan: &'a Plan,
+    /// The calls that its target foresees, step by step; none where the target is no longer configured.
+    pub previews: &'a [Vec<PreviewCall>],
     /// What has been said about it.
     pub said: &'a [Recorded],
     /// The open stage, if one is open.
@@ -96,7 +99,7 @@ pub fn plan_in_words(
     since_before: Option<SinceBefore>,
     now: Timestamp,
 ) -> PlanInWords {
-    let Material { workflow, request, kept, plan, said, open_stage, you } = material;
+    let Material { workflow, request, kept, plan, previews, said, open_stage, you } = material;
     let new = new_user(plan);
     PlanInWords {
         title: format!("New vault user for {}", full_name(request)),
@@ -106,7 +109,7 @@ pub fn plan_in_words(
         reason: request.reason.as_ref().map(|reason| visible(reason.as_str())),
         attributes: request.attributes.iter().map(|(key, text)| line(key.as_str(), text)).collect(),
         account: account(plan, new),
-        steps: steps(plan),
+        steps: steps(plan, previews),
         vault: vault(plan, &kept.snapshot),
         read_at: format!("{}, {}", kept.snapshot.read_at.in_words(), distance(now, kept.snapshot.read_at)),
         unusual: unusual(request, plan, (&kept.snapshot, &kept.routing), now),
@@ -303,6 +306,7 @@ mod tests {
             request: &request,
             kept: &kept,
             plan: &plan,
+            previews: &[],
             said: &[],
             open_stage: Some(0),
             you: None,

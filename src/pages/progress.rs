@@ -178,7 +178,7 @@ fn standing(workflow: &Workflow, run: Option<&Run>, said: &[Recorded], now: Time
         State::Failed { reason } => ("Given up".to_owned(), visible(reason)),
         State::NeedsAttention { reason, .. } => (
             "Waiting for an operator".to_owned(),
-            format!("Countersign has stopped and told the operators. {}", visible(reason)),
+            format!("Countersign has stopped and told the operators. What it met: {}", visible(reason)),
         ),
     }
 }
@@ -248,5 +248,38 @@ fn state_in_words(state: &StepState, acts: u32, now: Timestamp) -> String {
         StepState::Failed { .. } => "stopped".to_owned(),
         StepState::Skipped => "left out by an operator".to_owned(),
         StepState::Manual => "to be done by hand".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::sample;
+
+    #[test]
+    fn every_standing_renders_in_words() {
+        let run = sample::run();
+        for state in sample::states() {
+            let workflow = Workflow { state: state.clone(), ..sample::workflow() };
+            let progress = progress(&workflow, Some(&run), &sample::said(), &[], sample::now());
+            let html = progress.render().unwrap();
+            assert!(
+                html.contains(&format!("data-state=\"{}\"", state.word())) && !progress.headline.is_empty()
+            );
+            assert!(!html.contains("<b>") && !html.contains('\u{202e}'), "{html}");
+            assert_eq!(html.contains("found as wanted"), shows_steps(&state));
+            let at_rest = state.is_final() || matches!(state, State::NeedsAttention { .. });
+            assert_eq!(progress.follows == Follows::Nothing, at_rest);
+        }
+    }
+
+    #[test]
+    fn a_step_is_told_by_state_time_and_last_words() {
+        let lines = lines(&sample::run(), sample::now());
+        let told: Vec<_> = lines.iter().map(|line| (line.words.as_str(), line.at.as_str())).collect();
+        assert_eq!(told[1], ("done", "22:53:08"));
+        assert_eq!(told[3].0, "no answer came; being looked up");
+        assert_eq!(told[6], ("waiting", ""));
+        assert!(lines[4].note.contains("PASWS027E"));
     }
 }

@@ -185,9 +185,68 @@ pub(crate) fn plan_in_words() -> PlanInWords {
         request: &request,
         kept: &kept,
         plan: &plan,
+        previews: &[],
         said: &said,
         open_stage: Some(1),
         you: Some(&you),
     };
     super::plan_in_words::plan_in_words(material, None, now())
+}
+
+/// A run of which the first four steps are over, the fifth stopped, and the rest waits.
+pub(crate) fn run() -> super::progress::Run {
+    use crate::domain::ids::AttemptId;
+    use crate::domain::step::{Ledger, Outcome, Report, StepRecord, StepState};
+    let reason = "the vault refused: PASWS027E, the group cannot take members".to_owned();
+    let states = [
+        (StepState::AlreadySo, "nobody holds the name"),
+        (StepState::Done, "the user was made and read back"),
+        (StepState::Done, "the vault calls the user 42"),
+        (StepState::Unknown { due: now() }, "no answer came within 30 seconds"),
+        (StepState::Failed { reason }, "refused"),
+        (StepState::Waiting { due: now() }, ""),
+        (StepState::Waiting { due: now() }, ""),
+    ];
+    let attempts = states.iter().enumerate().filter(|(_, (_, words))| !words.is_empty());
+    let attempts = attempts.map(|(step, (_, words))| crate::store::steps::AttemptTold {
+        id: AttemptId::made(now(), [7; 10]),
+        step,
+        purpose: "act".to_owned(),
+        begun_at: now(),
+        report: Some(Report {
+            outcome: Outcome::Done,
+            words: (*words).to_owned(),
+            calls: Vec::new(),
+            user_id: None,
+        }),
+        ended_at: Some(now().plus_seconds(i64::try_from(step).unwrap())),
+    });
+    let attempts = attempts.collect();
+    let records = states.into_iter().map(|(state, _)| StepRecord { state, ..StepRecord::fresh(now()) });
+    super::progress::Run {
+        plan: plan(),
+        ledger: Ledger { steps: records.collect(), user_id: None },
+        attempts,
+    }
+}
+
+/// Every state a workflow can be in.
+pub(crate) fn states() -> Vec<State> {
+    use crate::domain::workflow::Stalled;
+    let reason = "the vault refused: \u{202e}PASWS027E <b>".to_owned();
+    vec![
+        State::Planning,
+        State::PendingApproval { stage: 0, expires_at: Some(now().plus_seconds(86_400)) },
+        State::Approved { not_before: now().plus_seconds(86_400) },
+        State::Approved { not_before: now() },
+        State::Running,
+        State::Succeeded,
+        State::Rejected,
+        State::Expired,
+        State::Cancelled,
+        State::Superseded,
+        State::Failed { reason: reason.clone() },
+        State::NeedsAttention { reason: reason.clone(), stalled: Stalled::Planning },
+        State::NeedsAttention { reason, stalled: Stalled::Running },
+    ]
 }

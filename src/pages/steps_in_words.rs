@@ -2,9 +2,9 @@
 //!
 //! Must hold: a sentence names the system, the account and the thing; no step is left out or told twice.
 
-use super::preview::{PreviewCall, preview};
 use crate::domain::plan::{Effect, NewUser, Plan, PlannedStep};
 use crate::domain::snapshot::GroupKind;
+use crate::target::PreviewCall;
 use crate::web::visible::visible;
 
 /// One step, to be shown.
@@ -20,8 +20,8 @@ pub struct StepInWords {
     pub calls: Vec<PreviewCall>,
 }
 
-/// All steps of a plan.
-pub fn steps(plan: &Plan) -> Vec<StepInWords> {
+/// All steps of a plan, with the calls that its target foresees for them.
+pub fn steps(plan: &Plan, previews: &[Vec<PreviewCall>]) -> Vec<StepInWords> {
     plan.steps
         .iter()
         .enumerate()
@@ -32,7 +32,7 @@ pub fn steps(plan: &Plan) -> Vec<StepInWords> {
                 Effect::Reads => "looks only",
                 Effect::Writes => "changes something",
             },
-            calls: preview(step, &plan.dialect, &plan.user_name),
+            calls: previews.get(place).cloned().unwrap_or_default(),
         })
         .collect()
 }

@@ -90,8 +90,9 @@ fn decision(told: &Told) -> String {
         Some(_) | None => "answered",
     };
     let comment = told.personal("comment").map(|comment| format!(": \u{201c}{}\u{201d}", visible(comment)));
+    let comment = comment.unwrap_or_else(|| ".".to_owned());
     let drift = told.personal("named_drift").map(|drift| format!(" Seen just before: {}.", visible(drift)));
-    format!("{} {verdict}{}.{}", actor(told), comment.unwrap_or_default(), drift.unwrap_or_default())
+    format!("{} {verdict}{comment}{}", actor(told), drift.unwrap_or_default())
 }
 
 fn begun(told: &Told) -> String {
@@ -159,7 +160,7 @@ mod tests {
                 .text("decision", "approve")
                 .personal("comment", "fine\u{200b}");
         let line = event_in_words(&told(event.clone()));
-        assert_eq!(line.words, "ana@example.com said yes: “fine‹U+200B›”.");
+        assert_eq!(line.words, "ana@example.com said yes: “fine‹U+200B›”");
         let mut cleared = told(event);
         cleared.personal.clear();
         assert_eq!(event_in_words(&cleared).words, "An approver said yes.");

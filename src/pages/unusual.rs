@@ -85,15 +85,17 @@ fn hidden(request: &Request) -> Option<String> {
 fn of_account(new: &NewUser, snapshot: &Snapshot, now: Timestamp) -> Vec<String> {
     let mut points = Vec::new();
     for (field, requested) in &new.cut {
-        let kept = new.profile.get(field).map_or("", String::as_str);
-        points.push(format!(
-            "The {} is too long for the vault, which takes {} characters. Requested: \u{201c}{}\u{201d}. \
-             Kept: \u{201c}{}\u{201d}.",
-            field.in_words(),
-            field.most(),
-            visible(requested),
-            visible(kept)
-        ));
+        let (words, requested) = (field.in_words(), visible(requested));
+        // What was cut is still in the profile; what the vault keeps no field for is not.
+        points.push(match new.profile.get(field) {
+            Some(kept) => format!(
+                "The {words} is too long for the vault, which takes {} characters. Requested: \
+                 \u{201c}{requested}\u{201d}. Kept: \u{201c}{}\u{201d}.",
+                field.most(),
+                visible(kept)
+            ),
+            None => format!("The vault keeps no {words}, so this is left out: \u{201c}{requested}\u{201d}."),
+        });
     }
     if let Some(end) = new.expires_at {
         points.push(format!(
@@ -170,12 +172,14 @@ mod tests {
             for step in &mut plan.steps {
                 if let PlannedStep::CreateUser(new) = step {
                     new.cut.insert(ProfileField::FirstName, "Wolfeschlegelsteinhausenbergerdorff".to_owned());
+                    new.cut.insert(ProfileField::Organization, "Example AG".to_owned());
                     new.expires_at = Some(sample::now().plus_seconds(90 * 86_400));
                 }
             }
         });
         assert!(cut[0].contains("Wolfeschlegel") && cut[0].contains("29 characters"));
-        assert!(cut[1].contains("stops working") && cut[1].contains("in 90 days"));
+        assert!(cut[1].contains("keeps no organisation") && cut[1].contains("Example AG"));
+        assert!(cut[2].contains("stops working") && cut[2].contains("in 90 days"));
         let stale = points(|_, _, snapshot, _| snapshot.read_at = sample::now().plus_seconds(-7_201));
         assert!(stale[0].contains("2 hours ago"));
         let rule = points(|_, _, _, routing| {

@@ -27,7 +27,7 @@ pub(super) async fn append<No>(tx: &mut Tx, chain: ChainId, new: NewEvent) -> Re
     let id = tx.id(EventId::made);
     let place = Place { id, chain, position, previous, at: tx.at };
     let draw = &mut tx.draw;
-    let written = new.write(&place, &mut || draw.bytes::<16>());
+    let written = new.write(&place, &mut || draw.salt());
     let row = event::ActiveModel {
         id: Set(id.0),
         chain: Set(chain.0),

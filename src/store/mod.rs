@@ -27,6 +27,7 @@ pub mod workflows;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
 use tokio::sync::watch;
@@ -47,13 +48,14 @@ struct Inner {
     reads: DatabaseConnection,
     writer: Writer,
     bell: watch::Sender<u64>,
+    ending: AtomicBool,
 }
 
 impl Store {
     /// Opens the database and brings its schema up to date, under a lock.
     pub async fn open(place: &Place) -> Result<Self, OpenFault> {
         let (reads, writer) = open::connect(place).await?;
-        let inner = Inner { reads, writer, bell: watch::Sender::new(0) };
+        let inner = Inner { reads, writer, bell: watch::Sender::new(0), ending: AtomicBool::new(false) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -80,6 +82,17 @@ impl Store {
     /// A bell that rings after every commit of this process. Subscribe before looking, then no ring is missed.
     pub fn bell(&self) -> watch::Receiver<u64> {
         self.inner.bell.subscribe()
+    }
+
+    /// Rings a last time, so that whoever waits for news stops waiting.
+    pub fn announce_end(&self) {
+        self.inner.ending.store(true, Ordering::SeqCst);
+        self.inner.bell.send_modify(|rung| *rung += 1);
+    }
+
+    /// Was the end announced?
+    pub fn is_ending(&self) -> bool {
+        self.inner.ending.load(Ordering::SeqCst)
     }
 
     /// Is the database there?
@@ -118,3 +131,6 @@ fn outcome<T, No>(result: &Result<T, WriteFault<No>>) -> &'static str {
         Err(WriteFault::Unknown(_)) => "unknown",
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

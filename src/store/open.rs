@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use migrations::Migrator;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 use sea_orm_migration::MigratorTrait as _;
 use tokio::sync::Mutex;
@@ -120,10 +120,12 @@ fn postgres(url: &str, schema: Option<&str>) -> ConnectOptions {
 
 async fn make_schema(url: &str, schema: &str) -> Result<(), DbErr> {
     let connection = Database::connect(postgres(url, None)).await?;
+    let tx = connection.begin().await?;
+    // Two processes that make one schema at once collide in spite of "if not exists".
+    take_turn(&tx).await?;
     // The name comes from ourselves, letters and digits only; it is quoted all the same.
-    connection
-        .execute_unprepared(&format!("create schema if not exists \"{}\"", schema.replace('"', "")))
-        .await?;
+    tx.execute_unprepared(&format!("create schema if not exists \"{}\"", schema.replace('"', ""))).await?;
+    tx.commit().await?;
     connection.close().await
 }
 
@@ -134,9 +136,17 @@ async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     };
     let tx = connection.begin_with_options(options).await?;
     if tx.get_database_backend() == sea_orm::DatabaseBackend::Postgres {
-        tx.execute_unprepared("set local lock_timeout = '120s'").await?;
-        tx.execute_unprepared(&format!("select pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+        take_turn(&tx).await?;
     }
     Migrator::up(&tx, None).await?;
     tx.commit().await
+}
+
+/// Waits until no other process changes the schema; holds until the transaction ends.
+async fn take_turn(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    tx.execute_unprepared("set local lock_timeout = '120s'").await?;
+    // The wait counts as one statement, which must not be given up before its lock.
+    tx.execute_unprepared("set local statement_timeout = '120s'").await?;
+    tx.execute_unprepared(&format!("select pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    Ok(())
 }

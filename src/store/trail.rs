@@ -388,7 +388,7 @@ impl Trail {
                 plan_number: row.plan_number,
             }),
             deliveries: deliveries.into_iter().map(DeliveryRow::from_row).collect(),
-            plans: plans.into_iter().map(PlanRow::from_row).collect(),
+            plans: plans.iter().map(PlanRow::from_row).collect(),
             decisions: decisions.into_iter().map(DecisionRow::from_row).collect(),
             steps: steps.into_iter().map(|row| StepRow { number: row.number, state: row.state }).collect(),
             attempts: attempts.into_iter().map(AttemptRow::from_row).collect(),
@@ -403,7 +403,7 @@ impl DeliveryRow {
 }
 
 impl PlanRow {
-    fn from_row(row: plan::Model) -> Self {
+    fn from_row(row: &plan::Model) -> Self {
         Self { number: row.number, bytes: Digest::of_bytes(&row.bytes) }
     }
 }

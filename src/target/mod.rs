@@ -24,6 +24,9 @@ pub trait Target: Send + Sync {
     /// How this target is spoken to, as configured.
     fn dialect(&self) -> DialectSettings;
 
+    /// The calls that each step of a plan would make when nothing goes wrong, for people who want to see them.
+    fn preview(&self, plan: &Plan) -> Vec<Vec<PreviewCall>>;
+
     /// Reads what a plan for this user and these groups would assume.
     async fn snapshot(&self, user_name: &UserName, groups: &[GroupName]) -> Result<Snapshot, CallFault>;
 
@@ -32,6 +35,17 @@ pub trait Target: Send + Sync {
 
     /// Finds out what an earlier attempt at a step brought about. Never writes.
     async fn look(&self, call: &StepCall<'_>) -> Report;
+}
+
+/// One call as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewCall {
+    /// `GET`, `POST`, `PUT`.
+    pub method: &'static str,
+    /// The path below the interface's address.
+    pub path: String,
+    /// What it is for, or what it carries.
+    pub note: String,
 }
 
 /// One step with everything an attempt at it may use.

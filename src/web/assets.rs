@@ -5,10 +5,9 @@
 use std::sync::LazyLock;
 
 use actix_web::http::header;
-use actix_web::web::{Path, ServiceConfig};
+use actix_web::web::ServiceConfig;
 use actix_web::{HttpResponse, guard, web};
 
-use super::page;
 use crate::domain::canon::Digest;
 
 struct Asset {
@@ -17,17 +16,17 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-const STYLE: Asset = Asset {
+static STYLE: Asset = Asset {
     name: "countersign.css",
     kind: "text/css; charset=utf-8",
     bytes: include_bytes!("../../static/countersign.css"),
 };
-const SCRIPT: Asset = Asset {
+static SCRIPT: Asset = Asset {
     name: "live.js",
     kind: "text/javascript; charset=utf-8",
     bytes: include_bytes!("../../static/live.js"),
 };
-const ICON: Asset = Asset {
+static ICON: Asset = Asset {
     name: "countersign.svg",
     kind: "image/svg+xml",
     bytes: include_bytes!("../../static/countersign.svg"),
@@ -36,6 +35,13 @@ const ICON: Asset = Asset {
 impl Asset {
     fn url(&self) -> String {
         format!("/static/{}?v={}", self.name, Digest::of_bytes(self.bytes).short())
+    }
+
+    fn answer(&self) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type(self.kind)
+            .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+            .body(self.bytes)
     }
 }
 
@@ -57,19 +63,12 @@ pub fn icon_url() -> &'static str {
     &URL
 }
 
-/// `/static/{file}`
+/// `/static/…`, one route a file; every other name is left to the service's own unknown page.
 pub fn routes(config: &mut ServiceConfig) {
-    let read = guard::Any(guard::Get()).or(guard::Head());
-    config.route("/static/{file}", web::route().guard(read).to(file));
-}
-
-async fn file(name: Path<String>) -> HttpResponse {
-    match [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.name == *name) {
-        Some(asset) => HttpResponse::Ok()
-            .content_type(asset.kind)
-            .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
-            .body(asset.bytes),
-        None => page::unknown().await,
+    for asset in [&STYLE, &SCRIPT, &ICON] {
+        let read = guard::Any(guard::Get()).or(guard::Head());
+        let serve = move || std::future::ready(asset.answer());
+        config.route(&format!("/static/{}", asset.name), web::route().guard(read).to(serve));
     }
 }
 

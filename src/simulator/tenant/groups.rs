@@ -6,10 +6,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::body::{property, text_of};
 use super::journal::Deed;
 use super::listing::{Query, found};
 use super::user::{Dialect, Source};
-use super::users::text_of;
 use super::wire::{Answer, Call, Refusal};
 use super::{Group, Tenant};
 
@@ -211,12 +211,4 @@ impl Tenant {
         let user = self.users.get(&user_id).map(|user| (user_id, user.name().to_owned()));
         self.write_down(now, call, Deed { what, user, group });
     }
-}
-
-/// A property of a body, its name in any case.
-pub(super) fn property<'body>(body: &'body Value, name: &str) -> Option<&'body Value> {
-    let keys = body.as_object()?;
-    keys.iter()
-        .find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_null())
-        .map(|(_, value)| value)
 }

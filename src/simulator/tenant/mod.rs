@@ -3,6 +3,7 @@
 //! Must hold: an answer follows from the state, the moment and the call alone; every accepted write of the client is
 //! in the journal, nothing else is. Deliberately not here: sockets, faults, a clock.
 
+mod body;
 mod groups;
 mod journal;
 mod listing;

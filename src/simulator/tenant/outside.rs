@@ -5,9 +5,8 @@
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::groups::property;
+use super::body::{property, text_of};
 use super::user::{self, Dialect, Source, Standing, User, overlaid};
-use super::users::text_of;
 use super::wire::Refusal;
 use super::{Tenant, TenantOptions};
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
+use super::body::text_of;
 use super::journal::Deed;
 use super::listing::{Query, found};
 use super::user::{Dialect, FLAT, PRODUCT_ONLY, Source, Standing, User, properties_from};
@@ -295,9 +296,4 @@ fn meets(user: &User, conditions: &[(String, String)]) -> Result<bool, Refusal> 
         }
     }
     Ok(true)
-}
-
-/// A text property of a body, its name in any case.
-pub(super) fn text_of<'body>(body: &'body Value, name: &str) -> Option<&'body str> {
-    super::groups::property(body, name).and_then(Value::as_str)
 }

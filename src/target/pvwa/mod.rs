@@ -12,10 +12,10 @@ use url::Url;
 
 use crate::clock::World;
 use crate::domain::names::{GroupName, TargetName, UserName};
-use crate::domain::plan::DialectSettings;
+use crate::domain::plan::{DialectSettings, Plan};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
-use crate::target::{CallFault, StepCall, Target};
+use crate::target::{CallFault, PreviewCall, StepCall, Target};
 
 mod act;
 mod answer;
@@ -24,7 +24,7 @@ mod groups;
 mod holder;
 mod join;
 mod pages;
-pub mod preview;
+mod preview;
 mod put;
 mod reading;
 mod sign_in;
@@ -131,6 +131,10 @@ impl Target for Pvwa {
 
     fn dialect(&self) -> DialectSettings {
         self.dialect
+    }
+
+    fn preview(&self, plan: &Plan) -> Vec<Vec<PreviewCall>> {
+        preview::preview(plan)
     }
 
     async fn snapshot(&self, user_name: &UserName, groups: &[GroupName]) -> Result<Snapshot, CallFault> {

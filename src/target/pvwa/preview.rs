@@ -5,20 +5,10 @@
 
 use crate::domain::plan::{GroupMember, Plan, PlannedGroup, PlannedStep};
 use crate::domain::snapshot::GroupKind;
-
-/// One call as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreviewCall {
-    /// `GET`, `POST`, `PUT`.
-    pub method: &'static str,
-    /// The path below the interface's address.
-    pub path: String,
-    /// What it is for, or what it carries.
-    pub note: String,
-}
+use crate::target::PreviewCall;
 
 /// For each step of the plan, in order, the calls it would make when nothing goes wrong.
-pub fn preview(plan: &Plan) -> Vec<Vec<PreviewCall>> {
+pub(super) fn preview(plan: &Plan) -> Vec<Vec<PreviewCall>> {
     plan.steps.iter().map(|step| calls_of(plan, step)).collect()
 }
 

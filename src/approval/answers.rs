@@ -1,0 +1,20 @@
+//! The two short answers that page and door share.
+//!
+//! Must hold: neither says anything about a token or about what was sent.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+
+use crate::store::ReadFault;
+use crate::web::page;
+
+/// Sends the browser to the page. The token was found, so it is one of ours and safe in an address.
+pub(super) fn see(token: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/approve/{token}"))).finish()
+}
+
+/// Our own records cannot be read.
+pub(super) fn unreadable(fault: &ReadFault) -> HttpResponse {
+    tracing::error!(%fault, "an approval page cannot be shown");
+    page::unavailable("Countersign cannot read its own records just now. Nothing was changed.")
+}
