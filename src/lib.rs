@@ -1,4 +1,23 @@
 //! Countersign turns joiner, mover and leaver events into approved, verified, provable changes in CyberArk.
+//!
+//! Follow one webhook through the rooms; each station reads from the [`store`] what the one before it committed there,
+//! and none calls another:
+//!
+//! 1. [`intake`] takes the raw bytes, verifies the signature, parses them once into a [`domain::request::Request`],
+//!    and commits delivery, workflow and audit events in one deed. Only then does it answer 202.
+//! 2. [`planning`] chooses the one profile and the rule ([`rules`]), reads the vault ([`target`]), seals a
+//!    [`domain::plan::Plan`] under a digest, and asks the people of the first stage. Mails are owed in the same deed.
+//! 3. [`notify`] sends what is owed: each approver gets one personal link, made anew from the [`key`].
+//! 4. [`approval`] shows the plan in words ([`pages`]) and takes the decision. The rule is a pure function
+//!    ([`domain::approval::decide`]), asked once more inside the one deed that writes decisions.
+//! 5. [`provision`] waits for the effective time, reads the vault again, and obeys [`domain::step::next_move`]: intent,
+//!    call, outcome, step after step, the last one a fresh read that must show what was approved.
+//! 6. [`audit`] gives every committed event its place in one log and signs the head; [`sweeper`] brings to rest what
+//!    nobody decided; [`console`] shows all of it to operators and their tools.
+//!
+//! [`service`] puts the rooms together, [`commands`] is the command line, [`worker`] the loop that the background
+//! stations run in. [`simulator`] is the outside world for demonstration and stories; it imports nothing of ours.
+//! Modules stand in the order of their layers: each imports only what stands above it (`tests/layering.rs`).
 
 pub mod domain;
 pub mod config;

@@ -103,6 +103,7 @@ impl Replay {
             | EventKind::PersonLinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
+            | EventKind::CredentialDestroyed
             | EventKind::WorkflowSucceeded
             | EventKind::WorkflowNeedsAttention
             | EventKind::WorkflowResumed
@@ -152,6 +153,7 @@ impl Replay {
             | EventKind::PersonLinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
+            | EventKind::CredentialDestroyed
             | EventKind::AccountAdopted
             | EventKind::AlarmRaised => return,
         };

@@ -5,7 +5,6 @@
 
 use std::path::PathBuf;
 
-use chrono::TimeDelta;
 use secrecy::SecretString;
 use url::Url;
 
@@ -41,8 +40,6 @@ pub struct TargetSettings {
     pub protected_users: Vec<UserPattern>,
     /// How it is spoken to.
     pub dialect: DialectSettings,
-    /// The longest time after which the vault may still carry out a call that it did not answer.
-    pub longest_server_delay: TimeDelta,
     /// A private certification authority, in PEM.
     pub ca_file: Option<PathBuf>,
 }
@@ -114,9 +111,8 @@ fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
     let reach = read_reach(section);
     let dialect = read_dialect(section);
     let max_concurrent_calls = section.whole("max_concurrent_calls", 1..=64, 8);
-    let longest_server_delay = i64::from(section.whole("longest_server_delay", 1..=86_400, 120));
     let ca_file = section.read("ca_file", "the path of a PEM file", |text| Some(PathBuf::from(text)));
-    for not_there in ["privileged_groups", "disable_with", "proxy"] {
+    for not_there in ["privileged_groups", "disable_with", "proxy", "longest_server_delay"] {
         section.not_yet(not_there);
     }
     section.refuse_unknown();
@@ -133,7 +129,6 @@ fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
         grantable_groups: reach.groups,
         protected_users: reach.protected,
         dialect,
-        longest_server_delay: TimeDelta::seconds(longest_server_delay),
         ca_file: ca_file.filter(|path| !path.as_os_str().is_empty()),
     })
 }

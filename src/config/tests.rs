@@ -105,7 +105,6 @@ protected_users = ["Administrator", "svc-*"]
 group_member = "auto"
 user_shape = "nested"
 keeps_description = false
-longest_server_delay = 60
 ca_file = ""
 
 [[approver_groups]]

@@ -72,6 +72,8 @@ event_kinds! {
     CredentialSealed = "credential.sealed";
     /// A sealed password was shown to somebody.
     CredentialRevealed = "credential.revealed";
+    /// A sealed password was destroyed, because the vault refused it.
+    CredentialDestroyed = "credential.destroyed";
     /// Execution ended with a read that showed the wanted state.
     WorkflowSucceeded = "workflow.succeeded";
     /// A person must look.

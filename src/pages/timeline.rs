@@ -69,6 +69,7 @@ fn sentence(told: &Told) -> String {
             format!("Person and user number {} were linked.", number(told, "user_id"))
         }
         EventKind::CredentialSealed => "An initial password was generated and sealed.".to_owned(),
+        EventKind::CredentialDestroyed => "The vault refused the password, so it was destroyed.".to_owned(),
         EventKind::CredentialRevealed => format!("The sealed password was shown to {}.", actor(told)),
         EventKind::WorkflowSucceeded => "Done: a fresh read showed what was approved.".to_owned(),
         EventKind::WorkflowNeedsAttention => {

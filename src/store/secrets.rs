@@ -50,7 +50,7 @@ pub(super) async fn keep<No>(tx: &mut Tx, workflow: WorkflowId, sealed: &Sealed)
 }
 
 /// Destroys the standing password: the vault refused it, so it is nobody's.
-pub(super) async fn destroy<No>(tx: &Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
+pub(super) async fn destroy<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
     if let Some(row) = standing(workflow).one(&tx.inner).await? {
         let gone = secret::ActiveModel {
             id: Set(row.id),
@@ -59,6 +59,9 @@ pub(super) async fn destroy<No>(tx: &Tx, workflow: WorkflowId) -> Result<(), Fau
             ..Default::default()
         };
         secret::Entity::update(gone).exec(&tx.inner).await?;
+        let event = NewEvent::new(EventKind::CredentialDestroyed, Actor::Countersign)
+            .text("secret", SecretId(row.id).to_string());
+        audit::append(tx, workflow.into(), event).await?;
     }
     Ok(())
 }
