@@ -215,11 +215,7 @@ impl Deed for RefuseDelivery {
         audit::append(tx, chain, event).await?;
         if self.alarm == Alarm::Raise {
             let words = format!("source {}: {}", self.delivery.source, self.reason);
-            let event =
-                NewEvent::new(EventKind::AlarmRaised, Actor::Countersign).text("because", words.clone());
-            audit::append(tx, chain, event).await?;
-            outbox::owe_alarm(tx, None, &words).await?;
-            metrics::counter!("countersign_alarms_total").increment(1);
+            outbox::raise_alarm(tx, chain, None, &words).await?;
         }
         Ok(())
     }

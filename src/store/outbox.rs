@@ -9,14 +9,16 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
 };
+use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::rows::{ask, owed};
+use super::rows::{ask, event, owed};
 use super::{Store, asks, audit};
 use crate::clock::Stamp;
-use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::ids::{AskId, MessageId, WorkflowId};
+use crate::domain::audit::{Actor, EventKind, EventRead, NewEvent};
+use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::ids::{AskId, ChainId, MessageId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Owed;
@@ -34,7 +36,7 @@ pub struct OwedMessage {
     pub kind: String,
     /// To whom; the operators when absent.
     pub recipient: Option<EmailAddress>,
-    /// For alarms: what happened.
+    /// For a claimed alarm: what happened, as its event says.
     pub words: Option<String>,
     /// How often sending was tried.
     pub tries: u32,
@@ -53,10 +55,10 @@ pub(super) async fn owe<No>(
     not_to: Option<&str>,
 ) -> Result<(), Fault<No>> {
     match owed {
-        Owed::NeedsAttention => insert(tx, Some(workflow), owed.word(), None, None).await,
+        Owed::NeedsAttention => insert(tx, workflow, owed.word(), None).await,
         Owed::ApprovalWanted { stage } => {
             for row in asks::asks_of(tx, workflow, plan_number, Some(stage)).await? {
-                insert(tx, Some(workflow), owed.word(), Some(&row), None).await?;
+                insert(tx, workflow, owed.word(), Some(&row)).await?;
             }
             Ok(())
         }
@@ -64,7 +66,7 @@ pub(super) async fn owe<No>(
             let mut told: Vec<String> = not_to.map(str::to_owned).into_iter().collect();
             for row in asks::asks_of(tx, workflow, plan_number, None).await? {
                 if !told.contains(&row.approver_key) {
-                    insert(tx, Some(workflow), owed.word(), Some(&row), None).await?;
+                    insert(tx, workflow, owed.word(), Some(&row)).await?;
                     told.push(row.approver_key);
                 }
             }
@@ -73,13 +75,20 @@ pub(super) async fn owe<No>(
     }
 }
 
-/// Owes the operators an alarm.
-pub(super) async fn owe_alarm<No>(
+/// An alarm: an audit event, a count, and a mail owed to the operators that will say what the event says.
+pub(super) async fn raise_alarm<No>(
     tx: &mut Tx,
+    chain: ChainId,
     workflow: Option<WorkflowId>,
-    words: &str,
+    because: &str,
 ) -> Result<(), Fault<No>> {
-    insert(tx, workflow, "alarm", None, Some(words)).await
+    let event = NewEvent::new(EventKind::AlarmRaised, Actor::Countersign).text("because", because);
+    let event = audit::append(tx, chain, event).await?;
+    metrics::counter!("countersign_alarms_total").increment(1);
+    let id = tx.id(MessageId::made);
+    let row = owed::ActiveModel { event_id: Set(Some(event.0)), ..blank(tx, id, workflow, "alarm") };
+    owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
 }
 
 /// Owes somebody who is not asked yet a word that the target cannot be read.
@@ -97,17 +106,15 @@ pub(super) async fn owe_waiting<No>(
 
 async fn insert<No>(
     tx: &mut Tx,
-    workflow: Option<WorkflowId>,
+    workflow: WorkflowId,
     kind: &str,
     ask: Option<&ask::Model>,
-    words: Option<&str>,
 ) -> Result<(), Fault<No>> {
     let id = tx.id(MessageId::made);
     let row = owed::ActiveModel {
         ask_id: Set(ask.map(|row| row.id)),
         recipient: Set(ask.map(|row| row.approver.clone())),
-        words: Set(words.map(str::to_owned)),
-        ..blank(tx, id, workflow, kind)
+        ..blank(tx, id, Some(workflow), kind)
     };
     owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
@@ -120,7 +127,7 @@ fn blank(tx: &Tx, id: MessageId, workflow: Option<WorkflowId>, kind: &str) -> ow
         ask_id: Set(None),
         kind: Set(kind.to_owned()),
         recipient: Set(None),
-        words: Set(None),
+        event_id: Set(None),
         state: Set("owed".to_owned()),
         due_at: Set(tx.at.as_utc()),
         tries: Set(0),
@@ -174,7 +181,12 @@ impl Deed for ClaimMessage {
             tries: Set(row.tries + 1),
             ..Default::default()
         };
-        Ok(Some(OwedMessage::from_row(owed::Entity::update(claimed).exec(&tx.inner).await?)?))
+        let row = owed::Entity::update(claimed).exec(&tx.inner).await?;
+        let because = match row.event_id {
+            Some(id) => because(tx, id).await?,
+            None => None,
+        };
+        Ok(Some(OwedMessage { words: because, ..OwedMessage::from_row(row)? }))
     }
 }
 
@@ -253,11 +265,14 @@ async fn alarm_parked<No>(tx: &mut Tx, row: &owed::Model, words: &str) -> Result
         return Ok(());
     };
     let words = format!("a mail of the kind {} could not be sent: {words}", row.kind);
-    let event = NewEvent::new(EventKind::AlarmRaised, Actor::Countersign).text("because", words.clone());
-    audit::append(tx, workflow.into(), event).await?;
-    owe_alarm(tx, Some(workflow), &words).await?;
-    metrics::counter!("countersign_alarms_total").increment(1);
-    Ok(())
+    raise_alarm(tx, workflow.into(), Some(workflow), &words).await
+}
+
+/// What the event of an alarm says.
+async fn because<No>(tx: &Tx, id: Uuid) -> Result<Option<String>, Fault<No>> {
+    let Some(row) = event::Entity::find_by_id(id).one(&tx.inner).await? else { return Ok(None) };
+    let told: EventRead = CanonicalBytes::stored(row.bytes).open(Tag::Event)?;
+    Ok(told.facts.get("because").and_then(|words| words.as_str()).map(str::to_owned))
 }
 
 /// When the next message can be claimed: at its due time, or when somebody else's claim on it ends.
@@ -316,7 +331,7 @@ impl OwedMessage {
             ask: row.ask_id.map(AskId),
             kind: row.kind.clone(),
             recipient: row.recipient.as_deref().map(EmailAddress::parse).transpose().map_err(|_| wrong())?,
-            words: row.words.clone(),
+            words: None,
             tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
             state: row.state.clone(),
             last_fault: row.last_fault.clone(),

@@ -188,12 +188,11 @@ impl Deed for AwaitVault {
             for to in people {
                 outbox::owe_waiting(tx, self.workflow, to).await?;
             }
-            outbox::owe_alarm(tx, Some(self.workflow), &self.words).await?;
-            metrics::counter!("countersign_alarms_total").increment(1);
             let event = NewEvent::new(EventKind::VaultAwaited, Actor::Countersign)
                 .text("since", since.to_string())
                 .text("because", self.words.clone());
             audit::append(tx, self.workflow.into(), event).await?;
+            outbox::raise_alarm(tx, self.workflow.into(), Some(self.workflow), &self.words).await?;
         }
         Ok(())
     }
