@@ -113,7 +113,7 @@ impl Service {
                 .configure(console::routes)
                 .configure(assets::routes)
                 .configure(problem::unmatched)
-                .default_service(actix_web::web::to(page::unknown))
+                .default_service(actix_web::web::to(page::nowhere))
         })
         .workers(2)
         .shutdown_timeout(20)

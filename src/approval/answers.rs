@@ -5,16 +5,23 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
+use crate::kit::Kit;
 use crate::store::ReadFault;
+use crate::web::home::Home;
 use crate::web::page;
 
 /// Sends the browser to the page. The token was found, so it is one of ours and safe in an address.
-pub(super) fn see(token: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/approve/{token}"))).finish()
+pub(super) fn see(kit: &Kit, token: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, Home::of(kit).path(&format!("/approve/{token}"))))
+        .finish()
 }
 
 /// Our own records cannot be read.
-pub(super) fn unreadable(fault: &ReadFault) -> HttpResponse {
+pub(super) fn unreadable(kit: &Kit, fault: &ReadFault) -> HttpResponse {
     tracing::error!(%fault, "an approval page cannot be shown");
-    page::unavailable("Countersign cannot read its own records just now. Nothing was changed.")
+    page::unavailable(
+        &Home::of(kit),
+        "Countersign cannot read its own records just now. Nothing was changed.",
+    )
 }

@@ -23,6 +23,7 @@ use crate::store::WriteFault;
 use crate::store::decisions::{Decide, TargetRead};
 use crate::store::plans::VoidPlan;
 use crate::web::csrf;
+use crate::web::home::Home;
 use crate::web::page::{self, Message};
 
 /// A form that was shown longer ago must be confirmed again.
@@ -58,23 +59,23 @@ pub(super) async fn decide(
 ) -> HttpResponse {
     if let Err(foreign) = csrf::from_own_page(request.headers(), &kit.settings.http.public_url) {
         tracing::warn!(because = %foreign, "an answer was refused: the form is not ours");
-        return foreign_form().answer(StatusCode::FORBIDDEN);
+        return foreign_form().answer(&Home::of(&kit), StatusCode::FORBIDDEN);
     }
     let fields = match form {
         Ok(form) => form.into_inner(),
-        Err(fault) => return unreadable_form(fault.as_response_error().status_code()),
+        Err(fault) => return unreadable_form(&kit, fault.as_response_error().status_code()),
     };
     match Case::find(&kit, &token).await {
         Ok(Some(case)) => consider(&kit, &case, &token, fields).await,
-        Ok(None) => page::unknown().await,
-        Err(fault) => unreadable(&fault),
+        Ok(None) => page::unknown(&Home::of(&kit)),
+        Err(fault) => unreadable(&kit, &fault),
     }
 }
 
 async fn consider(kit: &Kit, case: &Case, token: &str, fields: Fields) -> HttpResponse {
     let (Some(verdict), Some(digest)) = (Verdict::parse(&fields.decision), Digest::parse(&fields.digest))
     else {
-        return unreadable_form(StatusCode::BAD_REQUEST);
+        return unreadable_form(kit, StatusCode::BAD_REQUEST);
     };
     let now = kit.world.now();
     let answer = case.answer(kit, verdict, digest, now);
@@ -180,19 +181,21 @@ async fn record(kit: &Kit, case: &Case, token: &str, given: (Answer, String, See
     match written {
         Ok(decided) => {
             tracing::info!(workflow.id = %case.workflow.id, ?decided, "an answer was recorded");
-            see(token)
+            see(kit, token)
         }
         Err(WriteFault::Refused(refused)) => match case.again(kit).await {
             // The first run had been written after all.
-            Ok(Some(now)) if is_own(&now, &answer) => see(token),
+            Ok(Some(now)) if is_own(&now, &answer) => see(kit, token),
             Ok(Some(now)) => refuse(kit, &now, token, &refused).await,
-            Ok(None) => page::unknown().await,
-            Err(fault) => unreadable(&fault),
+            Ok(None) => page::unknown(&Home::of(kit)),
+            Err(fault) => unreadable(kit, &fault),
         },
-        Err(WriteFault::Unavailable(_)) => {
-            page::unavailable("Nothing was recorded: Countersign could not write just now. Please try again.")
-        }
+        Err(WriteFault::Unavailable(_)) => page::unavailable(
+            &Home::of(kit),
+            "Nothing was recorded: Countersign could not write just now. Please try again.",
+        ),
         Err(WriteFault::Unknown(_)) => page::unavailable(
+            &Home::of(kit),
             "Countersign does not know whether your answer was recorded. Please open your link again: it shows \
              what was.",
         ),
@@ -218,17 +221,20 @@ async fn void(kit: &Kit, case: &Case, token: &str, because: Vec<Difference>) -> 
     }
     match written {
         Ok(()) => match case.again(kit).await {
-            Ok(Some(now)) => changed(what_follows(&now), because).answer(StatusCode::CONFLICT),
-            Ok(None) => page::unknown().await,
-            Err(fault) => unreadable(&fault),
+            Ok(Some(now)) => {
+                changed(what_follows(&now), because).answer(&Home::of(kit), StatusCode::CONFLICT)
+            }
+            Ok(None) => page::unknown(&Home::of(kit)),
+            Err(fault) => unreadable(kit, &fault),
         },
         // Somebody else was faster: with a decision, or with the same discovery.
         Err(WriteFault::Refused(_)) => match case.again(kit).await {
             Ok(Some(now)) => refuse(kit, &now, token, &Refused::PlanChanged).await,
-            Ok(None) => page::unknown().await,
-            Err(fault) => unreadable(&fault),
+            Ok(None) => page::unknown(&Home::of(kit)),
+            Err(fault) => unreadable(kit, &fault),
         },
         Err(WriteFault::Unavailable(_) | WriteFault::Unknown(_)) => page::unavailable(
+            &Home::of(kit),
             "The vault has changed since this plan was made, so your answer was not recorded. Please open your \
              link again in a moment.",
         ),
@@ -238,7 +244,9 @@ async fn void(kit: &Kit, case: &Case, token: &str, because: Vec<Difference>) -> 
 /// An answer that does not count: the reader learns why, and what was recorded instead.
 async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpResponse {
     if case.is_replaced() {
-        return screen::replaced(case).and("Your answer was not recorded.").answer(StatusCode::CONFLICT);
+        return screen::replaced(case)
+            .and("Your answer was not recorded.")
+            .answer(&Home::of(kit), StatusCode::CONFLICT);
     }
     let note = why_not(case, refused);
     if case.own_answer().is_some() {
@@ -289,11 +297,11 @@ pub(super) fn foreign_form() -> Message {
     .and("Open the link in your mail once more and answer there.")
 }
 
-fn unreadable_form(status: StatusCode) -> HttpResponse {
+fn unreadable_form(kit: &Kit, status: StatusCode) -> HttpResponse {
     Message::new(
         "This answer cannot be read",
         "Nothing was recorded. The form came in incomplete, or was much too large.",
     )
     .and("Open the link in your mail once more and answer there.")
-    .answer(status)
+    .answer(&Home::of(kit), status)
 }

@@ -21,6 +21,7 @@ use self::case::Case;
 use self::screen::Shown;
 use crate::kit::Kit;
 use crate::pages::live;
+use crate::web::home::Home;
 use crate::web::page;
 
 /// A form larger than this is not read.
@@ -43,22 +44,26 @@ pub fn routes(config: &mut ServiceConfig) {
 
 async fn show(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
     match Case::find(&kit, &token).await {
-        Ok(Some(case)) if case.is_replaced() => screen::replaced(&case).answer(StatusCode::OK),
+        Ok(Some(case)) if case.is_replaced() => {
+            screen::replaced(&case).answer(&Home::of(&kit), StatusCode::OK)
+        }
         Ok(Some(case)) => screen::answer(&kit, &case, Shown::plain(&token)).await,
-        Ok(None) => page::unknown().await,
-        Err(fault) => unreadable(&fault),
+        Ok(None) => page::unknown(&Home::of(&kit)),
+        Err(fault) => unreadable(&kit, &fault),
     }
 }
 
 async fn progress(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
     match Case::find(&kit, &token).await {
-        Ok(Some(case)) if case.is_outdated() => screen::replaced(&case).answer(StatusCode::GONE),
+        Ok(Some(case)) if case.is_outdated() => {
+            screen::replaced(&case).answer(&Home::of(&kit), StatusCode::GONE)
+        }
         Ok(Some(case)) => match case.progress(&kit).await {
             Ok(progress) => page::html(StatusCode::OK, &progress),
-            Err(fault) => unreadable(&fault),
+            Err(fault) => unreadable(&kit, &fault),
         },
-        Ok(None) => page::unknown().await,
-        Err(fault) => unreadable(&fault),
+        Ok(None) => page::unknown(&Home::of(&kit)),
+        Err(fault) => unreadable(&kit, &fault),
     }
 }
 
@@ -80,16 +85,16 @@ async fn follow(
             let after = live::position(&request, page.ok().and_then(|page| page.after));
             live::answer(&request, &kit.store, case.workflow.id, after)
         }
-        Ok(None) => page::unknown().await,
-        Err(fault) => unreadable(&fault),
+        Ok(None) => page::unknown(&Home::of(&kit)),
+        Err(fault) => unreadable(&kit, &fault),
     }
 }
 
 /// Somebody loads the address of the form anew: the page itself is meant.
 async fn back(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
     match Case::find(&kit, &token).await {
-        Ok(Some(_)) => see(&token),
-        Ok(None) => page::unknown().await,
-        Err(fault) => unreadable(&fault),
+        Ok(Some(_)) => see(&kit, &token),
+        Ok(None) => page::unknown(&Home::of(&kit)),
+        Err(fault) => unreadable(&kit, &fault),
     }
 }

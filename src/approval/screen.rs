@@ -15,6 +15,7 @@ use crate::kit::Kit;
 use crate::pages::plan_in_words::{Material, PlanInWords, plan_in_words};
 use crate::pages::progress::Progress;
 use crate::pages::time_in_words::runs;
+use crate::web::home::Home;
 use crate::web::page::{self, Message};
 use crate::web::visible::visible;
 
@@ -22,6 +23,8 @@ use crate::web::visible::visible;
 #[derive(Template)]
 #[template(path = "approve.html")]
 pub(super) struct ApprovalPage {
+    /// Where people find us.
+    pub(super) home: Home,
     /// The plan in words.
     pub(super) plan: PlanInWords,
     /// Where the workflow stands.
@@ -78,12 +81,12 @@ pub(super) async fn answer(kit: &Kit, case: &Case, shown: Shown<'_>) -> HttpResp
     let status = shown.status;
     match case.progress(kit).await {
         Ok(progress) => page::html(status, &assemble(kit, case, progress, shown)),
-        Err(fault) => unreadable(&fault),
+        Err(fault) => unreadable(kit, &fault),
     }
 }
 
 fn assemble(kit: &Kit, case: &Case, progress: Progress, shown: Shown<'_>) -> ApprovalPage {
-    let now = kit.world.now();
+    let (home, now) = (Home::of(kit), kit.world.now());
     let yes = case.answer(kit, Verdict::Approve, case.kept.sealed.digest(), now);
     let (form, why) = match case.judge(&yes) {
         Ok(decided) => (Some(form(kit, case, &shown, (decided, now))), None),
@@ -105,7 +108,8 @@ fn assemble(kit: &Kit, case: &Case, progress: Progress, shown: Shown<'_>) -> App
         progress,
         form,
         note: shown.note.or(why),
-        here: format!("/approve/{}", shown.token),
+        here: home.path(&format!("/approve/{}", shown.token)),
+        home,
         you: case.ask.approver.to_string(),
     }
 }

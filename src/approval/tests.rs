@@ -31,6 +31,7 @@ use crate::store::deliveries::{AcceptDelivery, Delivery};
 use crate::store::plans::KeepPlan;
 use crate::store::{Place, Store, audit, decisions, workflows};
 use crate::target::{CallFault, PreviewCall, StepCall, Target};
+use crate::web::home::Home;
 use crate::web::{assets, headers, page};
 
 const OURS: (&str, &str) = ("origin", "http://127.0.0.1:8081");
@@ -165,7 +166,7 @@ impl Stage {
             .app_data(Data::new(self.kit.clone()))
             .configure(routes)
             .configure(assets::routes)
-            .default_service(web::to(page::unknown));
+            .default_service(web::to(page::nowhere));
         let answer = call_service(&init_service(app).await, request.to_request()).await;
         assert!(answer.headers().contains_key("content-security-policy"));
         let location = answer.headers().get("location").map(|place| place.to_str().unwrap().to_owned());
@@ -512,11 +513,12 @@ async fn every_plain_page_renders() {
         planned: "7".to_owned(),
         now: "31\u{202e}".to_owned(),
     }];
+    let home = Home::of(&asked(sample::routing()).await.kit);
     let answers: Vec<HttpResponse> = vec![
-        super::door::changed("It is made again.", because).answer(StatusCode::CONFLICT),
-        super::door::foreign_form().answer(StatusCode::FORBIDDEN),
-        page::unavailable("Later."),
-        page::unknown().await,
+        super::door::changed("It is made again.", because).answer(&home, StatusCode::CONFLICT),
+        super::door::foreign_form().answer(&home, StatusCode::FORBIDDEN),
+        page::unavailable(&home, "Later."),
+        page::unknown(&home),
     ];
     for answer in answers {
         let body = to_bytes(answer.into_body()).await.unwrap();

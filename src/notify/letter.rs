@@ -199,7 +199,7 @@ async fn alarm(
 
 const UNWRITABLE: NoLetter = NoLetter::Impossible("its text cannot be made");
 
-/// Words for operators, unless they name a group of the settings or of the plan.
+/// Words for operators, unless they name a group of the settings, of the request or of the plan.
 async fn without_groups(
     kit: &Kit,
     workflow: Option<&Workflow>,
@@ -209,6 +209,11 @@ async fn without_groups(
     groups
         .extend(kit.settings.targets.iter().flat_map(|target| &target.grantable_groups).map(GroupName::key));
     groups.extend(kit.settings.profiles.iter().flat_map(|profile| &profile.groups).map(GroupName::key));
+    if let Some(workflow) = workflow {
+        let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
+        let asked = request.new_joiner().and_then(|joiner| joiner.account.groups.as_ref());
+        groups.extend(asked.into_iter().flat_map(|asked| asked.iter()).map(GroupName::key));
+    }
     if let Some(workflow) = workflow
         && let Some(kept) = plans::find(&kit.store, workflow.id, workflow.plan_number).await?
     {

@@ -179,7 +179,10 @@ impl Planner {
         };
         let minutes = u32::try_from(waited.num_minutes()).unwrap_or(u32::MAX).saturating_add(1);
         let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
-        let due_at = self.policy().due(minutes, now, self.kit.world.number(), asked);
+        let again = self.policy().due(minutes, now, self.kit.world.number(), asked);
+        // However long the waits have grown, people are told in time.
+        let telling = since.plus(TELL_AFTER);
+        let due_at = if now < telling { again.min(telling) } else { again };
         let stamp = self.kit.world.stamp();
         self.kit.store.write(AwaitVault { stamp, workflow: workflow.id, due_at, tell, words }).await
     }

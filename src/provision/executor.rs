@@ -184,10 +184,14 @@ impl Executor {
     ) -> Result<Begun, Left> {
         let now = self.kit.world.now();
         let workflow = &run.workflow;
-        let waited = now.since(workflow.vault_awaited_since.unwrap_or(now));
+        let since = workflow.vault_awaited_since.unwrap_or(now);
+        let waited = now.since(since);
         let minutes = u32::try_from(waited.num_minutes()).unwrap_or(u32::MAX).saturating_add(1);
         let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
-        let due_at = self.kit.retry_policy().due(minutes, now, self.kit.world.number(), asked);
+        let again = self.kit.retry_policy().due(minutes, now, self.kit.world.number(), asked);
+        // However long the waits have grown, operators are told in time.
+        let telling = since.plus(TELL_AFTER);
+        let due_at = if now < telling { again.min(telling) } else { again };
         let tell = (waited >= TELL_AFTER && workflow.vault_awaited_told.is_none()).then(Vec::new);
         tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; the run waits");
         let stamp = self.kit.world.stamp();

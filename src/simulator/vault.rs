@@ -138,6 +138,11 @@ impl Vault {
         self.world().tenant.patch_user(id, changes)
     }
 
+    /// Renames a group or changes its kind behind the client's back. See [`Tenant::patch_group`].
+    pub fn patch_group(&self, id: i64, changes: &Value) -> Result<(), Refusal> {
+        self.world().tenant.patch_group(id, changes)
+    }
+
     /// Ends every token.
     pub fn revoke_tokens(&self) {
         self.world().tenant.revoke_tokens();

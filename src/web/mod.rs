@@ -3,6 +3,7 @@
 //! Must hold: nothing in here knows a station; a rejected value never stands in an answer.
 
 pub mod headers;
+pub mod home;
 pub mod trace;
 pub mod problem;
 pub mod json;

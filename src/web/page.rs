@@ -4,13 +4,15 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::web::Data;
 use askama::Template;
 
+use super::home::Home;
 use crate::domain::plan::Difference;
+use crate::kit::Kit;
 
 /// A page that says one thing.
-#[derive(Debug, Clone, Template)]
-#[template(path = "message.html")]
+#[derive(Debug, Clone)]
 pub struct Message {
     /// The headline.
     pub title: String,
@@ -20,6 +22,13 @@ pub struct Message {
     pub differences: Vec<Difference>,
     /// Where to go on.
     pub onward: Option<Onward>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage<'m> {
+    home: &'m Home,
+    message: &'m Message,
 }
 
 /// A link that leads on.
@@ -59,8 +68,8 @@ impl Message {
     }
 
     /// The page as an answer.
-    pub fn answer(&self, status: StatusCode) -> HttpResponse {
-        html(status, self)
+    pub fn answer(&self, home: &Home, status: StatusCode) -> HttpResponse {
+        html(status, &MessagePage { home, message: self })
     }
 }
 
@@ -76,20 +85,25 @@ pub fn html(status: StatusCode, template: &impl Template) -> HttpResponse {
 }
 
 /// The answer to every address that leads nowhere. An unknown link looks the same.
-pub async fn unknown() -> HttpResponse {
+pub fn unknown(home: &Home) -> HttpResponse {
     Message::new(
         "There is nothing here",
         "This address leads nowhere. If you came by a link in a mail, open it again from the mail itself: \
          some programs cut long links at the end of a line.",
     )
     .and("If it still leads nowhere, ask the people who run Countersign in your organisation.")
-    .answer(StatusCode::NOT_FOUND)
+    .answer(home, StatusCode::NOT_FOUND)
+}
+
+/// Every address that no route knows.
+pub async fn nowhere(kit: Data<Kit>) -> HttpResponse {
+    unknown(&Home::of(&kit))
 }
 
 /// The answer while our own database cannot be read or written.
-pub fn unavailable(words: &'static str) -> HttpResponse {
+pub fn unavailable(home: &Home, words: &'static str) -> HttpResponse {
     let message = Message::new("Please try again in a moment", words);
-    let mut answer = message.answer(StatusCode::SERVICE_UNAVAILABLE);
+    let mut answer = message.answer(home, StatusCode::SERVICE_UNAVAILABLE);
     let soon = actix_web::http::header::HeaderValue::from_static("10");
     answer.headers_mut().insert(actix_web::http::header::RETRY_AFTER, soon);
     answer

@@ -31,4 +31,11 @@ macro_rules! told_on_both {
     )* };
 }
 
+mod a_webhook_arrives;
+mod an_operator_starts_it;
+mod a_link_grows_old;
+mod an_approver_decides;
+mod the_same_webhook_twice;
+mod the_service_is_killed;
 mod the_vault_is_provisioned;
+mod two_approvers_at_once;

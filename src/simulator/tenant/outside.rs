@@ -89,6 +89,24 @@ impl Tenant {
         Ok(())
     }
 
+    /// Gives a group another name (`groupName`) or kind (`groupType`); what is not named stays.
+    pub fn patch_group(&mut self, id: i64, changes: &Value) -> Result<(), Refusal> {
+        self.group(id)?;
+        let name = text_of(changes, "groupName");
+        if name.and_then(|name| self.group_named(name)).is_some_and(|other| other.id != id) {
+            return Err(Refusal::name_taken());
+        }
+        if let Some(group) = self.groups.get_mut(&id) {
+            let kind = text_of(changes, "groupType");
+            for (text, place) in [(name, &mut group.name), (kind, &mut group.kind)] {
+                if let Some(text) = text {
+                    text.clone_into(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a user into a group; already there is no fault.
     pub fn put_member(&mut self, group_id: i64, user_id: i64) -> Result<(), Refusal> {
         self.user(user_id)?;

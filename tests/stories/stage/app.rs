@@ -141,7 +141,7 @@ impl Stage {
     }
 }
 
-async fn simulator(choices: &Choices, clock: &HandClock) -> Simulator {
+pub(super) async fn simulator(choices: &Choices, clock: &HandClock) -> Simulator {
     let mut tenant =
         TenantOptions::new("svc-countersign@cyberark.cloud.1234", SecretString::from(CLIENT_SECRET));
     tenant.seed = choices.seed;
@@ -172,16 +172,28 @@ async fn open(
 ) -> (Service, TcpListener) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
-    let mut text = settings(simulator, database, folder, choices, &socket.local_addr().unwrap().to_string());
-    for (this, by) in &choices.edits {
-        assert!(text.contains(this), "the settings have no line {this}");
-        text = text.replace(this, by);
-    }
+    let text = spelled(simulator, database, folder, choices, &socket.local_addr().unwrap().to_string());
     let settings = Settings::from_toml(&text, "story.toml", &Machine);
     let settings = settings.unwrap_or_else(|faults| panic!("{faults:#?}"));
     let limits = Limits { evaluation: Duration::from_secs(20) };
     let service = Service::open(settings, world, limits).await;
     (service.unwrap_or_else(|faults| panic!("{faults:#?}")), socket)
+}
+
+/// The settings with the story's own edits.
+pub(super) fn spelled(
+    simulator: &Simulator,
+    database: &Database,
+    folder: &std::path::Path,
+    choices: &Choices,
+    listen: &str,
+) -> String {
+    let mut text = settings(simulator, database, folder, choices, listen);
+    for (this, by) in &choices.edits {
+        assert!(text.contains(this), "the settings have no line {this}");
+        text = text.replace(this, by);
+    }
+    text
 }
 
 #[expect(clippy::too_many_lines, reason = "one settings file, read from top to bottom")]

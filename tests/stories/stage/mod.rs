@@ -2,8 +2,14 @@
 
 mod actors;
 mod app;
+mod approvers;
 mod database;
+mod process;
 mod world;
 
-pub use app::{Choices, Dialect, Stage};
+pub use actors::Answer;
+pub use app::{CLIENT_SECRET, Choices, Dialect, READER, Stage, WEBHOOK_SECRET, WRITER};
+pub use approvers::{ONE_OF_THE_GROUP, Whole};
 pub use database::Database;
+pub use process::{Outside, command, until};
+pub use world::HandClock;

@@ -1,0 +1,449 @@
+//! The schema: every migration over the rows of the ones before it, and what the tables refuse.
+//!
+//! Must hold: a migration meets rows, as it will in the field; each table has a sample here, so that a new one cannot
+//! be forgotten; the constraints refuse what the types do not know; all of it on both databases.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a trial that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use countersign::domain::kind::Kind;
+use migrations::Migrator;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseBackend, DatabaseConnection, DbErr, Statement,
+};
+use sea_orm_migration::MigratorTrait as _;
+use tempfile::TempDir;
+
+/// A row in both spellings: `{n}` is its number, `{uuid}` an id and `{bytes}` a hash of that number.
+struct Sample {
+    /// The migration that makes the table, counted from 1.
+    made_by: usize,
+    table: &'static str,
+    columns: &'static [(&'static str, &'static str)],
+}
+
+const TIME: &str = "'2026-12-01 08:00:00+00:00'";
+
+/// In the order in which rows lean on one another.
+const SAMPLES: &[Sample] = &[
+    Sample { made_by: 1, table: "installation", columns: &[("name", "'fact {n}'"), ("value", "'v'")] },
+    Sample {
+        made_by: 2,
+        table: "workflows",
+        columns: &[
+            ("id", "{uuid}"),
+            ("source", "'hr'"),
+            ("source_ref", "'RITM:{n}'"),
+            ("namespace", "'corp'"),
+            ("person_ref", "'E{n}'"),
+            ("kind", "'joiner'"),
+            ("state", "'needs_attention'"),
+            ("stalled", "'running'"),
+            ("target", "'vault'"),
+            ("user_name", "'zobrien{n}'"),
+            ("request", "{bytes}"),
+            ("plan_number", "1"),
+            ("due_at", "{time}"),
+            ("created_at", "{time}"),
+            ("updated_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 3,
+        table: "deliveries",
+        columns: &[
+            ("id", "{uuid}"),
+            ("source", "'hr'"),
+            ("delivery_key", "'msg_{n}'"),
+            ("body_hash", "{bytes}"),
+            ("body", "{bytes}"),
+            ("received_at", "{time}"),
+            ("state", "'accepted'"),
+            ("workflow_id", "{uuid}"),
+        ],
+    },
+    Sample {
+        made_by: 4,
+        table: "plans",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("number", "1"),
+            ("bytes", "{bytes}"),
+            ("digest", "{bytes}"),
+            ("snapshot", "{bytes}"),
+            ("routing", "{bytes}"),
+            ("made_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 5,
+        table: "steps",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("number", "0"),
+            ("kind", "'create_user'"),
+            ("state", "'begun'"),
+            ("due_at", "{time}"),
+            ("form", "'user-name'"),
+            ("open_attempt", "{uuid}"),
+        ],
+    },
+    Sample {
+        made_by: 5,
+        table: "attempts",
+        columns: &[
+            ("id", "{uuid}"),
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("step_number", "0"),
+            ("number", "1"),
+            ("purpose", "'act'"),
+            ("fence", "1"),
+            ("begun_at", "{time}"),
+            ("ended_at", "{time}"),
+            ("outcome", "'done'"),
+            ("report", "{bytes}"),
+        ],
+    },
+    Sample {
+        made_by: 6,
+        table: "asks",
+        columns: &[
+            ("id", "{uuid}"),
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("stage", "0"),
+            ("approver", "'Ana@example.com'"),
+            ("approver_key", "'ana@example.com'"),
+            ("link_hash", "{bytes}"),
+            ("asked_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 6,
+        table: "decisions",
+        columns: &[
+            ("id", "{uuid}"),
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("stage", "0"),
+            ("approver", "'Ana@example.com'"),
+            ("approver_key", "'ana@example.com'"),
+            ("verdict", "'reject'"),
+            ("comment", "'no'"),
+            ("digest", "{bytes}"),
+            ("decided_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 7,
+        table: "owed_messages",
+        columns: &[
+            ("id", "{uuid}"),
+            ("workflow_id", "{uuid}"),
+            ("ask_id", "{uuid}"),
+            ("kind", "'approval_wanted'"),
+            ("recipient", "'ana@example.com'"),
+            ("state", "'sent'"),
+            ("due_at", "{time}"),
+            ("created_at", "{time}"),
+            ("sent_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 8,
+        table: "people",
+        columns: &[("id", "{uuid}"), ("namespace", "'corp'"), ("person_ref", "'E{n}'")],
+    },
+    Sample {
+        made_by: 8,
+        table: "person_links",
+        columns: &[
+            ("person_id", "{uuid}"),
+            ("target", "'vault'"),
+            ("user_name", "'ZObrien'"),
+            ("user_name_key", "'zobrien'"),
+            ("vault_user_id", "{n}"),
+            ("workflow_id", "{uuid}"),
+            ("linked_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 9,
+        table: "secrets",
+        columns: &[
+            ("id", "{uuid}"),
+            ("workflow_id", "{uuid}"),
+            ("purpose", "'initial_password'"),
+            ("state", "'sealed'"),
+            ("sealed", "{bytes}"),
+            ("made_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 10,
+        table: "leases",
+        columns: &[
+            ("name", "'vault/zobrien{n}'"),
+            ("holder", "{uuid}"),
+            ("fence", "1"),
+            ("held_until", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 11,
+        table: "audit_events",
+        columns: &[
+            ("id", "{uuid}"),
+            ("chain", "{uuid}"),
+            ("position", "1"),
+            ("at", "{time}"),
+            ("kind", "'workflow.received'"),
+            ("bytes", "{bytes}"),
+            ("hash", "{bytes}"),
+        ],
+    },
+    Sample {
+        made_by: 11,
+        table: "audit_personal",
+        columns: &[
+            ("event_id", "{uuid}"),
+            ("field", "'person_ref'"),
+            ("salt", "{bytes}"),
+            ("clear_text", "'E'"),
+        ],
+    },
+    Sample { made_by: 11, table: "unsealed", columns: &[("event_id", "{uuid}")] },
+    Sample {
+        made_by: 11,
+        table: "seals",
+        columns: &[
+            ("number", "{n}"),
+            ("event_id", "{uuid}"),
+            ("event_hash", "{bytes}"),
+            ("seal_hash", "{bytes}"),
+        ],
+    },
+    Sample {
+        made_by: 11,
+        table: "heads",
+        columns: &[("number", "{n}"), ("hash", "{bytes}"), ("signature", "{bytes}"), ("signed_at", "{time}")],
+    },
+];
+
+/// What must be refused: the table, and what of its sample is changed.
+const REFUSED: &[(&str, &[(&str, &str)])] = &[
+    ("workflows", &[("kind", "'vanisher'")]),
+    ("workflows", &[("state", "'almost'"), ("stalled", "null")]),
+    ("workflows", &[("state", "'running'")]),
+    ("workflows", &[("stalled", "null")]),
+    ("workflows", &[("stalled", "'succeeded'")]),
+    ("workflows", &[("plan_number", "-1")]),
+    ("workflows", &[("source_ref", "'RITM:1'")]),
+    ("workflows", &[("adoption", "'by_chance'")]),
+    ("deliveries", &[("state", "'lost'")]),
+    ("deliveries", &[("state", "'refused'")]),
+    ("deliveries", &[("workflow_id", "null")]),
+    ("deliveries", &[("delivery_key", "null")]),
+    ("deliveries", &[("delivery_key", "'msg_1'")]),
+    ("plans", &[("number", "0")]),
+    ("steps", &[("kind", "'delete_user'")]),
+    ("steps", &[("state", "'over'"), ("open_attempt", "null")]),
+    ("steps", &[("state", "'done'")]),
+    ("steps", &[("open_attempt", "null")]),
+    ("steps", &[("reason", "'why'")]),
+    ("steps", &[("form", "'by-heart'")]),
+    ("steps", &[("plan_number", "2")]),
+    ("attempts", &[("purpose", "'hope'")]),
+    ("attempts", &[("outcome", "'maybe'")]),
+    ("attempts", &[("outcome", "null")]),
+    ("attempts", &[("report", "null")]),
+    ("attempts", &[("step_number", "7")]),
+    ("asks", &[("plan_number", "2")]),
+    ("decisions", &[("verdict", "'abstain'")]),
+    ("decisions", &[("comment", "''")]),
+    ("owed_messages", &[("kind", "'gossip'")]),
+    ("owed_messages", &[("state", "'forgotten'"), ("sent_at", "null")]),
+    ("owed_messages", &[("sent_at", "null")]),
+    ("person_links", &[("vault_user_id", "1")]),
+    ("secrets", &[("purpose", "'curiosity'")]),
+    ("secrets", &[("state", "'known'"), ("sealed", "null")]),
+    ("secrets", &[("sealed", "null")]),
+    ("secrets", &[("state", "'revealed'")]),
+    ("leases", &[("fence", "0")]),
+    ("audit_events", &[("position", "0")]),
+    ("seals", &[("number", "0")]),
+];
+
+struct Trial {
+    connection: DatabaseConnection,
+    _folder: TempDir,
+}
+
+impl Trial {
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("trial.db").display());
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        options.map_sqlx_sqlite_opts(|sqlite| sqlite.foreign_keys(true).pragma("recursive_triggers", "on"));
+        Self { connection: Database::connect(options).await.unwrap(), _folder: folder }
+    }
+
+    async fn postgresql() -> Self {
+        static TRIALS: AtomicU64 = AtomicU64::new(1);
+        let url = std::env::var("COUNTERSIGN_TEST_POSTGRES").unwrap();
+        let schema = format!("migrations_{}_{}", std::process::id(), TRIALS.fetch_add(1, Ordering::SeqCst));
+        let plain = Database::connect(url.as_str()).await.unwrap();
+        plain.execute_unprepared(&format!("create schema {schema}")).await.unwrap();
+        plain.close().await.unwrap();
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false).set_schema_search_path(schema);
+        let folder = tempfile::tempdir().unwrap();
+        Self { connection: Database::connect(options).await.unwrap(), _folder: folder }
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.connection.get_database_backend() == DatabaseBackend::Sqlite
+    }
+
+    fn spelled(&self, text: &str, number: usize) -> String {
+        let (uuid, bytes) = if self.is_sqlite() {
+            (format!("x'{number:032x}'"), format!("x'{number:064x}'"))
+        } else {
+            (format!("'{number:032x}'"), format!("'\\x{number:064x}'"))
+        };
+        text.replace("{uuid}", &uuid)
+            .replace("{bytes}", &bytes)
+            .replace("{time}", TIME)
+            .replace("{n}", &number.to_string())
+    }
+
+    async fn insert(
+        &self,
+        sample: &Sample,
+        number: usize,
+        changes: &[(&'static str, &'static str)],
+    ) -> Result<(), DbErr> {
+        let mut columns = sample.columns.to_vec();
+        for (name, value) in changes {
+            columns.retain(|(known, _)| known != name);
+            columns.push((name, value));
+        }
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let values: Vec<String> = columns.iter().map(|(_, value)| self.spelled(value, number)).collect();
+        let (names, values) = (names.join(", "), values.join(", "));
+        let statement = format!("insert into {} ({names}) values ({values})", sample.table);
+        self.connection.execute_unprepared(&statement).await.map(drop)
+    }
+
+    async fn texts(&self, question: &str) -> Vec<String> {
+        let asked = Statement::from_string(self.connection.get_database_backend(), question);
+        let rows = self.connection.query_all_raw(asked).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect()
+    }
+
+    async fn tables(&self) -> BTreeSet<String> {
+        let question = if self.is_sqlite() {
+            "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+        } else {
+            "select table_name::text from information_schema.tables where table_schema = current_schema()"
+        };
+        self.texts(question).await.into_iter().filter(|name| name != "seaql_migrations").collect()
+    }
+
+    /// One migration after the other, each table filled as soon as it is there.
+    async fn migrate_over_rows(&self) {
+        let steps = Migrator::migrations().len();
+        for step in 1..=steps {
+            Migrator::up(&self.connection, Some(1)).await.unwrap_or_else(|no| panic!("step {step}: {no}"));
+            for sample in SAMPLES.iter().filter(|sample| sample.made_by == step) {
+                self.insert(sample, 1, &[]).await.unwrap_or_else(|no| panic!("{}: {no}", sample.table));
+            }
+            let known: BTreeSet<String> = SAMPLES
+                .iter()
+                .filter(|sample| sample.made_by <= step)
+                .map(|sample| sample.table.to_owned())
+                .chain(["kinds".to_owned(), "step_kinds".to_owned()])
+                .collect();
+            assert_eq!(self.tables().await, known, "after step {step}: each table has a sample");
+        }
+        assert_eq!(
+            SAMPLES.iter().map(|sample| sample.made_by).max(),
+            Some(steps),
+            "the last one has samples"
+        );
+    }
+}
+
+async fn every_migration_runs_over_rows(trial: Trial) {
+    trial.migrate_over_rows().await;
+    for sample in SAMPLES {
+        let (name, value) = sample.columns[0];
+        let value = trial.spelled(value, 1);
+        let question = format!("select '{}' from {} where {name} = {value}", sample.table, sample.table);
+        assert_eq!(trial.texts(&question).await, [sample.table]);
+    }
+    // Once more is nothing more.
+    Migrator::up(&trial.connection, None).await.unwrap();
+    let words: BTreeSet<String> = trial.texts("select name from kinds").await.into_iter().collect();
+    assert_eq!(words, Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect());
+}
+
+async fn the_tables_refuse_what_the_types_do_not_know(trial: Trial) {
+    trial.migrate_over_rows().await;
+    for (case, (table, changes)) in REFUSED.iter().enumerate() {
+        let number = 100 + case;
+        let place = SAMPLES.iter().position(|sample| sample.table == *table).unwrap();
+        for sample in &SAMPLES[..place] {
+            trial.insert(sample, number, &[]).await.unwrap();
+        }
+        let refused = trial.insert(&SAMPLES[place], number, changes).await;
+        let Err(no) = refused else { panic!("{table} takes {changes:?}") };
+        assert!(no.to_string().to_lowercase().contains("constraint"), "{table} {changes:?}: {no}");
+        // The change alone is what is wrong with it.
+        trial.insert(&SAMPLES[place], number, &[]).await.unwrap();
+    }
+}
+
+async fn what_is_written_into_the_trail_stays(trial: Trial) {
+    trial.migrate_over_rows().await;
+    for (table, column) in [("audit_events", "position"), ("seals", "number"), ("heads", "number")] {
+        let mut deeds = vec![format!("update {table} set {column} = 77"), format!("delete from {table}")];
+        if trial.is_sqlite() {
+            deeds.push(format!("insert or replace into {table} select * from {table}"));
+        } else {
+            deeds.push(format!("truncate {table} cascade"));
+        }
+        for deed in deeds {
+            let Err(no) = trial.connection.execute_unprepared(&deed).await else { panic!("{deed}") };
+            assert!(no.to_string().contains("append-only"), "{deed}: {no}");
+        }
+        assert_eq!(trial.texts(&format!("select 'one' from {table}")).await.len(), 1);
+    }
+}
+
+macro_rules! tried_on_both {
+    ($($trial:ident)*) => { $(
+        mod $trial {
+            #[tokio::test]
+            async fn on_sqlite() {
+                super::$trial(super::Trial::sqlite().await).await;
+            }
+
+            #[tokio::test]
+            #[ignore = "needs a PostgreSQL server; tests/all starts one and runs this"]
+            async fn on_postgresql() {
+                super::$trial(super::Trial::postgresql().await).await;
+            }
+        }
+    )* };
+}
+
+tried_on_both! {
+    every_migration_runs_over_rows
+    the_tables_refuse_what_the_types_do_not_know
+    what_is_written_into_the_trail_stays
+}

@@ -1,0 +1,1 @@
+//! An approver reads one mail and one page, and decides.

@@ -1,0 +1,164 @@
+//! The service as a process of its own: the built binary, its settings file, its log, its end.
+//!
+//! Must hold: the process runs on the machine's clock, so nothing in here depends on the hour; a process that a story
+//! forgets is killed; waiting is asking again until a deadline.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use countersign::clock::World;
+use countersign::key::KeyRing;
+use countersign::simulator::Simulator;
+use tempfile::TempDir;
+
+use super::app::{Choices, Stage, simulator, spelled};
+use super::database::Database;
+use super::world::HandClock;
+
+/// How long a process may take to come up or go down; generous, for a machine that is busy.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Asks again until the answer is there.
+pub async fn until<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        let mut beat = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            beat.tick().await;
+            if let Some(answer) = asked().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("in vain waited for {what}"))
+}
+
+/// The binary with these arguments and a settings file, run to its end.
+pub async fn command(arguments: &[&str], settings: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(arguments).arg("--config").arg(settings).stdin(Stdio::null()).env("USER", "olga");
+    command.env_remove("SUDO_USER").env_remove("COUNTERSIGN_LOG");
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
+}
+
+impl Stage {
+    /// The settings of the service as a file, for commands of the operator.
+    pub fn settings_file(&self) -> PathBuf {
+        let listen = self.url.strip_prefix("http://").unwrap();
+        let text = spelled(&self.simulator, &self.database, self.folder.path(), &self.choices, listen);
+        let file = self.folder.path().join("story.toml");
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// Counts over a second connection.
+    pub async fn count(&self, question: &str) -> i64 {
+        self.database.count(self.folder.path(), question).await
+    }
+}
+
+/// What processes need around them: the simulated world, a folder, a key, a database.
+pub struct Outside {
+    pub simulator: Simulator,
+    pub folder: TempDir,
+    pub database: Database,
+    pub choices: Choices,
+}
+
+impl Outside {
+    pub async fn begin(database: Database) -> Self {
+        let choices = Choices::default();
+        let simulator = simulator(&choices, &HandClock::begin()).await;
+        let folder = tempfile::tempdir().unwrap();
+        KeyRing::read_or_make(&folder.path().join("story.key"), &World::real()).unwrap();
+        Self { simulator, folder, database, choices }
+    }
+
+    /// A settings file for a process that listens on this address.
+    pub fn settings_file(&self, name: &str, listen: &str) -> PathBuf {
+        let text = spelled(&self.simulator, &self.database, self.folder.path(), &self.choices, listen);
+        let file = self.folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// Starts the service and waits until it is ready.
+    pub async fn serve(&self, name: &str) -> Process {
+        let process = self.launch(name);
+        process.ready().await;
+        process
+    }
+
+    /// Starts the service and does not wait.
+    pub fn launch(&self, name: &str) -> Process {
+        // The port is free now; whoever takes it in between makes the story fail, not lie.
+        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let settings = self.settings_file(&format!("{name}.toml"), &listen);
+        let log = self.folder.path().join(format!("{name}.log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["serve", "--config"])
+            .arg(settings)
+            .env_remove("COUNTERSIGN_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Process { child, url: format!("http://{listen}"), log }
+    }
+
+    /// Counts over a second connection.
+    pub async fn count(&self, question: &str) -> i64 {
+        self.database.count(self.folder.path(), question).await
+    }
+}
+
+/// A running service.
+pub struct Process {
+    child: Child,
+    pub url: String,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Waits until it answers and its database is there.
+    pub async fn ready(&self) {
+        let browser = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
+        let asked = until("a ready service", async || {
+            let answer = browser.get(format!("{}/readyz", self.url)).send().await.ok()?;
+            (answer.status() == 200).then_some(())
+        });
+        asked.await;
+    }
+
+    /// Everything it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// SIGKILL: no last words.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM: an orderly end is asked for, not awaited.
+    pub fn terminate(&self) {
+        let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        assert!(told.unwrap().success());
+    }
+
+    /// How it ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        until("the end of the service", async || self.child.try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended long ago; nothing depends on what the system answers.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
