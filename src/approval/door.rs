@@ -15,9 +15,8 @@ use super::case::Case;
 use super::screen::{self, Shown, why_not};
 use crate::domain::approval::{Answer, Refused, Verdict};
 use crate::domain::canon::Digest;
-use crate::domain::names::{GroupName, Reason};
-use crate::domain::plan::{Difference, Drift, PlannedStep, drift};
-use crate::domain::snapshot::Snapshot;
+use crate::domain::names::Reason;
+use crate::domain::plan::{Difference, Drift, drift};
 use crate::kit::Kit;
 use crate::store::WriteFault;
 use crate::store::decisions::{Decide, TargetRead};
@@ -128,10 +127,12 @@ fn comment(verdict: Verdict, typed: &str) -> Result<String, &'static str> {
 async fn look(kit: &Kit, case: &Case) -> Seen {
     let unread = Seen { read: TargetRead::No, drift: Drift::default() };
     let Some(target) = kit.target(&case.plan.target) else { return unread };
-    let groups = groups(case);
+    let groups = case.plan.groups();
     let reading = target.snapshot(&case.plan.user_name, &groups);
     match tokio::time::timeout(TARGET_TIME_LIMIT, reading).await {
-        Ok(Ok(snapshot)) => Seen { read: TargetRead::At(snapshot.read_at), drift: compare(case, &snapshot) },
+        Ok(Ok(snapshot)) => {
+            Seen { read: TargetRead::At(snapshot.read_at), drift: drift(&case.plan, &snapshot) }
+        }
         Ok(Err(fault)) => {
             tracing::warn!(workflow.id = %case.workflow.id, %fault, "the target cannot be read before a decision");
             unread
@@ -141,22 +142,6 @@ async fn look(kit: &Kit, case: &Case) -> Seen {
             unread
         }
     }
-}
-
-fn compare(case: &Case, snapshot: &Snapshot) -> Drift {
-    drift(&case.plan, snapshot)
-}
-
-fn groups(case: &Case) -> Vec<GroupName> {
-    let names = case.plan.steps.iter().filter_map(|step| match step {
-        PlannedStep::AddToGroup(group) => Some(group.name.clone()),
-        PlannedStep::FindUser
-        | PlannedStep::CreateUser(_)
-        | PlannedStep::CaptureUserId
-        | PlannedStep::RequirePasswordChange
-        | PlannedStep::VerifyUser => None,
-    });
-    names.collect()
 }
 
 /// The one deed. A deed whose outcome is unknown is run once more: it writes the same rows or finds them.

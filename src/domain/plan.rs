@@ -43,6 +43,21 @@ pub struct Plan {
     pub salt: String,
 }
 
+impl Plan {
+    /// The groups that the account will be added to, in order.
+    pub fn groups(&self) -> Vec<GroupName> {
+        let names = self.steps.iter().filter_map(|step| match step {
+            PlannedStep::AddToGroup(group) => Some(group.name.clone()),
+            PlannedStep::FindUser
+            | PlannedStep::CreateUser(_)
+            | PlannedStep::CaptureUserId
+            | PlannedStep::RequirePasswordChange
+            | PlannedStep::VerifyUser => None,
+        });
+        names.collect()
+    }
+}
+
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]

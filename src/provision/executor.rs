@@ -142,20 +142,7 @@ impl Executor {
 
     /// Reads the assumptions again and begins, unless they no longer hold.
     async fn begin(&self, run: &Run<'_>) -> Result<Begun, Left> {
-        let groups: Vec<_> = run
-            .plan
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                PlannedStep::AddToGroup(group) => Some(group.name.clone()),
-                PlannedStep::FindUser
-                | PlannedStep::CreateUser(_)
-                | PlannedStep::CaptureUserId
-                | PlannedStep::RequirePasswordChange
-                | PlannedStep::VerifyUser => None,
-            })
-            .collect();
-        let stopped = match run.target.snapshot(&run.plan.user_name, &groups).await {
+        let stopped = match run.target.snapshot(&run.plan.user_name, &run.plan.groups()).await {
             Ok(snapshot) => {
                 let voids = drift(&run.plan, &snapshot).voids;
                 (!voids.is_empty())
