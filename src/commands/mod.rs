@@ -6,7 +6,7 @@
 mod demo;
 mod demo_settings;
 mod demo_story;
-mod logging;
+pub mod logging;
 mod proof;
 mod serve;
 mod simulate;

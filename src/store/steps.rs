@@ -248,7 +248,7 @@ impl Record {
         attempt::Entity::update(row).exec(&tx.inner).await?;
         audit::append(tx, self.workflow.into(), self.outcome_event(ended)).await?;
         let planned = self.plan.steps.get(ended.step);
-        if matches!(planned, Some(PlannedStep::CreateUser(_))) && ended.report.outcome == Outcome::Refused {
+        if matches!(planned, Some(PlannedStep::CreateUser(_))) && refused_a_write(ended) {
             secrets::destroy(tx, self.workflow).await?;
         }
         let mut record = ended.record.clone();
@@ -418,6 +418,13 @@ impl Deed for LetGo {
         workflows::postpone(tx, self.workflow, self.due_at).await?;
         held.until(tx, tx.at).await
     }
+}
+
+/// Did the target refuse what was sent? A refused look, or a refusal before anything was sent, says nothing about an
+/// earlier attempt: its account may be there with the password that is sealed.
+fn refused_a_write(ended: &Ended) -> bool {
+    let sent = ended.report.calls.iter().any(|call| call.method != "GET");
+    ended.purpose == Purpose::Act && ended.report.outcome == Outcome::Refused && sent
 }
 
 async fn locked(tx: &Tx, id: WorkflowId) -> Result<Workflow, Fault<NotYours>> {

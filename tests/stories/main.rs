@@ -39,3 +39,6 @@ mod the_same_webhook_twice;
 mod the_service_is_killed;
 mod the_vault_is_provisioned;
 mod two_approvers_at_once;
+mod an_auditor_looks_back;
+mod every_step_may_fail;
+mod the_vault_misbehaves;

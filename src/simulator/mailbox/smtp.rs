@@ -141,8 +141,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     }
 
     async fn say(&mut self, line: &str) -> std::io::Result<()> {
-        self.stream.write_all(line.as_bytes()).await?;
-        self.stream.write_all(b"\r\n").await?;
+        // One write: a line in two pieces would wait for the client's delayed acknowledgement of the first.
+        self.stream.write_all(format!("{line}\r\n").as_bytes()).await?;
         self.stream.flush().await
     }
 

@@ -173,6 +173,8 @@ async fn open(
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
     let text = spelled(simulator, database, folder, choices, &socket.local_addr().unwrap().to_string());
+    // For the commands, which read it from a file.
+    std::fs::write(folder.join("story.toml"), &text).unwrap();
     let settings = Settings::from_toml(&text, "story.toml", &Machine);
     let settings = settings.unwrap_or_else(|faults| panic!("{faults:#?}"));
     let limits = Limits { evaluation: Duration::from_secs(20) };

@@ -5,11 +5,14 @@ mod app;
 mod approvers;
 mod database;
 mod process;
+mod invariants;
+mod operator;
 mod world;
 
 pub use actors::Answer;
 pub use app::{CLIENT_SECRET, Choices, Dialect, READER, Stage, WEBHOOK_SECRET, WRITER};
 pub use approvers::{ONE_OF_THE_GROUP, Whole};
 pub use database::Database;
+pub use invariants::{planned_groups, steps};
 pub use process::{Outside, command, until};
 pub use world::HandClock;

@@ -1,1 +1,0 @@
-//! An approver reads one mail and one page, and decides.

@@ -1,0 +1,128 @@
+//! Every call of every step meets every mishap, one at a time, and nothing that must hold is broken.
+//!
+//! Must hold: the calls are not listed here but counted as they are made, so a new call is tried without a new line;
+//! sign-ins are among them. One stage serves many people, since a stage costs more than a run.
+
+use countersign::simulator::faults::{Effect, Fault, Matching, Moment};
+use serde_json::json;
+
+use crate::stage::{Choices, Database, Dialect, Stage};
+
+macro_rules! each_call_meets {
+    ($($mishap:ident)*) => { $(
+        mod $mishap {
+            use crate::stage::Dialect;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn in_the_products_dialect() {
+                super::every_call_meets(Dialect::Product, super::$mishap()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn in_the_guides_dialect() {
+                super::every_call_meets(Dialect::GuideAuto, super::$mishap()).await;
+            }
+        }
+    )* };
+}
+
+each_call_meets! {
+    a_500_without_effect
+    a_500_after_the_effect
+    a_gateways_page
+    too_many_requests
+    a_lost_request
+    a_lost_answer
+    a_stale_token
+    a_401_out_of_the_blue
+    a_403_out_of_the_blue
+}
+
+fn status(status: u16, moment: Moment) -> Effect {
+    Effect::Status { status, body: None, retry_after: None, moment }
+}
+
+fn a_500_without_effect() -> Effect {
+    status(500, Moment::Before)
+}
+
+fn a_500_after_the_effect() -> Effect {
+    status(500, Moment::After)
+}
+
+fn a_gateways_page() -> Effect {
+    Effect::Html503
+}
+
+fn too_many_requests() -> Effect {
+    status(429, Moment::Before)
+}
+
+fn a_lost_request() -> Effect {
+    Effect::DropBefore
+}
+
+fn a_lost_answer() -> Effect {
+    Effect::DropAfter
+}
+
+fn a_stale_token() -> Effect {
+    Effect::StaleToken
+}
+
+fn a_401_out_of_the_blue() -> Effect {
+    status(401, Moment::Before)
+}
+
+fn a_403_out_of_the_blue() -> Effect {
+    let body =
+        json!({ "ErrorCode": "PASWS041E", "ErrorMessage": "You are not authorized to perform this action." });
+    Effect::Status { status: 403, body: Some(body), retry_after: None, moment: Moment::Before }
+}
+
+/// One person after the other is hired; for the n-th of them the n-th call of the run meets the mishap.
+async fn every_call_meets(dialect: Dialect, effect: Effect) {
+    let groups = vec!["Ops-Readers".to_owned()];
+    let stage = Stage::with(Database::sqlite(), Choices { dialect, groups, ..Choices::default() }).await;
+    let mut calls = 0;
+    loop {
+        let workflow = stage.approved_as(&person(&stage, calls + 1)).await;
+        let before = stage.simulator.vault.wire().len();
+        stage.simulator.vault.revoke_tokens();
+        let mut fault = Fault::on("", "", 1, effect.clone());
+        fault.matching = Matching { method: None, path_contains: None, nth: calls + 1 };
+        stage.simulator.vault.add_fault(fault);
+        comes_to_its_end(&stage, &workflow).await;
+        stage.simulator.vault.clear_faults();
+        let wire = stage.simulator.vault.wire();
+        let struck = wire[before..].iter().any(|call| call.fault.is_some());
+        if !struck {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(calls > 14, "only {calls} calls were made");
+}
+
+async fn comes_to_its_end(stage: &Stage, workflow: &str) {
+    let mut state = stage.rest(workflow).await;
+    stage.check(workflow).await;
+    let before = stage.calls_for_help();
+    for _ in 0..2 {
+        if state == "needs_attention" {
+            assert!(before > 0, "nobody was called");
+            assert!(!stage.reason(workflow).await.is_empty());
+            state = stage.retry(workflow).await;
+            stage.check(workflow).await;
+        }
+    }
+    assert_eq!(state, "succeeded", "{}", stage.reason(workflow).await);
+}
+
+fn person(stage: &Stage, number: u64) -> countersign::simulator::hr::Joiner {
+    let mut joiner = stage.joiner();
+    joiner.source_ref = format!("RITM{number:07}");
+    joiner.person_ref = format!("E{number:05}");
+    joiner.username = format!("person{number}x");
+    joiner
+}

@@ -1,0 +1,168 @@
+//! What must hold after every story, however badly the vault behaved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::audit;
+use countersign::domain::ids::WorkflowId;
+use countersign::key::Purpose;
+use countersign::store::secrets;
+use serde_json::{Value, json};
+
+use super::app::{CLIENT_SECRET, READER, Stage, WEBHOOK_SECRET, WRITER};
+
+impl Stage {
+    /// Checks everything that must hold of a workflow at rest.
+    pub async fn check(&self, workflow: &str) {
+        let shown = self.api(&format!("/{workflow}")).await;
+        let name = shown["user_name"].as_str().unwrap().to_owned();
+        self.at_most_one_user(&name);
+        self.no_group_beyond_the_plan(&shown, &name);
+        self.attempts_have_intent_and_outcome(workflow).await;
+        self.writes_are_the_done_steps(&shown, &name);
+        if shown["state"] == "succeeded" {
+            self.vault_equals_plan(&shown, &name);
+            self.password_opens(workflow, &name).await;
+        }
+        let kit = &self.service.kit;
+        let verdict = audit::verify(&kit.store, &kit.keys, None).await.unwrap();
+        assert!(verdict.is_sound(), "{:#?}", verdict.faults);
+        self.no_secret_leaves(workflow).await;
+    }
+
+    fn at_most_one_user(&self, name: &str) {
+        let journal = self.simulator.vault.journal();
+        let made = journal
+            .iter()
+            .filter(|entry| entry.what == "create_user" && entry.user_name.as_deref() == Some(name))
+            .count();
+        assert!(made <= 1, "{made} users named {name} were made");
+        assert!(journal.iter().all(|entry| entry.what != "delete_user" && entry.what != "remove_member"));
+    }
+
+    fn no_group_beyond_the_plan(&self, shown: &Value, name: &str) {
+        let planned: BTreeSet<&str> = planned_groups(shown).collect();
+        let journal = self.simulator.vault.journal();
+        let made: Vec<i64> = journal
+            .iter()
+            .filter(|entry| entry.what == "create_user" && entry.user_name.as_deref() == Some(name))
+            .filter_map(|entry| entry.user_id)
+            .collect();
+        for entry in journal.iter().filter(|entry| entry.what == "add_member") {
+            if entry.user_name.as_deref() == Some(name) {
+                assert!(planned.contains(entry.group_name.as_deref().unwrap()), "{entry:?}");
+                assert!(made.contains(&entry.user_id.unwrap()), "a stranger was put into a group: {entry:?}");
+            }
+        }
+    }
+
+    async fn attempts_have_intent_and_outcome(&self, workflow: &str) {
+        let mut told: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for event in self.trail(workflow).await {
+            let Some(attempt) = event["facts"]["attempt"].as_str() else { continue };
+            let counts = told.entry(attempt.to_owned()).or_default();
+            match event["kind"].as_str().unwrap() {
+                "step.begun" => {
+                    assert_eq!(*counts, (0, 0), "the intent comes first, once");
+                    counts.0 += 1;
+                }
+                "step.ended" | "step.looked_up" => counts.1 += 1,
+                other => panic!("{other} names an attempt"),
+            }
+        }
+        assert!(told.values().all(|counts| *counts == (1, 1)), "{told:#?}");
+    }
+
+    /// Each step called done that writes has its one write in the vault, in plan order; a write without such a step
+    /// is allowed only at the step where the run stopped.
+    fn writes_are_the_done_steps(&self, shown: &Value, name: &str) {
+        let journal = self.simulator.vault.journal();
+        let written: Vec<(String, Option<String>)> = journal
+            .into_iter()
+            .filter(|entry| entry.user_name.as_deref() == Some(name))
+            .map(|entry| (entry.what.to_owned(), entry.group_name))
+            .collect();
+        let done: Vec<(String, Option<String>)> = steps(shown)
+            .iter()
+            .filter(|step| step["state"] == "done")
+            .filter_map(|step| {
+                let what = match step["step"].as_str().unwrap() {
+                    "create_user" => "create_user",
+                    "add_to_group" => "add_member",
+                    "require_password_change" => "update_user",
+                    _ => return None,
+                };
+                Some((what.to_owned(), step["group"].as_str().map(str::to_owned)))
+            })
+            .collect();
+        if shown["state"] == "succeeded" {
+            assert_eq!(written, done, "the vault's journal and the ledger tell the same");
+        } else {
+            assert!(written.starts_with(&done), "{written:?} does not begin with {done:?}");
+            assert!(written.len() <= done.len() + 1, "{written:?} goes beyond {done:?}");
+        }
+    }
+
+    fn vault_equals_plan(&self, shown: &Value, name: &str) {
+        let user = self.simulator.vault.user(name).expect("the user is there");
+        let mut in_vault: Vec<&str> = user["groupsMembership"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|group| group["groupName"].as_str().unwrap())
+            .collect();
+        let mut planned: Vec<&str> = planned_groups(shown).collect();
+        in_vault.sort_unstable();
+        planned.sort_unstable();
+        assert_eq!(in_vault, planned);
+        assert_eq!(user["changePassOnNextLogon"], true);
+        assert_eq!(user["enableUser"], true);
+        assert_eq!(user["userType"], "EPVUser");
+        assert_eq!(user["location"], "\\Users\\Ops");
+        assert_eq!(user["personalDetails"]["lastName"], shown["request"]["subject"]["last_name"]);
+        assert_eq!(user["internet"]["businessEmail"], shown["request"]["subject"]["email"]);
+        assert_eq!(shown["user_id"], user["id"]);
+    }
+
+    /// The password that will be handed over is the one in the vault.
+    async fn password_opens(&self, workflow: &str, name: &str) {
+        let Some(clear) = self.sealed_password(workflow).await else {
+            panic!("an account was made, and its password is gone");
+        };
+        let id = self.simulator.vault.id_of(name).unwrap();
+        assert!(self.simulator.vault.password_is(id, &clear), "the sealed password is not the vault's");
+    }
+
+    /// The sealed initial password, opened; it stays sealed.
+    pub async fn sealed_password(&self, workflow: &str) -> Option<String> {
+        let kit = &self.service.kit;
+        let workflow = WorkflowId::parse(workflow).unwrap();
+        let sealed = secrets::initial_password(&kit.store, workflow).await.unwrap()?;
+        let clear = kit.keys.open(Purpose::InitialPassword, sealed.id.0, &sealed.bytes).unwrap();
+        Some(String::from_utf8(clear.to_vec()).unwrap())
+    }
+
+    async fn no_secret_leaves(&self, workflow: &str) {
+        let kit = &self.service.kit;
+        let mut export = Vec::new();
+        audit::export(&kit.store, &kit.keys, &mut export).await.unwrap();
+        let export = String::from_utf8(export).unwrap();
+        let mut secrets: Vec<String> =
+            [CLIENT_SECRET, WEBHOOK_SECRET, READER, WRITER, "eyJhbGciOi"].map(str::to_owned).to_vec();
+        secrets.extend(
+            self.sealed_password(workflow).await.map(|clear| json!(clear).to_string().replace('"', "")),
+        );
+        for secret in secrets {
+            assert!(!export.contains(&secret), "a secret is in the export");
+        }
+    }
+}
+
+/// The steps of a workflow as the API shows them.
+pub fn steps(shown: &Value) -> &Vec<Value> {
+    shown["steps"].as_array().unwrap()
+}
+
+/// The groups of the plan, in its order.
+pub fn planned_groups(shown: &Value) -> impl Iterator<Item = &str> {
+    steps(shown).iter().filter_map(|step| step["group"].as_str())
+}
