@@ -13,7 +13,7 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait as _;
 use tokio::sync::Mutex;
 
-use super::writer::Writer;
+use super::writer::{Slot, Writer};
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -68,7 +68,10 @@ pub(super) async fn connect(place: &Place) -> Result<(DatabaseConnection, Writer
             let writer = Database::connect(writing.clone()).await.map_err(OpenFault::Connect)?;
             migrate(&writer).await.map_err(OpenFault::Migrate)?;
             let reads = Database::connect(sqlite(url, 4, None)).await.map_err(OpenFault::Connect)?;
-            Ok((reads, Writer::Sqlite { options: Box::new(writing), connection: Mutex::new(Some(writer)) }))
+            Ok((
+                reads,
+                Writer::Sqlite { options: Box::new(writing), connection: Mutex::new(Slot::Open(writer)) },
+            ))
         }
         Place::Postgres { url, schema } => {
             if let Some(schema) = schema {

@@ -17,10 +17,20 @@ use super::fault::{Meaning, WriteFault, meaning};
 const MOST_RUNS: u32 = 8;
 
 pub(super) enum Writer {
-    /// One connection, guarded; `None` after it was poisoned.
-    Sqlite { options: Box<ConnectOptions>, connection: Mutex<Option<DatabaseConnection>> },
+    /// One connection, guarded.
+    Sqlite { options: Box<ConnectOptions>, connection: Mutex<Slot> },
     /// The readers' pool; every deed takes a connection of its own.
     Postgres,
+}
+
+/// Where SQLite's one writing connection is.
+pub(super) enum Slot {
+    /// Here, and to be trusted.
+    Open(DatabaseConnection),
+    /// Given up; the next deed opens a fresh one.
+    Lost,
+    /// Closed for good.
+    Closed,
 }
 
 /// How one run of a deed ended.
@@ -55,12 +65,16 @@ impl Writer {
             },
             Self::Sqlite { options, connection } => {
                 let mut slot = connection.lock().await;
-                let writer = match slot.take() {
-                    Some(writer) => writer,
-                    None => match Database::connect(options.as_ref().clone()).await {
+                let writer = match std::mem::replace(&mut *slot, Slot::Lost) {
+                    Slot::Open(writer) => writer,
+                    Slot::Lost => match Database::connect(options.as_ref().clone()).await {
                         Ok(fresh) => fresh,
                         Err(fault) => return Run::Over(Err(WriteFault::Unavailable(fault.to_string()))),
                     },
+                    Slot::Closed => {
+                        *slot = Slot::Closed;
+                        return Run::Over(Err(WriteFault::Unavailable("the store is closed".to_owned())));
+                    }
                 };
                 let run = run_on(&writer, deed).await;
                 if matches!(run, Run::Poisoned(_)) {
@@ -68,7 +82,7 @@ impl Writer {
                     // Whatever closing answers, nothing is asked of this connection again.
                     let _ = writer.close().await;
                 } else {
-                    *slot = Some(writer);
+                    *slot = Slot::Open(writer);
                 }
                 run
             }
@@ -76,8 +90,8 @@ impl Writer {
     }
 
     pub(super) async fn close(&self) {
-        if let Self::Sqlite { connection, .. } = self
-            && let Some(writer) = connection.lock().await.take()
+        let Self::Sqlite { connection, .. } = self else { return };
+        if let Slot::Open(writer) = std::mem::replace(&mut *connection.lock().await, Slot::Closed)
             && let Err(fault) = writer.close().await
         {
             tracing::warn!(%fault, "the writing connection did not close in order");

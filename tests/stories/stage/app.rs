@@ -91,6 +91,8 @@ impl Stage {
         tokio::spawn(server);
         let browser = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // A kept connection may be closed by the server just when it is used again.
+            .pool_max_idle_per_host(0)
             .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
