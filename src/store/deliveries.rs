@@ -154,7 +154,8 @@ impl AcceptDelivery {
     }
 }
 
-/// Keeps an authentic message that was refused, once.
+/// Keeps an authentic message that was refused, once; a later refusal of the same bytes is told only where it is for
+/// another reason and operators need to know.
 pub struct RefuseDelivery {
     /// Time and ids.
     pub stamp: Stamp,
@@ -196,20 +197,30 @@ impl Deed for RefuseDelivery {
             .filter(delivery::Column::State.eq("refused"))
             .one(&tx.inner)
             .await?;
-        if known.is_some() {
-            return Ok(());
-        }
-        let row = delivery::ActiveModel {
-            delivery_key: Set(None),
-            state: Set("refused".to_owned()),
-            workflow_id: Set(None),
-            reason: Set(Some(self.reason.clone())),
-            ..bare(tx, &self.delivery)
+        let id = match known {
+            // The same bytes for another reason that operators need to know: kept once, told again.
+            Some(row) if self.alarm == Alarm::Raise && row.reason.as_ref() != Some(&self.reason) => {
+                let reason = Set(Some(self.reason.clone()));
+                let again = delivery::ActiveModel { id: Set(row.id), reason, ..Default::default() };
+                delivery::Entity::update(again).exec(&tx.inner).await?;
+                DeliveryId(row.id)
+            }
+            Some(_) => return Ok(()),
+            None => {
+                let row = delivery::ActiveModel {
+                    delivery_key: Set(None),
+                    state: Set("refused".to_owned()),
+                    workflow_id: Set(None),
+                    reason: Set(Some(self.reason.clone())),
+                    ..bare(tx, &self.delivery)
+                };
+                delivery::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+                self.delivery.id
+            }
         };
-        delivery::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-        let chain = self.delivery.id.into();
+        let chain = id.into();
         let event = NewEvent::new(EventKind::DeliveryRefused, Actor::Source(self.delivery.source.clone()))
-            .text("delivery", self.delivery.id.to_string())
+            .text("delivery", id.to_string())
             .text("body_sha256", hash.to_string())
             .text("because", self.reason.clone());
         audit::append(tx, chain, event).await?;

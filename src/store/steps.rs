@@ -424,7 +424,7 @@ impl Deed for LetGo {
 /// earlier attempt: its account may be there with the password that is sealed.
 fn refused_a_write(ended: &Ended) -> bool {
     let sent = ended.report.calls.iter().any(|call| call.method != "GET");
-    ended.purpose == Purpose::Act && ended.report.outcome == Outcome::Refused && sent
+    sent && ended.report.outcome == Outcome::Refused
 }
 
 async fn locked(tx: &Tx, id: WorkflowId) -> Result<Workflow, Fault<NotYours>> {

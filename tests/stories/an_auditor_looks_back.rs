@@ -4,6 +4,7 @@
 //! guards of the tables were taken away.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::process::Output;
 
 use chrono::TimeDelta;
@@ -88,7 +89,8 @@ impl Administrator {
     }
 
     fn bytes(&self, bytes: &[u8]) -> String {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = String::new();
+        bytes.iter().try_for_each(|byte| write!(hex, "{byte:02x}")).unwrap();
         if self.is_sqlite() { format!("x'{hex}'") } else { format!("'\\x{hex}'::bytea") }
     }
 

@@ -105,18 +105,18 @@ async fn every_call_meets(dialect: Dialect, effect: Effect) {
 }
 
 async fn comes_to_its_end(stage: &Stage, workflow: &str) {
-    let mut state = stage.rest(workflow).await;
+    let mut now = stage.rest(workflow).await;
     stage.check(workflow).await;
     let before = stage.calls_for_help();
     for _ in 0..2 {
-        if state == "needs_attention" {
+        if now == "needs_attention" {
             assert!(before > 0, "nobody was called");
             assert!(!stage.reason(workflow).await.is_empty());
-            state = stage.retry(workflow).await;
+            now = stage.retry(workflow).await;
             stage.check(workflow).await;
         }
     }
-    assert_eq!(state, "succeeded", "{}", stage.reason(workflow).await);
+    assert_eq!(now, "succeeded", "{}", stage.reason(workflow).await);
 }
 
 fn person(stage: &Stage, number: u64) -> countersign::simulator::hr::Joiner {

@@ -31,14 +31,16 @@ macro_rules! told_on_both {
     )* };
 }
 
-mod a_webhook_arrives;
-mod an_operator_starts_it;
+mod a_browser_approves;
 mod a_link_grows_old;
+mod a_webhook_arrives;
 mod an_approver_decides;
+mod a_refusal_turns_into_a_conflict;
+mod an_auditor_looks_back;
+mod an_operator_starts_it;
+mod every_step_may_fail;
 mod the_same_webhook_twice;
 mod the_service_is_killed;
 mod the_vault_is_provisioned;
-mod two_approvers_at_once;
-mod an_auditor_looks_back;
-mod every_step_may_fail;
 mod the_vault_misbehaves;
+mod two_approvers_at_once;

@@ -15,6 +15,7 @@ told_on_both! {
     the_person_is_linked_to_the_account
     the_password_is_sealed_and_shown_once
     a_service_that_starts_again_remembers_the_run
+    what_the_settings_no_longer_allow_is_not_carried_out
 }
 
 async fn an_approved_joiner_is_carried_out_and_verified(stage: Stage) {
@@ -116,9 +117,9 @@ async fn the_trail_tells_each_step_and_its_calls() {
     let stage = Stage::with(Database::sqlite(), choices).await;
     let workflow = stage.hire_and_approve().await;
     let id = stage.simulator.vault.id_of("zobrien").unwrap();
-    let state = stage.simulator.vault.state();
+    let vault = stage.simulator.vault.state();
     let group = |name: &str| {
-        let groups = state["groups"].as_array().unwrap();
+        let groups = vault["groups"].as_array().unwrap();
         groups.iter().find(|group| group["groupName"] == name).unwrap()["id"].as_i64().unwrap()
     };
     let writes = |step: &str| match step {
@@ -187,7 +188,8 @@ async fn the_person_is_linked_to_the_account(stage: Stage) {
     assert_eq!(linked["personal"], json!({ "person_ref": "E10442", "user_name": "zobrien" }));
     // So the same person gets no second account, under whatever name.
     let mut again = stage.joiner();
-    ("RITM0010009:1".clone_into(&mut again.source_ref), "zobrien9".clone_into(&mut again.username));
+    "RITM0010009:1".clone_into(&mut again.source_ref);
+    "zobrien9".clone_into(&mut again.username);
     let again = stage.hire_as(&again).await;
     assert_eq!(stage.rest(&again).await, "needs_attention");
     assert!(stage.reason(&again).await.contains(&format!("zobrien with number {id}")));
@@ -233,6 +235,21 @@ async fn a_service_that_starts_again_remembers_the_run(stage: Stage) {
     stage.check(&workflow).await;
 }
 
+async fn what_the_settings_no_longer_allow_is_not_carried_out(mut stage: Stage) {
+    let workflow = stage.approved().await;
+    let (before, after) = ("\"breakglass*\"]", "\"breakglass*\", \"ZO*\"]");
+    stage.choices.edits.push((before.to_owned(), after.to_owned()));
+    let mut stage = stage.restart().await;
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    assert!(stage.writes().is_empty());
+    assert_eq!(stage.retry(&workflow).await, "needs_attention");
+    assert!(stage.writes().is_empty());
+    stage.choices.edits.clear();
+    let stage = stage.restart().await;
+    assert_eq!(stage.retry(&workflow).await, "succeeded");
+    stage.check(&workflow).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_texts_are_cut_to_what_the_vault_takes() {
     let stage = Stage::with(Database::sqlite(), Choices { groups: vec![], ..Choices::default() }).await;
@@ -249,7 +266,7 @@ async fn long_texts_are_cut_to_what_the_vault_takes() {
     let person = &user["personalDetails"];
     assert_eq!(person["firstName"], joiner.first_name.chars().take(29).collect::<String>());
     assert_eq!(person["lastName"], joiner.last_name.chars().take(29).collect::<String>());
-    assert_eq!(user["expiryDate"], 1814356800);
+    assert_eq!(user["expiryDate"], 1_814_356_800);
     let trail = stage.trail(&workflow).await;
     let begun = trail
         .iter()

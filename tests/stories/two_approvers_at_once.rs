@@ -41,7 +41,7 @@ async fn of_a_yes_and_a_no_one_counts_and_the_loser_is_told_who_won(stage: Stage
         };
         let recorded = decisions(&stage, &workflow).await;
         assert_eq!(recorded.len(), 1, "{recorded:?}");
-        let (winner, loser, state, words) = match (yes.status, no.status) {
+        let (winner, loser, ends, words) = match (yes.status, no.status) {
             (303, 409) => (0, no, "approved", "ana@example.com approved this request at"),
             (409, 303) => (1, yes, "rejected", "bo@example.com rejected this request at"),
             other => panic!("{other:?}: {} {}", yes.body, no.body),
@@ -50,7 +50,7 @@ async fn of_a_yes_and_a_no_one_counts_and_the_loser_is_told_who_won(stage: Stage
         assert!(loser.body.contains(words), "{}", loser.body);
         assert!(loser.body.contains("Nothing of yours was recorded"), "{}", loser.body);
         assert!(!loser.body.contains("<form"), "the loser is not asked again");
-        assert_eq!(stage.state(&workflow).await, state);
+        assert_eq!(stage.state(&workflow).await, ends);
         assert_eq!(recorded[0]["decision"], if winner == 0 { "approve" } else { "reject" }, "{recorded:?}");
     }
     assert_eq!(won[0] + won[1], ROUNDS);
@@ -77,14 +77,14 @@ async fn of_a_yes_and_a_no_of_the_same_person_the_first_stands(stage: Stage) {
         let workflow = stage.hire_another(round).await;
         let ana = stage.link("ana@example.com");
         let (yes, no) = at_once(&stage, (&ana, "approve"), (&ana, "reject")).await;
-        let (second, said, state) = match (yes.status, no.status) {
+        let (second, said, ends) = match (yes.status, no.status) {
             (303, 200) => (no, "You approved this plan", "approved"),
             (200, 303) => (yes, "You rejected this plan", "rejected"),
             other => panic!("{other:?}: {} {}", yes.body, no.body),
         };
         assert!(second.body.contains(said), "{}", second.body);
         assert_eq!(decisions(&stage, &workflow).await.len(), 1);
-        assert_eq!(stage.state(&workflow).await, state);
+        assert_eq!(stage.state(&workflow).await, ends);
     }
 }
 

@@ -176,10 +176,10 @@ async fn a_form_token_that_is_missing_foreign_or_stale_is_not_enough(stage: Stag
     let fields = [("decision", "approve"), ("comment", ""), ("digest", ana.digest.as_str())];
     assert_eq!(stage.send(&url, Some(&stage.origin()), &fields).await.status, 409, "no token at all");
     stage.clock.advance(TimeDelta::minutes(31));
-    let stale = ana.press(&stage, "approve", "typed & kept").await;
-    assert_eq!(stale.status, 409);
-    assert!(stale.body.contains("confirm again"), "{}", stale.body);
-    assert!(stale.body.contains(">typed &#38; kept</textarea>"), "{}", stale.body);
+    let aged = ana.press(&stage, "approve", "typed & kept").await;
+    assert_eq!(aged.status, 409);
+    assert!(aged.body.contains("confirm again"), "{}", aged.body);
+    assert!(aged.body.contains(">typed &#38; kept</textarea>"), "{}", aged.body);
     assert_undecided(&stage, &workflow).await;
     // The page that came back has a fresh token.
     let again = Shown::to(&stage, "ana@example.com").await;

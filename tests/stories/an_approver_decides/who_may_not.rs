@@ -76,7 +76,7 @@ async fn who_left_the_group_since_may_not_decide(mut stage: Stage) {
     ana_may_not(&stage, &workflow, "You no longer belong to the people who may answer this request").await;
 }
 
-/// Who joined the group since was not asked and has no link; the settings alone open no door.
+/// A link, a form token and a digest belong together; one of each from two workflows open no door.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_of_another_workflow_is_of_no_use() {
     let stage = Stage::with(Database::sqlite(), Choices::default()).await;

@@ -163,6 +163,6 @@ pub fn steps(shown: &Value) -> &Vec<Value> {
 }
 
 /// The groups of the plan, in its order.
-pub fn planned_groups(shown: &Value) -> impl Iterator<Item = &str> {
+fn planned_groups(shown: &Value) -> impl Iterator<Item = &str> {
     steps(shown).iter().filter_map(|step| step["group"].as_str())
 }

@@ -3,6 +3,7 @@
 mod actors;
 mod app;
 mod approvers;
+mod browser;
 mod database;
 mod process;
 mod invariants;
@@ -12,7 +13,8 @@ mod world;
 pub use actors::Answer;
 pub use app::{CLIENT_SECRET, Choices, Dialect, READER, Stage, WEBHOOK_SECRET, WRITER};
 pub use approvers::{ONE_OF_THE_GROUP, Whole};
+pub use browser::{Browser, Screen, Scripts};
 pub use database::Database;
-pub use invariants::{planned_groups, steps};
+pub use invariants::steps;
 pub use process::{Outside, command, until};
 pub use world::HandClock;

@@ -38,7 +38,7 @@ impl Stage {
 
     /// Lets time pass from one due moment to the next until the workflow rests or waits for a person; says where.
     pub async fn rest(&self, workflow: &str) -> String {
-        for _ in 0..500 {
+        for _ in 0..5_000 {
             self.settle().await;
             let state = self.state(workflow).await;
             if !["planning", "approved", "running"].contains(&state.as_str()) {
