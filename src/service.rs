@@ -13,6 +13,7 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use secrecy::ExposeSecret as _;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
@@ -130,27 +131,27 @@ impl Service {
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let poll = self.kit.settings.worker.poll_every.to_std().unwrap_or(Duration::from_secs(5));
-        let working: Vec<_> = self
-            .workers
-            .iter()
-            .map(|worker| {
-                let (worker, world) = (Arc::clone(worker), self.kit.world.clone());
-                let (bell, stop) = (self.kit.store.bell(), stop.clone());
-                tokio::spawn(async move { worker::run(worker.as_ref(), &world, bell, poll, stop).await })
-            })
-            .collect();
-        stop.cancelled().await;
+        let mut working = JoinSet::new();
+        for worker in &self.workers {
+            let (worker, world) = (Arc::clone(worker), self.kit.world.clone());
+            let (bell, asked) = (self.kit.store.bell(), stop.clone());
+            working.spawn(async move { worker::run(worker.as_ref(), &world, bell, poll, asked).await });
+        }
+        // A worker ends only when it is asked to; one that ends by itself takes the service along, to be seen.
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = working.join_next() => {}
+        }
+        let failed = !stop.is_cancelled();
+        stop.cancel();
         tracing::info!("stopping: finishing what is under way");
         self.kit.store.announce_end();
         handle.stop(true).await;
-        for task in working {
-            if task.await.is_err() {
-                tracing::error!("a worker ended by a fault of its own");
-            }
-        }
+        while working.join_next().await.is_some() {}
         self.kit.store.close().await;
         tracing::info!("stopped");
-        serving.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))
+        serving.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))?;
+        if failed { Err(std::io::Error::other("a worker ended by a fault of its own")) } else { Ok(()) }
     }
 }
 

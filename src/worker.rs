@@ -62,8 +62,9 @@ pub async fn run(
     while !stop.is_cancelled() {
         bell.mark_unchanged();
         let wait = match worker.turn().await {
+            // Work that came to nothing is no reason to look again at once.
+            Ok(Did::Work(0) | Did::Idle) => poll,
             Ok(Did::Work(_)) => Duration::ZERO,
-            Ok(Did::Idle) => poll,
             Ok(Did::IdleUntil(due)) => due.since(world.now()).to_std().unwrap_or_default().min(poll),
             Err(failed) => {
                 tracing::error!(worker = worker.name(), fault = %failed, "a turn failed");

@@ -242,7 +242,6 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("workflows", &[("stalled", "'succeeded'")]),
     ("workflows", &[("plan_number", "-1")]),
     ("workflows", &[("source_ref", "'RITM:1'")]),
-    ("workflows", &[("adoption", "'by_chance'")]),
     ("deliveries", &[("state", "'lost'")]),
     ("deliveries", &[("state", "'refused'")]),
     ("deliveries", &[("workflow_id", "null")]),

@@ -30,7 +30,7 @@ create table workflows (
   target text,
   user_name text,
   request {bytes} not null,
-  adoption text not null default 'only_by_mark' check (adoption in ('only_by_mark', 'by_person')),
+  adopted_user_id {count},
   plan_number {count} not null default 0 check (plan_number >= 0),
   replans {count} not null default 0 check (replans >= 0),
   vault_awaited_since {time},

@@ -32,6 +32,51 @@ impl RetryPolicy {
     }
 }
 
+/// After so long without a readable target somebody is told.
+pub const TELL_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// How long a target is awaited already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Awaited {
+    /// Since when; absent at the first failure.
+    pub since: Option<Timestamp>,
+    /// When somebody was told.
+    pub told: Option<Timestamp>,
+}
+
+/// Is it time to tell somebody?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tell {
+    /// Yes.
+    Now,
+    /// No.
+    NotNow,
+}
+
+impl RetryPolicy {
+    /// When a target that cannot be read is read again, and whether it is time to tell somebody. The next wait is
+    /// about as long as the waiting so far, so that few tries fall into a long outage; none runs past the moment at
+    /// which somebody must be told.
+    pub fn await_target(
+        &self,
+        awaited: Awaited,
+        now: Timestamp,
+        chance: u64,
+        at_least: Option<TimeDelta>,
+    ) -> (Timestamp, Tell) {
+        let since = awaited.since.unwrap_or(now);
+        let waited = now.since(since);
+        let most = waited.clamp(self.first_wait, self.longest_wait).num_milliseconds().max(2);
+        let half = most / 2;
+        let jitter = i64::try_from(chance % u64::try_from(half).unwrap_or(1)).unwrap_or(0);
+        let asked = at_least.map_or(0, |wait| wait.min(self.longest_wait).num_milliseconds());
+        let again = now.plus(TimeDelta::milliseconds((half + jitter).max(asked)));
+        let telling = since.plus(TELL_AFTER);
+        let due = if now < telling { again.min(telling) } else { again };
+        (due, if waited >= TELL_AFTER && awaited.told.is_none() { Tell::Now } else { Tell::NotNow })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +96,26 @@ mod tests {
         assert_eq!(wait(3, 0), 1);
         let asked = policy.due(1, now, 0, Some(TimeDelta::hours(5))).since(now);
         assert_eq!(asked, TimeDelta::seconds(10));
+    }
+
+    #[test]
+    fn a_long_outage_sees_few_tries_and_is_told_in_time() {
+        let policy = RetryPolicy {
+            most_tries: 8,
+            first_wait: TimeDelta::seconds(2),
+            longest_wait: TimeDelta::minutes(15),
+        };
+        let begun = Timestamp::from_unix_seconds(0).unwrap();
+        let (mut now, mut since, mut told, mut tries) = (begun, None, None, 0);
+        while now.since(begun) < TimeDelta::hours(1) {
+            let (due, tell) = policy.await_target(Awaited { since, told }, now, 3, None);
+            if tell == Tell::Now {
+                assert_eq!(now.since(begun), TELL_AFTER);
+                told = Some(now);
+            }
+            since = Some(begun);
+            (now, tries) = (due, tries + 1);
+        }
+        assert!(told.is_some() && tries < 40, "{tries}");
     }
 }

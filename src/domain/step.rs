@@ -99,6 +99,9 @@ pub struct Report {
     /// The account's number, where the attempt learnt it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<VaultUserId>,
+    /// Who holds the wanted name, where that is somebody whom this workflow did not make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stranger: Option<VaultUserId>,
 }
 
 /// One call over the wire.

@@ -309,6 +309,17 @@ impl State {
         Ok(stopped(reason, stalled))
     }
 
+    /// The vault changed between approval and start: the approval is void, and a person sends it back to planning.
+    pub fn voided_before_start(&self, because: &[Difference]) -> Result<Transition, WrongMove> {
+        match self {
+            Self::Approved { .. } => {
+                let words = in_words(because);
+                Ok(stopped(format!("the vault has changed since the approval: {words}"), Stalled::Planning))
+            }
+            _ => Err(self.wrong("a voided plan")),
+        }
+    }
+
     /// A person sends it on.
     pub fn resumed(&self, by: &str, reason: &str, not_before: Timestamp) -> Result<Transition, WrongMove> {
         let next = match self {
@@ -414,6 +425,7 @@ mod tests {
         assert_eq!(from(&|state| state.expired(at(4)).is_ok()), [""; 0]);
         assert_eq!(from(&|state| state.started(at(5)).is_ok()), ["approved"]);
         assert_eq!(from(&|state| state.started(at(4)).is_ok()), [""; 0]);
+        assert_eq!(from(&|state| state.voided_before_start(&[]).is_ok()), ["approved"]);
         assert_eq!(from(&|state| state.succeeded().is_ok()), ["running"]);
         assert_eq!(
             from(&|state| state.needs_attention(String::new()).is_ok()),

@@ -218,6 +218,7 @@ pub(crate) fn run() -> super::progress::Run {
             words: (*words).to_owned(),
             calls: Vec::new(),
             user_id: None,
+            stranger: None,
         }),
         ended_at: Some(now().plus_seconds(i64::try_from(step).unwrap())),
     });

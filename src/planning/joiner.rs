@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::NoPlan;
 use super::access::Granted;
 use crate::domain::names::GroupName;
-use crate::domain::plan::{NewUser, Plan, PlannedGroup, PlannedStep};
+use crate::domain::plan::{GroupMember, NewUser, Plan, PlannedGroup, PlannedStep};
 use crate::domain::request::{Joiner, Request};
 use crate::domain::snapshot::{GroupKind, GroupSeen, ProfileField, Snapshot, UserSeen, VaultUser};
 use crate::kit::Kit;
@@ -58,8 +58,20 @@ pub(super) async fn plan(
         hand_over: granted.hand_over.clone(),
         salt: salt(kit),
     };
+    if member_is_ambiguous(&plan) {
+        return Err(NoPlan::NeedsPerson(
+            "the user name is made of digits alone, so the vault may take it for a number: group_member must be pinned \
+             in the settings of the target"
+                .to_owned(),
+        ));
+    }
     permit(granted.target, &plan).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
     Ok((plan, snapshot))
+}
+
+/// A name of digits could be taken for somebody's number where the form is only found out by trying.
+fn member_is_ambiguous(plan: &Plan) -> bool {
+    plan.user_name.is_digits() && plan.dialect.group_member == GroupMember::Auto && !plan.groups().is_empty()
 }
 
 fn taken(user: &VaultUser) -> String {

@@ -16,7 +16,7 @@ use crate::domain::canon::{Corrupt, NotCanonical, Tag};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{Plan, SealedPlan};
 use crate::domain::request::Request;
-use crate::domain::retry::RetryPolicy;
+use crate::domain::retry::{Awaited, Tell};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
 use crate::kit::Kit;
@@ -27,8 +27,6 @@ use crate::store::{ReadFault, WriteFault};
 use crate::target::CallFault;
 use crate::worker::{Did, TurnFailed, Worker};
 
-/// After so long without a readable target, the people who will be asked are told.
-const TELL_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// No reading of a target takes longer than this.
 const READING_LIMIT: Duration = Duration::from_mins(2);
 
@@ -48,7 +46,16 @@ enum NoPlan {
     NeedsPerson(String),
     /// Our own database cannot be read.
     #[error(transparent)]
-    Store(#[from] ReadFault),
+    Store(ReadFault),
+}
+
+impl From<ReadFault> for NoPlan {
+    fn from(fault: ReadFault) -> Self {
+        match fault {
+            ReadFault::Database(_) => Self::Store(fault),
+            ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) => Self::NeedsPerson(fault.to_string()),
+        }
+    }
 }
 
 impl From<CallFault> for NoPlan {
@@ -97,6 +104,9 @@ impl Worker for Planner {
         }
         let mut done = 0;
         for workflow in due {
+            if self.kit.store.is_ending() {
+                break;
+            }
             self.plan(&workflow).await?;
             done += 1;
         }
@@ -169,22 +179,27 @@ impl Planner {
         after_seconds: Option<u32>,
     ) -> Result<(), WriteFault<MovedOn>> {
         let now = self.kit.world.now();
-        let since = workflow.vault_awaited_since.unwrap_or(now);
-        let waited = now.since(since);
         tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; planning waits");
-        let tell = if waited >= TELL_AFTER && workflow.vault_awaited_told.is_none() {
-            Some(self.first_people(workflow).await)
-        } else {
-            None
-        };
-        let minutes = u32::try_from(waited.num_minutes()).unwrap_or(u32::MAX).saturating_add(1);
+        let awaited = Awaited { since: workflow.vault_awaited_since, told: workflow.vault_awaited_told };
         let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
-        let again = self.policy().due(minutes, now, self.kit.world.number(), asked);
-        // However long the waits have grown, people are told in time.
-        let telling = since.plus(TELL_AFTER);
-        let due_at = if now < telling { again.min(telling) } else { again };
+        let (due_at, tell) =
+            self.kit.retry_policy().await_target(awaited, now, self.kit.world.number(), asked);
+        let tell = match tell {
+            Tell::Now => Some(self.first_people(workflow).await),
+            Tell::NotNow => None,
+        };
         let stamp = self.kit.world.stamp();
-        self.kit.store.write(AwaitVault { stamp, workflow: workflow.id, due_at, tell, words }).await
+        self.kit
+            .store
+            .write(AwaitVault {
+                stamp,
+                workflow: workflow.id,
+                plan_number: workflow.plan_number,
+                due_at,
+                tell,
+                words,
+            })
+            .await
     }
 
     /// Who will be asked first once there is a plan; nobody when that cannot be told.
@@ -196,9 +211,5 @@ impl Planner {
             .ok()
             .and_then(|routing| routing.stages.into_iter().next())
             .map_or_else(Vec::new, |stage| stage.people)
-    }
-
-    fn policy(&self) -> RetryPolicy {
-        self.kit.retry_policy()
     }
 }

@@ -11,16 +11,18 @@ use uuid::Uuid;
 use super::password;
 use crate::domain::ids::{AttemptId, SecretId};
 use crate::domain::plan::{Plan, PlannedStep, drift};
+use crate::domain::retry::{Awaited, Tell};
 use crate::domain::step::{Ledger, Move, Purpose, Rest, StepRecord, Waits, next_move};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{State, in_words};
+use crate::domain::workflow::State;
 use crate::key::{KeyFault, Purpose as SealedFor};
 use crate::kit::Kit;
 use crate::rules::access::permit;
-use crate::store::lease::Lease;
+use crate::store::lease::{Lease, NotYours};
 use crate::store::plans::{self, AwaitVault};
+use crate::store::runs::{ClaimRun, LetGo, StartRun, Started, Stopped};
 use crate::store::secrets::{self, Sealed};
-use crate::store::steps::{self, ClaimRun, Ended, Intent, LetGo, Next, NotYours, Record, StartRun};
+use crate::store::steps::{self, Ended, Intent, Next, Record, Recorded};
 use crate::store::workflows::{self, Workflow};
 use crate::store::{ReadFault, WriteFault};
 use crate::target::{CallFault, Mark, StepCall, Target};
@@ -28,8 +30,6 @@ use crate::worker::{Did, TurnFailed, Worker};
 
 /// A lease outlives the longest conversation of one attempt: some six calls of thirty seconds.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
-/// After so long without a readable target, the operators are told.
-const TELL_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// After so long a person must look.
 const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
 
@@ -48,12 +48,27 @@ enum Left {
     /// The database cannot be read.
     #[error("reading the run: {0}")]
     Read(#[from] ReadFault),
+    /// The plan and its ledger do not belong together.
+    #[error("the plan and its ledger do not belong together")]
+    Mismatch,
     /// The database cannot be written.
     #[error("writing the run: {0}")]
     Write(String),
     /// A secret cannot be sealed or opened.
     #[error(transparent)]
     Key(#[from] KeyFault),
+}
+
+impl Left {
+    /// Is something broken that only a person can mend?
+    fn is_broken(&self) -> bool {
+        match self {
+            Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_))
+            | Self::Key(_)
+            | Self::Mismatch => true,
+            Self::Read(ReadFault::Database(_)) | Self::Lost | Self::Write(_) => false,
+        }
+    }
 }
 
 impl From<WriteFault<NotYours>> for Left {
@@ -95,7 +110,14 @@ impl Worker for Executor {
             return Ok(Did::Idle);
         };
         let id = workflow.id;
-        match self.carry_out(workflow, lease).await {
+        let mut carried = self.carry_out(workflow.clone(), lease.clone()).await;
+        if let Err(left) = &carried
+            && left.is_broken()
+        {
+            // Trying again changes nothing about what we keep ourselves, so a person must look.
+            carried = self.stop(&workflow, &lease, left.to_string()).await;
+        }
+        match carried {
             Ok(()) => {}
             Err(Left::Lost) => tracing::warn!(workflow.id = %id, "this run was taken over by another worker"),
             Err(left) => return Err(TurnFailed::doing("carrying a plan out")(&left)),
@@ -114,15 +136,15 @@ impl Executor {
     async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<(), Left> {
         let kept = plans::find(&self.kit.store, workflow.id, workflow.plan_number).await?;
         let Some(kept) = kept else {
-            return self.stop(&workflow, &lease, None, "the plan of this run is gone".to_owned()).await;
+            return self.stop(&workflow, &lease, "the plan of this run is gone".to_owned()).await;
         };
         let plan = kept.sealed.open().map_err(ReadFault::from)?;
         let Some(target) = self.kit.target(&plan.target).map(AsRef::as_ref) else {
             let reason = format!("the target {} is no longer configured", plan.target);
-            return self.stop(&workflow, &lease, Some(plan), reason).await;
+            return self.stop(&workflow, &lease, reason).await;
         };
         if let Some(reason) = self.forbidden(&plan) {
-            return self.stop(&workflow, &lease, Some(plan), reason).await;
+            return self.stop(&workflow, &lease, reason).await;
         }
         let mut run = Run { workflow, lease, plan, target };
         if matches!(run.workflow.state, State::Approved { .. }) {
@@ -145,22 +167,26 @@ impl Executor {
         let stopped = match run.target.snapshot(&run.plan.user_name, &run.plan.groups()).await {
             Ok(snapshot) => {
                 let voids = drift(&run.plan, &snapshot).voids;
-                (!voids.is_empty())
-                    .then(|| format!("the vault has changed since the approval: {}", in_words(&voids)))
+                (!voids.is_empty()).then_some(Stopped::Voided(voids))
             }
             Err(CallFault::Retry { words, after_seconds }) => {
                 let waited = run.workflow.vault_awaited_since.map(|since| self.kit.world.now().since(since));
                 if waited.is_none_or(|waited| waited < GIVE_UP_AFTER) {
                     return self.wait_for_target(run, words, after_seconds).await;
                 }
-                Some(format!("the vault could not be read for a day; the last time: {words}"))
+                Some(Stopped::Because(format!(
+                    "the vault could not be read for a day; the last time: {words}"
+                )))
             }
-            Err(CallFault::Refused { words } | CallFault::NeedsPerson { words }) => Some(words),
+            Err(CallFault::Refused { words } | CallFault::NeedsPerson { words }) => {
+                Some(Stopped::Because(words))
+            }
         };
-        let begun = if stopped.is_none() { Begun::Yes } else { Begun::NotNow };
         let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
-        self.kit.store.write(StartRun { stamp, lease, workflow: run.workflow.id, stopped }).await?;
-        Ok(begun)
+        match self.kit.store.write(StartRun { stamp, lease, workflow: run.workflow.id, stopped }).await? {
+            Started::Running => Ok(Begun::Yes),
+            Started::Stopped => Ok(Begun::NotNow),
+        }
     }
 
     async fn wait_for_target(
@@ -171,19 +197,25 @@ impl Executor {
     ) -> Result<Begun, Left> {
         let now = self.kit.world.now();
         let workflow = &run.workflow;
-        let since = workflow.vault_awaited_since.unwrap_or(now);
-        let waited = now.since(since);
-        let minutes = u32::try_from(waited.num_minutes()).unwrap_or(u32::MAX).saturating_add(1);
+        let awaited = Awaited { since: workflow.vault_awaited_since, told: workflow.vault_awaited_told };
         let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
-        let again = self.kit.retry_policy().due(minutes, now, self.kit.world.number(), asked);
-        // However long the waits have grown, operators are told in time.
-        let telling = since.plus(TELL_AFTER);
-        let due_at = if now < telling { again.min(telling) } else { again };
-        let tell = (waited >= TELL_AFTER && workflow.vault_awaited_told.is_none()).then(Vec::new);
+        let (due_at, tell) =
+            self.kit.retry_policy().await_target(awaited, now, self.kit.world.number(), asked);
+        let tell = (tell == Tell::Now).then(Vec::new);
         tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; the run waits");
         let stamp = self.kit.world.stamp();
-        let noted =
-            self.kit.store.write(AwaitVault { stamp, workflow: workflow.id, due_at, tell, words }).await;
+        let noted = self
+            .kit
+            .store
+            .write(AwaitVault {
+                stamp,
+                workflow: workflow.id,
+                plan_number: workflow.plan_number,
+                due_at,
+                tell,
+                words,
+            })
+            .await;
         noted.map_err(|fault| Left::Write(fault.to_string()))?;
         let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
         self.kit.store.write(LetGo { stamp, lease, workflow: workflow.id, due_at }).await?;
@@ -195,37 +227,53 @@ impl Executor {
         let mut ledger = steps::ledger(&self.kit.store, run.workflow.id, run.plan.number).await?;
         let mut ended: Option<Ended> = None;
         loop {
+            if self.kit.store.is_ending() {
+                // The service is asked to go: what is known is recorded, and the next start goes on from here.
+                self.record(run, ended, Next::Wait(self.kit.world.now())).await?;
+                return Ok(());
+            }
             let (place, purpose) = match next_move(&run.plan, &ledger, self.kit.world.now()) {
                 Move::Begin(place) => (place, Purpose::Act),
                 Move::Look(place) => (place, Purpose::Look),
-                Move::Wait(due) => return self.record(run, ended, Next::Wait(due)).await,
+                Move::Wait(due) => {
+                    self.record(run, ended, Next::Wait(due)).await?;
+                    return Ok(());
+                }
                 Move::Rest(rest) => {
                     log_rest(run, &rest);
-                    return self.record(run, ended, Next::Rest(rest)).await;
+                    self.record(run, ended, Next::Rest(rest)).await?;
+                    return Ok(());
                 }
             };
-            ended = Some(self.attempt(run, &mut ledger, (place, purpose), ended.take()).await?);
+            match self.attempt(run, &mut ledger, (place, purpose), ended.take()).await? {
+                Some(outcome) => ended = Some(outcome),
+                None => return Ok(()),
+            }
         }
     }
 
-    /// Commits the outcome before and this intent, makes the call, and says what came of it.
+    /// Commits the outcome before and this intent, makes the call, and says what came of it. Nothing is called when
+    /// that outcome has sent the run to a person.
     async fn attempt(
         &self,
         run: &Run<'_>,
         ledger: &mut Ledger,
         wanted: (usize, Purpose),
         ended: Option<Ended>,
-    ) -> Result<Ended, Left> {
+    ) -> Result<Option<Ended>, Left> {
         let (place, purpose) = wanted;
         let (Some(step), Some(record)) = (run.plan.steps.get(place), ledger.steps.get(place).cloned()) else {
-            return Err(Left::Write("the plan and its ledger do not belong together".to_owned()));
+            return Err(Left::Mismatch);
         };
         let world = &self.kit.world;
         let attempt = AttemptId::made(world.now(), world.bytes());
         let begun = record.begin(attempt, purpose);
         let (sealed, password) = self.password_for(run, step, purpose).await?;
         let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed };
-        self.record(run, ended, Next::Begin(Box::new(intent))).await?;
+        match self.record(run, ended, Next::Begin(Box::new(intent))).await? {
+            Recorded::AsAsked => {}
+            Recorded::Stopped => return Ok(None),
+        }
         let made = steps::acts_of_kind(&self.kit.store, run.workflow.id, "create_user").await?;
         let our_marks: Vec<Mark> = made.into_iter().map(Mark::of).collect();
         let call = StepCall {
@@ -255,7 +303,7 @@ impl Executor {
             *slot = settled.clone();
         }
         ledger.user_id = report.user_id.or(ledger.user_id);
-        Ok(Ended { step: place, attempt, purpose, report, record: settled })
+        Ok(Some(Ended { step: place, attempt, purpose, report, record: settled }))
     }
 
     fn settle(
@@ -291,7 +339,7 @@ impl Executor {
         Ok((Some(Sealed { id, bytes }), Some(SecretString::from(clear.as_str()))))
     }
 
-    async fn record(&self, run: &Run<'_>, ended: Option<Ended>, next: Next) -> Result<(), Left> {
+    async fn record(&self, run: &Run<'_>, ended: Option<Ended>, next: Next) -> Result<Recorded, Left> {
         let deed = Record {
             stamp: self.kit.world.stamp(),
             lease: run.lease.clone(),
@@ -305,25 +353,11 @@ impl Executor {
     }
 
     /// Sends a claimed run to a person, whichever of its states it is in.
-    async fn stop(
-        &self,
-        workflow: &Workflow,
-        lease: &Lease,
-        plan: Option<Plan>,
-        reason: String,
-    ) -> Result<(), Left> {
+    async fn stop(&self, workflow: &Workflow, lease: &Lease, reason: String) -> Result<(), Left> {
         tracing::warn!(workflow.id = %workflow.id, reason = %reason, "a run is stopped");
-        let (stamp, lease) = (self.kit.world.stamp(), lease.clone());
-        let (workflow, state) = (workflow.id, &workflow.state);
-        match (state, plan) {
-            (State::Running, Some(plan)) => {
-                let next = Next::Rest(Rest::NeedsPerson(reason));
-                let until = self.until();
-                let deed = Record { stamp, lease, until, workflow, plan, ended: None, next };
-                Ok(self.kit.store.write(deed).await?)
-            }
-            _ => Ok(self.kit.store.write(StartRun { stamp, lease, workflow, stopped: Some(reason) }).await?),
-        }
+        let (stamp, lease, stopped) = (self.kit.world.stamp(), lease.clone(), Some(Stopped::Because(reason)));
+        self.kit.store.write(StartRun { stamp, lease, workflow: workflow.id, stopped }).await?;
+        Ok(())
     }
 
     fn until(&self) -> Timestamp {

@@ -10,6 +10,7 @@ use super::deed::{Fault, Tx};
 use super::rows::lease;
 use crate::domain::names::{TargetName, UserName};
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::WrongMove;
 
 /// A lease as its holder knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,20 @@ pub(super) struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("another worker has taken this over")]
 pub struct LeaseLost;
+
+/// Why a worker's write is not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotYours {
+    /// Somebody else holds the lease.
+    #[error(transparent)]
+    Lease(#[from] LeaseLost),
+    /// The workflow is not where the worker believes it to be.
+    #[error(transparent)]
+    Moved(#[from] WrongMove),
+    /// The attempt whose outcome is told is not open.
+    #[error("this attempt is not open")]
+    NotOpen,
+}
 
 /// What a lease is taken on.
 pub(super) fn name(target: &TargetName, user: &UserName) -> String {

@@ -45,8 +45,8 @@ pub enum NoExit {
     /// It does not wait for an operator.
     #[error(transparent)]
     Wrong(#[from] WrongMove),
-    /// Adopting is for an account that was found; before execution none was.
-    #[error("there is no account to adopt: execution has not begun")]
+    /// Adopting is for the account on which execution stopped; it stopped on none.
+    #[error("there is no account to adopt: execution did not stop at one that holds the name")]
     NothingToAdopt,
 }
 
@@ -71,14 +71,16 @@ impl Deed for TakeExit {
             Exit::Retry => (workflow.state.resumed(&self.by, &self.reason, not_before)?, None),
             Exit::Adopt => {
                 let transition = workflow.state.resumed(&self.by, &self.reason, not_before)?;
-                if !matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. }) {
-                    return Err(Fault::Refused(NoExit::NothingToAdopt));
-                }
-                (transition, Some(Adoption::ByPerson))
+                let running =
+                    matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. });
+                let found = if running { steps::stranger(tx, &workflow).await? } else { None };
+                let id = found.ok_or(Fault::Refused(NoExit::NothingToAdopt))?;
+                (transition, Some(id))
             }
         };
-        if adoption.is_some() {
+        if let Some(id) = adoption {
             let event = NewEvent::new(EventKind::AccountAdopted, Actor::Operator(self.by.clone()))
+                .number("user_id", id.0)
                 .personal("reason", self.reason.clone());
             audit::append(tx, self.workflow.into(), event).await?;
         }
@@ -86,6 +88,7 @@ impl Deed for TakeExit {
             steps::reopen(tx, &workflow).await?;
         }
         let word = transition.next.word();
+        let adoption = adoption.map(Adoption::ByPerson);
         let also = Also { adoption, replans: Some(0), ..Also::default() };
         workflows::apply(tx, &workflow, transition, also).await?;
         Ok(word)

@@ -2,7 +2,7 @@
 //!
 //! Must hold: one account belongs to one person; a link is made by our own joiner and by nobody's guess.
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, Set};
 
 use super::Store;
 use super::deed::{Fault, Tx};
@@ -37,6 +37,40 @@ pub async fn account(
     let link =
         person_link::Entity::find_by_id((known.id, target.as_str().to_owned())).one(store.reads()).await?;
     Ok(link.map(|link| Account { user_name: link.user_name, id: VaultUserId(link.vault_user_id) }))
+}
+
+/// Why a run of a person must not begin.
+pub(super) enum Barred {
+    /// The person has an account in this target already.
+    HasAccount(VaultUserId),
+    /// Another run of the same person is under way, or stopped half-way.
+    OtherRun(uuid::Uuid),
+}
+
+/// Looks whether a person's run may begin. Two runs of one person ask one after the other: the person's row is locked.
+pub(super) async fn bar<No>(
+    tx: &mut Tx,
+    workflow: &Workflow,
+    target: &TargetName,
+) -> Result<Option<Barred>, Fault<No>> {
+    use super::rows::workflow::{Column, Entity};
+    let id = person(tx, workflow).await?;
+    person::Entity::find_by_id(id.0).lock_exclusive().one(&tx.inner).await?;
+    let link = person_link::Entity::find_by_id((id.0, target.as_str().to_owned())).one(&tx.inner).await?;
+    if let Some(link) = link {
+        return Ok(Some(Barred::HasAccount(VaultUserId(link.vault_user_id))));
+    }
+    let stopped_midway =
+        Condition::all().add(Column::State.eq("needs_attention")).add(Column::Stalled.eq("running"));
+    let other = Entity::find()
+        .filter(Column::Namespace.eq(workflow.namespace.as_str()))
+        .filter(Column::PersonRef.eq(workflow.person_ref.as_str()))
+        .filter(Column::Target.eq(target.as_str()))
+        .filter(Column::Id.ne(workflow.id.0))
+        .filter(Condition::any().add(Column::State.eq("running")).add(stopped_midway))
+        .one(&tx.inner)
+        .await?;
+    Ok(other.map(|row| Barred::OtherRun(row.id)))
 }
 
 /// Whether a link could be made.

@@ -21,7 +21,7 @@ use crate::domain::plan::{Difference, Plan, SealedPlan};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{PlanMade, WrongMove};
+use crate::domain::workflow::{PlanMade, State, WrongMove};
 
 /// A plan as it was kept.
 #[derive(Debug, Clone)]
@@ -157,6 +157,8 @@ pub struct AwaitVault {
     pub stamp: Stamp,
     /// Which workflow.
     pub workflow: WorkflowId,
+    /// The plan it had then.
+    pub plan_number: u32,
     /// Look again at this moment.
     pub due_at: Timestamp,
     /// It is time to tell these people, and the operators.
@@ -179,7 +181,10 @@ impl Deed for AwaitVault {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
-        let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(MovedOn))?;
+        let workflow = standing(tx, self.workflow, self.plan_number).await?;
+        if !matches!(workflow.state, State::Planning | State::Approved { .. }) {
+            return Err(Fault::Refused(MovedOn));
+        }
         let since = workflow.vault_awaited_since.unwrap_or(tx.at);
         let telling = self.tell.as_ref().filter(|_| workflow.vault_awaited_told.is_none());
         let told = if telling.is_some() { Some(tx.at) } else { workflow.vault_awaited_told };
@@ -226,16 +231,27 @@ impl Deed for VoidPlan {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
         let workflow = standing(tx, self.workflow, self.plan_number).await?;
         let transition = workflow.state.replanning(workflow.replans, &self.because)?;
-        let row = rows::ActiveModel {
-            workflow_id: Set(self.workflow.0),
-            number: Set(i64::from(self.plan_number)),
-            voided_by: Set(Some(CanonicalBytes::of(Tag::Report, &self.because)?.as_slice().to_vec())),
-            ..Default::default()
-        };
-        rows::Entity::update(row).exec(&tx.inner).await?;
+        void(tx, self.workflow, self.plan_number, &self.because).await?;
         let also = Also { replans: Some(workflow.replans + 1), ..Also::default() };
         workflows::apply(tx, &workflow, transition, also).await
     }
+}
+
+/// Writes down what voids a plan.
+pub(super) async fn void<No>(
+    tx: &Tx,
+    workflow: WorkflowId,
+    number: u32,
+    because: &[Difference],
+) -> Result<(), Fault<No>> {
+    let row = rows::ActiveModel {
+        workflow_id: Set(workflow.0),
+        number: Set(i64::from(number)),
+        voided_by: Set(Some(CanonicalBytes::of(Tag::Report, &because)?.as_slice().to_vec())),
+        ..Default::default()
+    };
+    rows::Entity::update(row).exec(&tx.inner).await?;
+    Ok(())
 }
 
 async fn standing(tx: &Tx, id: WorkflowId, plan_number: u32) -> Result<Workflow, Fault<MovedOn>> {

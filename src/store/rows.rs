@@ -54,7 +54,7 @@ table!(workflow, "workflows", {
     target: Option<String>,
     user_name: Option<String>,
     request: Vec<u8>,
-    adoption: String,
+    adopted_user_id: Option<i64>,
     plan_number: i64,
     replans: i64,
     vault_awaited_since: Option<ChronoDateTimeUtc>,

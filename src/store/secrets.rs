@@ -9,10 +9,11 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::secret;
-use super::{Store, audit};
+use super::{Store, audit, workflows};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{SecretId, WorkflowId};
+use crate::domain::workflow::State;
 
 /// A sealed value and the row it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,13 +81,19 @@ pub struct RevealPassword {
 
 /// There is nothing to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no password to show: it was never made, was shown already, or was destroyed")]
-pub struct NothingSealed;
+pub enum NothingToShow {
+    /// None is sealed.
+    #[error("there is no password to show: it was never made, was shown already, or was destroyed")]
+    Nothing,
+    /// While a run is under way every attempt at it uses the same sealed value.
+    #[error("the password can be shown once the account is done and verified")]
+    NotYet,
+}
 
 #[async_trait]
 impl Deed for RevealPassword {
     type Done = Sealed;
-    type No = NothingSealed;
+    type No = NothingToShow;
 
     fn name(&self) -> &'static str {
         "reveal_password"
@@ -97,9 +104,14 @@ impl Deed for RevealPassword {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
+        let workflow =
+            workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(NothingToShow::Nothing))?;
+        if workflow.state != State::Succeeded {
+            return Err(Fault::Refused(NothingToShow::NotYet));
+        }
         let row = standing(self.workflow).one(&tx.inner).await?;
         let sealed = row.and_then(|row| Some(Sealed { id: SecretId(row.id), bytes: row.sealed? }));
-        let sealed = sealed.ok_or(Fault::Refused(NothingSealed))?;
+        let sealed = sealed.ok_or(Fault::Refused(NothingToShow::Nothing))?;
         let shown = secret::ActiveModel {
             id: Set(sealed.id.0),
             state: Set("revealed".to_owned()),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::lease::{self, Held, Lease, LeaseLost};
+use super::lease::{Held, Lease, NotYours};
 use super::people::{self, Linked};
 use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
@@ -23,109 +23,6 @@ use crate::domain::plan::{Plan, PlannedStep};
 use crate::domain::step::{Ledger, MemberForm, Outcome, Purpose, Report, Rest, StepRecord, StepState};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{State, WrongMove};
-
-/// Why a worker's write is not taken.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum NotYours {
-    /// Somebody else holds the lease.
-    #[error(transparent)]
-    Lease(#[from] LeaseLost),
-    /// The workflow is not where the worker believes it to be.
-    #[error(transparent)]
-    Moved(#[from] WrongMove),
-    /// The attempt whose outcome is told is not open.
-    #[error("this attempt is not open")]
-    NotOpen,
-}
-
-/// Takes the next run that is due, with the lease on its user.
-pub struct ClaimRun {
-    /// Time and ids.
-    pub stamp: Stamp,
-    /// The worker.
-    pub holder: Uuid,
-    /// The lease ends then, unless it is extended.
-    pub until: Timestamp,
-}
-
-#[async_trait]
-impl Deed for ClaimRun {
-    type Done = Option<(Workflow, Lease)>;
-    type No = std::convert::Infallible;
-
-    fn name(&self) -> &'static str {
-        "claim_run"
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
-    async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
-        let mut passed_over = Vec::new();
-        while let Some(workflow) = workflows::lock_due_run(tx, &passed_over).await? {
-            let (Some(target), Some(user)) = (&workflow.target, &workflow.user_name) else {
-                return Err(Fault::Broken(format!(
-                    "workflow {} is approved without target and user",
-                    workflow.id
-                )));
-            };
-            match lease::take(tx, &lease::name(target, user), self.holder, self.until).await? {
-                Ok(lease) => {
-                    workflows::postpone(tx, workflow.id, self.until).await?;
-                    return Ok(Some((workflow, lease)));
-                }
-                Err(held_until) => {
-                    workflows::postpone(tx, workflow.id, held_until).await?;
-                    passed_over.push(workflow.id);
-                }
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Begins execution, or keeps it from beginning.
-pub struct StartRun {
-    /// Time and ids.
-    pub stamp: Stamp,
-    /// Proof to be checked.
-    pub lease: Lease,
-    /// Which workflow.
-    pub workflow: WorkflowId,
-    /// Why it may not begin, if it may not.
-    pub stopped: Option<String>,
-}
-
-#[async_trait]
-impl Deed for StartRun {
-    type Done = ();
-    type No = NotYours;
-
-    fn name(&self) -> &'static str {
-        "start_run"
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
-    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
-        let held = Held::prove(tx, &self.lease).await?;
-        let workflow = locked(tx, self.workflow).await?;
-        match &self.stopped {
-            None => {
-                let transition = workflow.state.started(tx.at)?;
-                workflows::apply(tx, &workflow, transition, Also::default()).await
-            }
-            Some(reason) => {
-                let transition = workflow.state.needs_attention(reason.clone())?;
-                workflows::apply(tx, &workflow, transition, Also::default()).await?;
-                held.until(tx, tx.at).await
-            }
-        }
-    }
-}
 
 /// The outcome of an attempt.
 #[derive(Debug, Clone)]
@@ -168,6 +65,15 @@ pub enum Next {
     Rest(Rest),
 }
 
+/// What became of what was to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It stands as asked.
+    AsAsked,
+    /// The outcome sent the run to a person instead; nothing may follow.
+    Stopped,
+}
+
 /// Records an outcome, if there is one, and what follows.
 pub struct Record {
     /// Time and ids.
@@ -188,7 +94,7 @@ pub struct Record {
 
 #[async_trait]
 impl Deed for Record {
-    type Done = ();
+    type Done = Recorded;
     type No = NotYours;
 
     fn name(&self) -> &'static str {
@@ -199,9 +105,9 @@ impl Deed for Record {
         &self.stamp
     }
 
-    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
+    async fn perform(&self, tx: &mut Tx) -> Result<Recorded, Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
-        let workflow = locked(tx, self.workflow).await?;
+        let workflow = workflows::locked(tx, self.workflow).await?;
         if !matches!(workflow.state, State::Running) {
             return Err(Fault::Refused(WrongMove { from: workflow.state, wanted: "a step" }.into()));
         }
@@ -209,20 +115,22 @@ impl Deed for Record {
             && let Some(reason) = self.end(tx, &workflow, ended).await?
         {
             // The account is linked to somebody else: whatever was to follow, a person must look.
-            return self.rest(tx, &held, &workflow, &Rest::NeedsPerson(reason)).await;
+            self.rest(tx, &held, &workflow, &Rest::NeedsPerson(reason)).await?;
+            return Ok(Recorded::Stopped);
         }
         match &self.next {
             Next::Begin(intent) => {
                 self.begin(tx, &held, intent).await?;
                 workflows::postpone(tx, self.workflow, self.until).await?;
-                held.until(tx, self.until).await
+                held.until(tx, self.until).await?;
             }
             Next::Wait(due) => {
                 workflows::postpone(tx, self.workflow, *due).await?;
-                held.until(tx, tx.at).await
+                held.until(tx, tx.at).await?;
             }
-            Next::Rest(rest) => self.rest(tx, &held, &workflow, rest).await,
+            Next::Rest(rest) => self.rest(tx, &held, &workflow, rest).await?,
         }
+        Ok(Recorded::AsAsked)
     }
 }
 
@@ -246,21 +154,26 @@ impl Record {
             ..Default::default()
         };
         attempt::Entity::update(row).exec(&tx.inner).await?;
-        audit::append(tx, self.workflow.into(), self.outcome_event(ended)).await?;
         let planned = self.plan.steps.get(ended.step);
         if matches!(planned, Some(PlannedStep::CreateUser(_))) && refused_a_write(ended) {
             secrets::destroy(tx, self.workflow).await?;
         }
         let mut record = ended.record.clone();
         let mut stop = None;
+        let mut linked = None;
         if let (Some(PlannedStep::CaptureUserId), Outcome::Done, Some(id)) =
             (planned, &ended.report.outcome, ended.report.user_id)
         {
-            stop = self.link(tx, workflow, id).await?;
-            if let Some(reason) = &stop {
-                record.state = StepState::Failed { reason: reason.clone() };
+            match self.link(tx, workflow, id).await? {
+                Ok(event) => linked = Some(event),
+                Err(reason) => {
+                    record.state = StepState::Failed { reason: reason.clone() };
+                    stop = Some(reason);
+                }
             }
         }
+        audit::append(tx, self.workflow.into(), self.outcome_event(ended, &record.state)).await?;
+        audit::append_all(tx, self.workflow.into(), linked).await?;
         self.write_step(tx, ended.step, &record, ended.report.user_id).await?;
         Ok(stop)
     }
@@ -270,7 +183,7 @@ impl Record {
         tx: &mut Tx,
         workflow: &Workflow,
         id: VaultUserId,
-    ) -> Result<Option<String>, Fault<NotYours>> {
+    ) -> Result<Result<NewEvent, String>, Fault<NotYours>> {
         let account = (&self.plan.user_name, id);
         match people::link(tx, workflow, &self.plan.target, account).await? {
             Linked::Yes => {
@@ -279,10 +192,9 @@ impl Record {
                     .number("user_id", id.0)
                     .personal("person_ref", workflow.person_ref.as_str())
                     .personal("user_name", self.plan.user_name.as_str());
-                audit::append(tx, self.workflow.into(), event).await?;
-                Ok(None)
+                Ok(Ok(event))
             }
-            Linked::Otherwise => Ok(Some(format!(
+            Linked::Otherwise => Ok(Err(format!(
                 "the account with number {id} or this person is linked otherwise already; nothing was linked"
             ))),
         }
@@ -366,7 +278,7 @@ impl Record {
             .text("attempt", attempt.to_string())
     }
 
-    fn outcome_event(&self, ended: &Ended) -> NewEvent {
+    fn outcome_event(&self, ended: &Ended, state: &StepState) -> NewEvent {
         let kind = match ended.purpose {
             Purpose::Act => EventKind::StepEnded,
             Purpose::Look => EventKind::StepLookedUp,
@@ -378,7 +290,7 @@ impl Record {
         let event = self
             .event(kind, ended.step, ended.attempt)
             .text("outcome", ended.report.outcome.word())
-            .text("state", ended.record.state.word())
+            .text("state", state.word())
             .fact("calls", Canon::List(calls.collect()))
             .personal("words", ended.report.words.clone());
         match ended.report.user_id {
@@ -388,47 +300,11 @@ impl Record {
     }
 }
 
-/// Lets a lease go without having done anything, and looks again later.
-pub struct LetGo {
-    /// Time and ids.
-    pub stamp: Stamp,
-    /// Proof to be checked.
-    pub lease: Lease,
-    /// Which workflow.
-    pub workflow: WorkflowId,
-    /// When to look again.
-    pub due_at: Timestamp,
-}
-
-#[async_trait]
-impl Deed for LetGo {
-    type Done = ();
-    type No = NotYours;
-
-    fn name(&self) -> &'static str {
-        "let_go"
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
-    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
-        let held = Held::prove(tx, &self.lease).await?;
-        workflows::postpone(tx, self.workflow, self.due_at).await?;
-        held.until(tx, tx.at).await
-    }
-}
-
 /// Did the target refuse what was sent? A refused look, or a refusal before anything was sent, says nothing about an
 /// earlier attempt: its account may be there with the password that is sealed.
 fn refused_a_write(ended: &Ended) -> bool {
     let sent = ended.report.calls.iter().any(|call| call.method != "GET");
     sent && ended.report.outcome == Outcome::Refused
-}
-
-async fn locked(tx: &Tx, id: WorkflowId) -> Result<Workflow, Fault<NotYours>> {
-    workflows::lock(tx, id).await?.ok_or_else(|| Fault::Broken(format!("workflow {id} is gone")))
 }
 
 /// The untouched steps of a new plan.
@@ -443,6 +319,29 @@ pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
         step::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     }
     Ok(())
+}
+
+/// Who holds the wanted name, as the last attempt at the step on which a run stopped has seen it.
+pub(super) async fn stranger<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<VaultUserId>, Fault<No>> {
+    let Some(failed) = step::Entity::find()
+        .filter(step::Column::WorkflowId.eq(workflow.id.0))
+        .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
+        .filter(step::Column::State.eq("failed"))
+        .one(&tx.inner)
+        .await?
+    else {
+        return Ok(None);
+    };
+    let last = attempt::Entity::find()
+        .filter(attempt::Column::WorkflowId.eq(failed.workflow_id))
+        .filter(attempt::Column::PlanNumber.eq(failed.plan_number))
+        .filter(attempt::Column::StepNumber.eq(failed.number))
+        .order_by_desc(attempt::Column::Number)
+        .one(&tx.inner)
+        .await?;
+    let Some(bytes) = last.and_then(|row| row.report) else { return Ok(None) };
+    let report: Report = CanonicalBytes::stored(bytes).open(Tag::Report)?;
+    Ok(report.stranger)
 }
 
 /// Sends the failed steps of the current plan on: to another act, or to a look where an earlier act may have had

@@ -13,7 +13,7 @@ use super::fault::ReadFault;
 use super::rows::workflow::{ActiveModel, Column, Entity, Model};
 use super::{Store, audit, outbox};
 use crate::domain::canon::CanonicalBytes;
-use crate::domain::ids::WorkflowId;
+use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{Namespace, NotAName, PersonRef, SourceName, SourceRef, TargetName, UserName};
 use crate::domain::time::Timestamp;
@@ -146,6 +146,11 @@ pub(super) async fn lock<No>(tx: &Tx, id: WorkflowId) -> Result<Option<Workflow>
     Ok(row.map(Workflow::from_row).transpose()?)
 }
 
+/// One workflow that must be there, locked until the transaction ends.
+pub(super) async fn locked<No>(tx: &Tx, id: WorkflowId) -> Result<Workflow, Fault<No>> {
+    lock(tx, id).await?.ok_or_else(|| Fault::Broken(format!("workflow {id} is gone")))
+}
+
 /// The first approved or running workflow that is due and that nobody else is looking at, locked.
 pub(super) async fn lock_due_run<No>(
     tx: &Tx,
@@ -206,7 +211,7 @@ pub(super) async fn apply<No>(
         row.replans = Set(i64::from(replans));
     }
     if let Some(adoption) = also.adoption {
-        row.adoption = Set(adoption_word(adoption).to_owned());
+        row.adopted_user_id = Set(adopted(adoption));
     }
     row.vault_awaited_since = Set(None);
     row.vault_awaited_told = Set(None);
@@ -258,7 +263,7 @@ pub(super) async fn insert<No>(tx: &Tx, new: &Workflow) -> Result<(), Fault<No>>
     row.target = Set(None);
     row.user_name = Set(new.user_name.as_ref().map(|name| name.as_str().to_owned()));
     row.request = Set(new.request.as_slice().to_vec());
-    row.adoption = Set(adoption_word(new.adoption).to_owned());
+    row.adopted_user_id = Set(adopted(new.adoption));
     row.plan_number = Set(0);
     row.replans = Set(0);
     row.due_at = Set(new.created_at.as_utc());
@@ -326,10 +331,10 @@ fn due_of(state: &State) -> Option<Timestamp> {
     }
 }
 
-const fn adoption_word(adoption: Adoption) -> &'static str {
+fn adopted(adoption: Adoption) -> Option<i64> {
     match adoption {
-        Adoption::OnlyByMark => "only_by_mark",
-        Adoption::ByPerson => "by_person",
+        Adoption::OnlyByMark => None,
+        Adoption::ByPerson(id) => Some(id.0),
     }
 }
 
@@ -349,7 +354,10 @@ impl Workflow {
             target: row.target.as_deref().map(TargetName::parse).transpose().map_err(name)?,
             user_name: row.user_name.as_deref().map(UserName::parse).transpose().map_err(name)?,
             request: CanonicalBytes::stored(row.request),
-            adoption: if row.adoption == "by_person" { Adoption::ByPerson } else { Adoption::OnlyByMark },
+            adoption: match row.adopted_user_id {
+                None => Adoption::OnlyByMark,
+                Some(id) => Adoption::ByPerson(VaultUserId(id)),
+            },
             plan_number: whole(id, row.plan_number)?,
             replans: whole(id, row.replans)?,
             vault_awaited_since: row.vault_awaited_since.map(Timestamp::from_utc),

@@ -73,8 +73,8 @@ pub struct StepCall<'a> {
 pub enum Adoption {
     /// Only our mark proves that an account is ours.
     OnlyByMark,
-    /// A person has said that the account of this name is ours.
-    ByPerson,
+    /// A person has said that the account with this number is ours.
+    ByPerson(VaultUserId),
 }
 
 /// What an attempt at making an account writes in front of its description, so that it is recognised later.

@@ -44,7 +44,7 @@ async fn a_row_that_says_something_else_than_the_trail_is_found() {
 #[tokio::test]
 async fn a_workflow_of_which_no_event_tells_is_found() {
     let (stage, outsider, _) = sealed().await;
-    let columns = "namespace, person_ref, kind, state, stalled, reason, stage, target, user_name, request, adoption, \
+    let columns = "namespace, person_ref, kind, state, stalled, reason, stage, target, user_name, request, adopted_user_id, \
                    plan_number, replans, vault_awaited_since, vault_awaited_told, not_before, expires_at, due_at, \
                    created_at, updated_at";
     let insert = format!(
@@ -86,11 +86,11 @@ async fn every_state_that_a_person_can_lead_to_agrees_with_its_trail() {
     let plan = stage.plan(stopped).await;
     stage.decide(&plan, 0, Said::Approve).await.unwrap();
     let (_, lease) = stage.claim(1).await.unwrap();
-    let start = crate::store::steps::StartRun {
+    let start = crate::store::runs::StartRun {
         stamp: stage.stamp(),
         lease,
         workflow: stopped,
-        stopped: Some("drift".to_owned()),
+        stopped: Some(crate::store::runs::Stopped::Because("drift".to_owned())),
     };
     stage.store.write(start).await.unwrap();
     assert!(examined(&stage).await.is_sound());

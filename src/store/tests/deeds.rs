@@ -8,11 +8,13 @@ use crate::domain::ids::ChainId;
 use crate::domain::step::{Outcome, Purpose, Report, Rest};
 use crate::domain::workflow::Stalled;
 use crate::store::deliveries::{OtherMeaning, Repeat};
+use crate::store::lease::NotYours;
 use crate::store::operator::{Exit, TakeExit};
 use crate::store::outbox::{self, ClaimMessage, ReportMessage, Sent};
 use crate::store::plans::{AwaitVault, VoidPlan};
+use crate::store::runs::{self, LetGo, StartRun};
 use crate::store::secrets::{self, RevealPassword};
-use crate::store::steps::{self, Ended, LetGo, Next, NotYours, StartRun};
+use crate::store::steps::{self, Ended, Next};
 use crate::store::{WriteFault, audit, decisions, people, plans, seals, workflows};
 
 macro_rules! on_both {
@@ -207,7 +209,7 @@ async fn two_claims(stage: &Stage) {
     for holder in 1..=6 {
         let stamp = stage.stamp();
         let until = stamp.at.plus_seconds(60);
-        let deed = steps::ClaimRun { stamp, holder: uuid::Uuid::from_u128(holder), until };
+        let deed = runs::ClaimRun { stamp, holder: uuid::Uuid::from_u128(holder), until };
         let store = stage.store.clone();
         claims.spawn(async move { store.write(deed).await.unwrap() });
     }
@@ -227,7 +229,13 @@ async fn stopped_run(stage: &Stage) {
     let (intent, attempt, mut record) = stage.intent(0, &plan.steps[0]);
     stage.store.write(stage.record(&plan, &lease, None, intent)).await.unwrap();
     let words = "a user of that name is there".to_owned();
-    let report = Report { outcome: Outcome::NeedsPerson, words: words.clone(), calls: vec![], user_id: None };
+    let report = Report {
+        outcome: Outcome::NeedsPerson,
+        words: words.clone(),
+        calls: vec![],
+        user_id: None,
+        stranger: Some(crate::domain::ids::VaultUserId(7)),
+    };
     record.open = None;
     record.state = crate::domain::step::StepState::Failed { reason: words.clone() };
     let ended = Ended { step: 0, attempt, purpose: Purpose::Act, report, record };
@@ -242,7 +250,7 @@ async fn stopped_run(stage: &Stage) {
     };
     assert_eq!(stage.store.write(exit(Exit::Adopt)).await.unwrap(), "running");
     let (again, _) = stage.claim(1).await.unwrap();
-    assert_eq!(again.adoption, crate::target::Adoption::ByPerson);
+    assert_eq!(again.adoption, crate::target::Adoption::ByPerson(crate::domain::ids::VaultUserId(7)));
     assert_eq!(steps::ledger(&stage.store, workflow, 1).await.unwrap().steps[0].state.word(), "waiting");
     assert!(stage.store.write(exit(Exit::GiveUp)).await.is_err());
 }
@@ -252,6 +260,7 @@ async fn voided_plan(stage: &Stage) {
     let waiting = AwaitVault {
         stamp: stage.stamp(),
         workflow,
+        plan_number: 0,
         due_at: stage.now(),
         tell: Some(vec![crate::domain::names::EmailAddress::parse("ana@example.com").unwrap()]),
         words: "no answer".to_owned(),

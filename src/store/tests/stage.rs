@@ -30,9 +30,10 @@ use crate::store::decisions::{Decide, TargetRead};
 use crate::store::deliveries::{AcceptDelivery, Alarm, Delivery, RefuseDelivery};
 use crate::store::lease::Lease;
 use crate::store::plans::KeepPlan;
+use crate::store::runs::{ClaimRun, StartRun};
 use crate::store::seals::SealBatch;
 use crate::store::secrets::Sealed;
-use crate::store::steps::{ClaimRun, Ended, Intent, Next, Record, StartRun};
+use crate::store::steps::{Ended, Intent, Next, Record};
 use crate::store::workflows::Workflow;
 use crate::store::{Place, Store, WriteFault, workflows};
 use crate::target::Adoption;
@@ -414,5 +415,5 @@ fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {
 /// The report of an act that did what was planned.
 pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
     let user_id = matches!(planned, PlannedStep::CaptureUserId).then_some(VaultUserId(user_id));
-    Report { outcome: Outcome::Done, words: "done".to_owned(), calls: vec![], user_id }
+    Report { outcome: Outcome::Done, words: "done".to_owned(), calls: vec![], user_id, stranger: None }
 }

@@ -62,7 +62,13 @@ impl Talk<'_> {
 
     fn report(self, told: Result<Told, Fault>) -> Report {
         let told = told.unwrap_or_else(|fault| Told::new(fault.outcome(), fault.to_string()));
-        Report { outcome: told.outcome, words: told.words, calls: self.calls, user_id: told.user_id }
+        Report {
+            outcome: told.outcome,
+            words: told.words,
+            calls: self.calls,
+            user_id: told.user_id,
+            stranger: self.stranger,
+        }
     }
 
     async fn find_user(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {

@@ -47,8 +47,11 @@ impl Talk<'_> {
             Holder::Ours(account)
         } else {
             match call.adoption {
-                Adoption::ByPerson => Holder::Adopted(account),
-                Adoption::OnlyByMark => Holder::Stranger(id),
+                Adoption::ByPerson(ours) if ours == id => Holder::Adopted(account),
+                Adoption::ByPerson(_) | Adoption::OnlyByMark => {
+                    self.stranger = Some(id);
+                    Holder::Stranger(id)
+                }
             }
         })
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Pvwa;
 use super::answer::{Said, Verdict, classify};
 use super::wire::{Call, Sent};
+use crate::domain::ids::VaultUserId;
 use crate::domain::plan::Effect;
 use crate::domain::step::{CallSeen, Outcome};
 use crate::target::CallFault;
@@ -100,11 +101,13 @@ pub(super) struct Talk<'a> {
     pub(super) calls: Vec<CallSeen>,
     /// A secret of this conversation, blotted out of everything the vault says before anybody sees it.
     pub(super) hidden: Option<SecretString>,
+    /// Who holds the plan's user name, if it is a stranger.
+    pub(super) stranger: Option<VaultUserId>,
 }
 
 impl<'a> Talk<'a> {
     pub(super) fn new(pvwa: &'a Pvwa) -> Self {
-        Self { pvwa, calls: Vec::new(), hidden: None }
+        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None }
     }
 
     /// Reads.

@@ -107,8 +107,8 @@ fn described(call: &StepCall<'_>, user: &NewUser, account: &Account) -> bool {
     let request = user.profile.get(&ProfileField::Description).map(String::as_str);
     let request = request.filter(|text| !text.is_empty());
     match (call.plan.dialect.description, call.adoption) {
-        (Description::NotKept, Adoption::OnlyByMark | Adoption::ByPerson)
-        | (Description::Kept, Adoption::ByPerson) => true,
+        (Description::NotKept, Adoption::OnlyByMark | Adoption::ByPerson(_))
+        | (Description::Kept, Adoption::ByPerson(_)) => true,
         (Description::Kept, Adoption::OnlyByMark) => {
             match account.user.profile.get(&ProfileField::Description) {
                 Some(seen) => call.our_marks.iter().any(|mark| *seen == description(mark, request)),

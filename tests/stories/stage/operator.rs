@@ -69,11 +69,16 @@ impl Stage {
     async fn next_due(&self) -> Option<Timestamp> {
         let mut next: Option<Timestamp> = None;
         for worker in self.service.workers() {
-            if ["planner", "executor"].contains(&worker.name())
-                && let Did::IdleUntil(due) = worker.turn().await.unwrap()
-            {
-                next = Some(next.map_or(due, |next| next.min(due)));
+            if !["planner", "executor"].contains(&worker.name()) {
+                continue;
             }
+            let due = match worker.turn().await.unwrap() {
+                Did::IdleUntil(due) => due,
+                // It fell due at this very moment, since the clock moves a little whenever it is asked.
+                Did::Work(_) => Timestamp::from_utc(self.clock.read()),
+                Did::Idle => continue,
+            };
+            next = Some(next.map_or(due, |next| next.min(due)));
         }
         next
     }

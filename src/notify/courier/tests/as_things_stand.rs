@@ -142,6 +142,7 @@ async fn while_the_vault_is_awaited_nobody_gets_a_link() {
     let deed = AwaitVault {
         stamp: stage.kit.world.stamp(),
         workflow,
+        plan_number: 0,
         due_at: stage.now().plus_seconds(60),
         tell: Some(vec![mail("ana@example.com")]),
         words: "the vault answers 503".to_owned(),

@@ -90,7 +90,7 @@ async fn the_holder_of_the_name_decides() {
     component["componentUser"] = json!(true);
     let mut directory = ours.clone();
     directory["source"] = json!("LDAP");
-    let by_person = |call: &mut StepCall<'_>| call.adoption = Adoption::ByPerson;
+    let by_person = |call: &mut StepCall<'_>| call.adoption = Adoption::ByPerson(OURS);
     let only_by_mark = |_: &mut StepCall<'_>| ();
     let cases: [Holding<'_>; 5] = [
         (&ours, only_by_mark, Outcome::Done, Outcome::Done, Some(OURS)),
@@ -139,7 +139,7 @@ async fn two_users_of_one_name_and_our_own_account_are_for_a_person() {
     let marks = [mark()];
     for step in &plan.steps {
         let mut call = call(&plan, step, &marks);
-        (call.user_id, call.adoption) = (Some(OURS), Adoption::ByPerson);
+        (call.user_id, call.adoption) = (Some(OURS), Adoption::ByPerson(OURS));
         bench.script.on("GET UserGroups", vec![ok(groups(&json!([])))]);
         assert_eq!(bench.vault.act(&call).await.outcome, Outcome::NeedsPerson, "{}", step.kind());
     }
