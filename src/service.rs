@@ -19,7 +19,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::audit::Sealer;
 use crate::clock::World;
-use crate::config::{DatabaseEngine, Fault, Product, Settings, TargetSettings};
+use crate::config::{Database, DatabaseEngine, Fault, Product, Settings, TargetSettings};
 use crate::domain::names::TargetName;
 use crate::key::KeyRing;
 use crate::kit::Kit;
@@ -217,16 +217,19 @@ fn connect(target: &TargetSettings, world: &World) -> Result<Arc<dyn Target>, St
     }
 }
 
-/// Opens the database of these settings and checks that it belongs to this key.
-pub async fn open_store(settings: &Settings, world: &World, keys: &KeyRing) -> Result<Store, Fault> {
-    let database = &settings.database;
+/// Where these settings say the database is.
+pub fn place(database: &Database) -> Place {
     let url = database.url.expose_secret().to_owned();
-    let place = match database.engine {
+    match database.engine {
         DatabaseEngine::Sqlite => Place::Sqlite { url, most_pages: database.most_pages },
         DatabaseEngine::Postgres => Place::Postgres { url, schema: database.schema.clone() },
-    };
+    }
+}
+
+/// Opens the database of these settings and checks that it belongs to this key.
+pub async fn open_store(settings: &Settings, world: &World, keys: &KeyRing) -> Result<Store, Fault> {
     let fault = |key: &str, words: String| Fault::new(&settings.file, key, words);
-    let store = Store::open(&place).await.map_err(|wrong| {
+    let store = Store::open(&place(&settings.database)).await.map_err(|wrong| {
         let cause = std::error::Error::source(&wrong).map(ToString::to_string).unwrap_or_default();
         fault("database.url", format!("{wrong}: {cause}"))
     })?;

@@ -208,7 +208,7 @@ fn what(told: &Told) -> String {
     let calls: Vec<&str> = calls.into_iter().flatten().filter_map(Value::as_str).collect();
     let facts = ["outcome", "decision", "purpose", "rule", "kind", "because"];
     let mut parts: Vec<String> = facts.iter().filter_map(|name| told.text(name)).map(str::to_owned).collect();
-    parts.extend(told.personal("words").map(str::to_owned));
+    parts.extend(["words", "because"].iter().filter_map(|name| told.personal(name)).map(str::to_owned));
     if !calls.is_empty() {
         parts.push(format!("[{}]", calls.join(", ")));
     }

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::World;
-use crate::config::{self, Settings};
+use crate::config::{self, DatabaseEngine, Settings};
+use crate::service;
 
 /// Approved, verified, provable joiner, mover and leaver changes in CyberArk.
 #[derive(Debug, Parser)]
@@ -63,7 +64,34 @@ impl Configured {
     fn load(&self) -> Result<Settings, ExitCode> {
         Settings::load(&self.config, &config::Machine).map_err(|faults| tell(&faults))
     }
+
+    /// The settings, for a command on an installation that was begun before: such a command makes neither key nor
+    /// database, or a slip in a path would be answered with an empty trail.
+    fn existing(&self) -> Result<Settings, ExitCode> {
+        let settings = self.load()?;
+        let missing = missing(&settings);
+        if missing.is_empty() { Ok(settings) } else { Err(tell(&missing)) }
+    }
 }
+
+/// The files of an installation that are not there and that a start would make.
+fn missing(settings: &Settings) -> Vec<config::Fault> {
+    match settings.database.engine {
+        DatabaseEngine::Sqlite => {
+            let database = service::place(&settings.database).file();
+            [("database.url", database), ("secrets.key_file", Some(settings.key_file.clone()))]
+                .into_iter()
+                // What cannot be looked at is told by whoever opens it.
+                .filter(|(_, file)| file.as_ref().is_some_and(|file| matches!(file.try_exists(), Ok(false))))
+                .map(|(key, _)| config::Fault::new(&settings.file, key, NOT_THERE))
+                .collect()
+        }
+        // A server makes no database, and the key must be there beforehand.
+        DatabaseEngine::Postgres => Vec::new(),
+    }
+}
+
+const NOT_THERE: &str = "there is no such file; serve or migrate makes it";
 
 /// Does what the command line says.
 pub fn run(line: CommandLine) -> ExitCode {
@@ -83,7 +111,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Audit(audit) => audit.run(world).await,
             Command::Workflow(workflow) => workflow.run(world).await,
             Command::Credential(credential) => credential.run(world).await,
-            Command::Simulator(simulate) => simulate.run().await,
+            Command::Simulator(simulate) => simulate.run(&world).await,
         }
     })
 }

@@ -35,7 +35,7 @@ impl Audit {
             Self::Verify(verify) => &verify.at,
             Self::Export(at) => at,
         };
-        let settings = match at.load() {
+        let settings = match at.existing() {
             Ok(settings) => settings,
             Err(code) => return code,
         };
@@ -65,11 +65,17 @@ async fn examine(service: &Service, head: Option<&str>) -> ExitCode {
     }
     let (events, sealed, waiting) = (verdict.events, verdict.sealed_to, verdict.waiting);
     println!("{events} events examined; the log reaches to {sealed}; {waiting} wait for their place");
-    if verdict.is_sound() {
-        println!("everything is as it was written");
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    match (verdict.is_sound(), events == 0 && sealed == 0, head) {
+        // A head says that there was something.
+        (false, _, _) | (true, true, Some(_)) => ExitCode::FAILURE,
+        (true, true, None) => {
+            println!("there is nothing to prove yet");
+            ExitCode::SUCCESS
+        }
+        (true, false, _) => {
+            println!("everything is as it was written");
+            ExitCode::SUCCESS
+        }
     }
 }
 

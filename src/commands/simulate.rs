@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::demo_settings::{CLIENT_ID, Dialect, GROUPS};
 use super::{failed, serve};
+use crate::clock::World;
 use crate::simulator::clock::SimClock;
 use crate::simulator::hr::Webhook;
 use crate::simulator::tenant::{self, TenantOptions};
@@ -48,8 +49,9 @@ pub(super) struct Simulate {
 }
 
 impl Simulate {
-    pub(super) async fn run(self) -> ExitCode {
+    pub(super) async fn run(self, world: &World) -> ExitCode {
         let mut tenant = TenantOptions::new(&self.client_id, SecretString::from(self.client_secret));
+        tenant.seed = world.number();
         tenant.dialect = match self.dialect {
             Dialect::Guide => tenant::Dialect::Guide,
             Dialect::Product => tenant::Dialect::Product,

@@ -1,6 +1,7 @@
 //! `workflow retry|adopt|give-up` and `credential reveal`: what an operator does by hand.
 //!
-//! Must hold: each is one audited deed with a reason; a password is printed once, to standard output alone.
+//! Must hold: each is one audited deed with a reason; a password is printed once, to standard output alone;
+//! nothing is made where there is no installation.
 
 use std::process::ExitCode;
 
@@ -98,7 +99,7 @@ impl Credential {
 impl OnWorkflow {
     async fn open(&self, world: World) -> Result<(Kit, WorkflowId), ExitCode> {
         let id = WorkflowId::parse(&self.id).ok_or_else(|| failed(&"ID: wanted: the id of a workflow"))?;
-        let settings = self.at.load()?;
+        let settings = self.at.existing()?;
         let service =
             Service::open(settings, world, Limits::default()).await.map_err(|faults| tell(&faults))?;
         Ok((service.kit, id))

@@ -14,7 +14,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/healthz").get(alive).head(alive))
         .service(web::resource("/readyz").get(ready).head(ready))
-        .service(web::resource("/metrics").get(measured));
+        .service(web::resource("/metrics").get(measured).head(measured));
 }
 
 async fn alive() -> HttpResponse {

@@ -55,7 +55,9 @@ fn sentence(told: &Told) -> String {
         EventKind::WorkflowReplanning => {
             format!("The vault has changed, so the plan is made again: {}.", text("because"))
         }
-        EventKind::VaultAwaited => format!("The vault cannot be read: {}.", text("because")),
+        EventKind::VaultAwaited => {
+            format!("The vault cannot be read: {}.", clause(&personal("because")))
+        }
         EventKind::StageOpened => format!("Stage {} is being asked.", stage(told)),
         EventKind::DecisionRecorded => decision(told),
         EventKind::WorkflowApproved => "Approved: all needed answers are there.".to_owned(),
@@ -80,7 +82,9 @@ fn sentence(told: &Told) -> String {
             format!("{} declared the found account to be ours: {}.", actor(told), clause(&personal("reason")))
         }
         EventKind::WorkflowGivenUp => format!("{} gave it up: {}.", actor(told), clause(&personal("reason"))),
-        EventKind::AlarmRaised => format!("The operators were alarmed: {}.", text("because")),
+        EventKind::AlarmRaised => {
+            format!("The operators were alarmed: {}.", clause(&personal("because")))
+        }
     }
 }
 
@@ -165,6 +169,20 @@ mod tests {
         let mut cleared = told(event);
         cleared.personal.clear();
         assert_eq!(event_in_words(&cleared).words, "An approver said yes.");
+    }
+
+    #[test]
+    fn words_of_the_vault_are_told_until_they_are_cleared() {
+        for (kind, begin) in [
+            (EventKind::VaultAwaited, "The vault cannot be read"),
+            (EventKind::AlarmRaised, "The operators were alarmed"),
+        ] {
+            let event = NewEvent::new(kind, Actor::Countersign).personal("because", "it answers 503.");
+            let mut told = told(event);
+            assert_eq!(event_in_words(&told).words, format!("{begin}: it answers 503."));
+            told.personal.clear();
+            assert_eq!(event_in_words(&told).words, format!("{begin}: (cleared)."));
+        }
     }
 
     #[test]

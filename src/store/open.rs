@@ -1,8 +1,10 @@
 //! Opening the database, with the settings that its promises rest on.
 //!
 //! Must hold: SQLite keeps every committed change through a power cut (WAL, synchronous FULL); PostgreSQL gives up a
-//! statement or an idle transaction rather than hang; the schema is brought up to date under a lock.
+//! statement or an idle transaction rather than hang; the schema is brought up to date under a lock. A SQLite file that
+//! is made here is for its owner alone.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use migrations::Migrator;
@@ -11,6 +13,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 use sea_orm_migration::MigratorTrait as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Mutex;
 
 use super::writer::{Slot, Writer};
@@ -45,11 +48,31 @@ impl Place {
             None
         }
     }
+
+    /// The file of a SQLite database, there or not; `None` for a server, for a database in memory, and for a URL that
+    /// cannot be read.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite { url, .. } => {
+                let options: SqliteConnectOptions = url.parse().ok()?;
+                let file = options.get_filename();
+                let asked = url.split_once('?').map_or("", |(_, asked)| asked);
+                // The driver gives `:memory:` the name of a URI.
+                let in_memory = file.to_string_lossy().starts_with("file:")
+                    || asked.split('&').any(|pair| pair == "mode=memory");
+                (!in_memory).then(|| file.to_owned())
+            }
+            Self::Postgres { .. } => None,
+        }
+    }
 }
 
 /// The database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenFault {
+    /// There is no SQLite file, and none can be made.
+    #[error("the database file cannot be made")]
+    Make(#[source] std::io::Error),
     /// No connection.
     #[error("the database cannot be reached")]
     Connect(#[source] DbErr),
@@ -64,6 +87,9 @@ const MIGRATION_LOCK: i64 = 0x636f_756e_7465;
 pub(super) async fn connect(place: &Place) -> Result<(DatabaseConnection, Writer), OpenFault> {
     match place {
         Place::Sqlite { url, most_pages } => {
+            if let Some(file) = place.file() {
+                make_private(&file).map_err(OpenFault::Make)?;
+            }
             let writing = sqlite(url, 1, *most_pages);
             let writer = Database::connect(writing.clone()).await.map_err(OpenFault::Connect)?;
             migrate(&writer).await.map_err(OpenFault::Migrate)?;
@@ -85,12 +111,25 @@ pub(super) async fn connect(place: &Place) -> Result<(DatabaseConnection, Writer
     }
 }
 
+/// Makes an empty file for its owner alone, if there is none. SQLite gives the files beside it the same mode.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        // The mode of a file that is there is its owner's decision.
+        Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(fault) => Err(fault),
+    }
+}
+
 fn sqlite(url: &str, connections: u32, most_pages: Option<u32>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options.max_connections(connections).min_connections(1).sqlx_logging(false);
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
     options.map_sqlx_sqlite_opts(move |sqlite| {
-        use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
         let sqlite = sqlite
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -152,4 +191,50 @@ async fn take_turn(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     tx.execute_unprepared("set local statement_timeout = '120s'").await?;
     tx.execute_unprepared(&format!("select pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str) -> Place {
+        Place::from_url(url).unwrap()
+    }
+
+    #[test]
+    fn the_file_of_a_url_is_known() {
+        let file = |url: &str| place(url).file();
+        assert_eq!(file("sqlite:///var/lib/c.db"), Some(PathBuf::from("/var/lib/c.db")));
+        assert_eq!(file("sqlite://c.db?mode=rwc"), Some(PathBuf::from("c.db")));
+        assert_eq!(file("sqlite:a%20b.db"), Some(PathBuf::from("a b.db")));
+        assert_eq!(file("sqlite::memory:"), None);
+        assert_eq!(file("sqlite://c.db?mode=memory"), None);
+        assert_eq!(file("sqlite://c.db?mode=nonsense"), None);
+        assert_eq!(file("postgres://localhost/c"), None);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_new_database_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let modes = || {
+            let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+            let mode = |file: &std::fs::DirEntry| file.metadata().unwrap().permissions().mode() & 0o777;
+            let mut modes: Vec<_> =
+                files.map(|file| (file.file_name().into_string().unwrap(), mode(&file))).collect();
+            modes.sort();
+            modes
+        };
+        let url = format!("sqlite://{}", folder.path().join("c.db").display());
+        let store = crate::store::Store::open(&place(&url)).await.unwrap();
+        let names = ["c.db", "c.db-shm", "c.db-wal"].map(str::to_owned);
+        assert_eq!(modes(), names.map(|name| (name, 0o600)));
+        store.close().await;
+        // One that is there keeps the mode that its owner gave it.
+        let wider = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(folder.path().join("c.db"), wider).unwrap();
+        crate::store::Store::open(&place(&url)).await.unwrap().close().await;
+        assert_eq!(modes()[0], ("c.db".to_owned(), 0o640));
+    }
 }

@@ -13,11 +13,10 @@ use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::rows::{ask, event, owed};
+use super::rows::{ask, owed, personal};
 use super::{Store, asks, audit};
 use crate::clock::Stamp;
-use crate::domain::audit::{Actor, EventKind, EventRead, NewEvent};
-use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{AskId, ChainId, MessageId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
@@ -82,7 +81,8 @@ pub(super) async fn raise_alarm<No>(
     workflow: Option<WorkflowId>,
     because: &str,
 ) -> Result<(), Fault<No>> {
-    let event = NewEvent::new(EventKind::AlarmRaised, Actor::Countersign).text("because", because);
+    // What the vault said may name people, so the words must be such as can be cleared.
+    let event = NewEvent::new(EventKind::AlarmRaised, Actor::Countersign).personal("because", because);
     let event = audit::append(tx, chain, event).await?;
     metrics::counter!("countersign_alarms_total").increment(1);
     let id = tx.id(MessageId::made);
@@ -268,11 +268,10 @@ async fn alarm_parked<No>(tx: &mut Tx, row: &owed::Model, words: &str) -> Result
     raise_alarm(tx, workflow.into(), Some(workflow), &words).await
 }
 
-/// What the event of an alarm says.
+/// What the event of an alarm says, if that is still kept.
 async fn because<No>(tx: &Tx, id: Uuid) -> Result<Option<String>, Fault<No>> {
-    let Some(row) = event::Entity::find_by_id(id).one(&tx.inner).await? else { return Ok(None) };
-    let told: EventRead = CanonicalBytes::stored(row.bytes).open(Tag::Event)?;
-    Ok(told.facts.get("because").and_then(|words| words.as_str()).map(str::to_owned))
+    let kept = personal::Entity::find_by_id((id, "because".to_owned())).one(&tx.inner).await?;
+    Ok(kept.and_then(|value| value.clear_text))
 }
 
 /// When the next message can be claimed: at its due time, or when somebody else's claim on it ends.

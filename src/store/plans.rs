@@ -195,7 +195,7 @@ impl Deed for AwaitVault {
             }
             let event = NewEvent::new(EventKind::VaultAwaited, Actor::Countersign)
                 .text("since", since.to_string())
-                .text("because", self.words.clone());
+                .personal("because", self.words.clone());
             audit::append(tx, self.workflow.into(), event).await?;
             outbox::raise_alarm(tx, self.workflow.into(), Some(self.workflow), &self.words).await?;
         }

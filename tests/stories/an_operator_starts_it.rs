@@ -7,8 +7,11 @@ use std::process::Output;
 
 use chrono::TimeDelta;
 use countersign::clock::World;
+use countersign::domain::canon::Digest;
+use countersign::key::KeyRing;
 use countersign::simulator::faults::{Effect, Fault, Meanwhile};
 use countersign::simulator::hr::{self, Joiner};
+use countersign::store::seals::Head;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -90,7 +93,7 @@ async fn a_wrong_key_refuses_the_start(stage: Stage) {
     assert_eq!(said(&command(&["migrate"], &settings).await).0, Some(0));
     let key = stage.folder.path().join("story.key");
     std::fs::remove_file(&key).unwrap();
-    countersign::key::KeyRing::read_or_make(&key, &World::real()).unwrap();
+    KeyRing::read_or_make(&key, &World::real()).unwrap();
     for verb in ["migrate", "serve"] {
         let (code, _, errors) = said(&command(&[verb], &settings).await);
         assert_eq!(code, Some(1));
@@ -125,6 +128,56 @@ async fn the_database_is_brought_up_to_date_once(stage: Stage) {
     assert_eq!(hire(&two.url, 1).await.status, 200);
 }
 
+const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_makes_nothing_where_nothing_is() {
+    let outside = Outside::begin(Database::sqlite()).await;
+    let key = outside.folder.path().join("story.key");
+    std::fs::remove_file(&key).unwrap();
+    let settings = outside.settings_file("empty.toml", "127.0.0.1:1");
+    let files = || {
+        let entries = std::fs::read_dir(outside.folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let not_there = |key: &str| {
+        format!("{}: {key}: there is no such file; serve or migrate makes it\n", settings.display())
+    };
+    let both = [not_there("database.url"), not_there("secrets.key_file")].concat();
+    let commands: [&[&str]; 6] = [
+        &["audit", "verify"],
+        &["audit", "export"],
+        &["workflow", "retry", NOBODY, "--reason", "why not"],
+        &["workflow", "adopt", NOBODY, "--reason", "why not"],
+        &["workflow", "give-up", NOBODY, "--reason", "why not"],
+        &["credential", "reveal", NOBODY, "--reason", "why not"],
+    ];
+    for arguments in commands {
+        let told = said(&command(arguments, &settings).await);
+        assert_eq!(told, (Some(1), String::new(), both.clone()), "{arguments:?}");
+        assert_eq!(files(), ["empty.toml"], "{arguments:?}");
+    }
+    // What was begun can be examined, and is told to be empty; a head says that it was not.
+    assert_eq!(said(&command(&["migrate"], &settings).await).0, Some(0));
+    let (code, out, errors) = said(&command(&["audit", "verify"], &settings).await);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    assert!(out.ends_with("\nthere is nothing to prove yet\n"), "{out}");
+    let (number, hash) = (1, Digest::of_bytes(b"gone"));
+    let signer = KeyRing::read(&key).unwrap().signer();
+    let signature = signer.sign(Head::signed_text(number, hash).as_bytes()).to_vec();
+    let head = Head { number, hash, signature }.line();
+    let (code, out, errors) = said(&command(&["audit", "verify", "--head", &head], &settings).await);
+    assert_eq!((code, out.contains("the log was cut")), (Some(1), true), "{out}{errors}");
+    assert!(!out.contains("nothing to prove"), "{out}");
+    // A key that is gone is not made anew.
+    std::fs::remove_file(&key).unwrap();
+    let told = said(&command(&["audit", "verify"], &settings).await);
+    assert_eq!(told, (Some(1), String::new(), not_there("secrets.key_file")));
+    assert!(!key.exists());
+}
+
 /// A joiner of today, by the machine's clock, posted to a real process.
 async fn hire(url: &str, number: u32) -> hr::Answer {
     let now = World::real().now();
@@ -144,6 +197,11 @@ async fn operations_are_told_numbers_and_no_names(stage: Stage) {
     assert_eq!(stage.state(&workflow).await, "succeeded");
     let metrics = stage.get(&format!("{}/metrics", stage.url)).await;
     assert_eq!(metrics.status, 200);
+    let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(5)).build().unwrap();
+    let head = client.head(format!("{}/metrics", stage.url)).send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(head.text().await.unwrap(), "");
     for series in [
         "countersign_deliveries_total{outcome=\"accepted\"}",
         "countersign_workflows{state=\"succeeded\"} 1",
