@@ -279,9 +279,11 @@ async fn a_name_of_digits_waits_for_a_pinned_form() {
     let stage = stage(Choices::default()).await;
     let mut joiner = stage.joiner();
     "20261201".clone_into(&mut joiner.username);
-    let workflow = stage.approved_as(&joiner).await;
-    needs_a_person(&stage, &workflow, "digits alone").await;
-    assert_eq!(stage.writes(), ["create_user"]);
+    let workflow = stage.hire_as(&joiner).await;
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "needs_attention");
+    assert!(stage.reason(&workflow).await.contains("group_member must be pinned"));
+    assert_eq!(stage.writes(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

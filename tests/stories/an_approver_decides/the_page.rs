@@ -121,16 +121,14 @@ async fn what_is_unusual_is_said_so(stage: Stage) {
             body["effective"]["at"] = json!("2026-10-01");
             body["employment"]["type"] = json!("contractor");
             body["reason"] = json!("hidden \u{202e}");
-            body["subject"]["username"] = json!("4711");
         })
         .await;
     stage.clock.advance(TimeDelta::hours(3));
     let page = stage.open(&stage.link("ana@example.com")).await.body;
     let (_, twice) = page.split_once("Look at this twice").expect("there is something to look at twice");
     let (twice, _) = twice.split_once("</section>").unwrap();
-    for words in ["cannot be seen", "a contractor", "made of digits alone", "The vault was read 3 hours ago"]
-    {
+    for words in ["cannot be seen", "a contractor", "The vault was read 3 hours ago"] {
         assert!(twice.contains(words), "{words} is missing in {twice}");
     }
-    assert!(twice.matches("<li>").count() >= 5, "the late day is said, too: {twice}");
+    assert!(twice.matches("<li>").count() >= 4, "the late day is said, too: {twice}");
 }
