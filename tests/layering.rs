@@ -128,6 +128,29 @@ fn one_file_writes_decisions() {
     assert!(writers.iter().all(|path| path.ends_with("store/decisions.rs")));
 }
 
+/// A deed is given a transaction, so nothing that can wait for somebody else may stand where deeds are written.
+#[test]
+fn the_store_asks_nobody_but_the_database() {
+    let others = ["reqwest", "lettre", "actix", "pvwa", "tokio::net", "tokio::process", "tokio::fs"];
+    for file in files().into_iter().filter(|file| room_of(&file.module) == "store") {
+        let text = std::fs::read_to_string(&file.path).unwrap();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let words: Vec<&str> =
+                line.split(|sign: char| !(sign.is_alphanumeric() || "_:".contains(sign))).collect();
+            let met = others.iter().find(|other| {
+                words.iter().any(|word| {
+                    *word == **other
+                        || word.split("::").any(|part| part == **other)
+                        || word.starts_with(&format!("{other}::"))
+                })
+            });
+            assert!(met.is_none(), "{} knows {met:?}: {line}", file.path.display());
+            let only_a_word = !line.contains("crate::target::") || line.contains("crate::target::Adoption");
+            assert!(only_a_word, "{} knows more of targets than a word: {line}", file.path.display());
+        }
+    }
+}
+
 #[test]
 fn the_top_level_is_what_was_agreed() {
     let agreed = [
