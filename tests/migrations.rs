@@ -233,6 +233,16 @@ const SAMPLES: &[Sample] = &[
     },
 ];
 
+/// Tables of words: the migration that makes each, and its name. They come filled.
+const WORDS: &[(usize, &str)] = &[
+    (1, "kinds"),
+    (1, "step_kinds"),
+    (12, "step_outcomes"),
+    (12, "step_forms"),
+    (12, "message_kinds"),
+    (12, "stalls"),
+];
+
 /// What must be refused: the table, and what of its sample is changed.
 const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("workflows", &[("kind", "'vanisher'")]),
@@ -365,14 +375,23 @@ impl Trial {
                 .iter()
                 .filter(|sample| sample.made_by <= step)
                 .map(|sample| sample.table.to_owned())
-                .chain(["kinds".to_owned(), "step_kinds".to_owned()])
+                .chain(
+                    WORDS
+                        .iter()
+                        .filter(|(made_by, _)| *made_by <= step)
+                        .map(|(_, table)| (*table).to_owned()),
+                )
                 .collect();
             assert_eq!(self.tables().await, known, "after step {step}: each table has a sample");
         }
         assert_eq!(
-            SAMPLES.iter().map(|sample| sample.made_by).max(),
+            SAMPLES
+                .iter()
+                .map(|sample| sample.made_by)
+                .chain(WORDS.iter().map(|(made_by, _)| *made_by))
+                .max(),
             Some(steps),
-            "the last one has samples"
+            "the last one has samples, or words"
         );
     }
 }

@@ -17,6 +17,7 @@ mod m0008_people;
 mod m0009_secrets;
 mod m0010_leases;
 mod m0011_audit;
+mod m0012_growing_words;
 mod spelling;
 
 /// All migrations in order.
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_secrets::Migration),
             Box::new(m0010_leases::Migration),
             Box::new(m0011_audit::Migration),
+            Box::new(m0012_growing_words::Migration),
         ]
     }
 }
