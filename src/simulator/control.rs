@@ -28,9 +28,14 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .route("/users/{id}", web::patch().to(patch_user))
             .route("/users/{id}", web::delete().to(remove_user))
             .route("/groups", web::post().to(add_group))
+            .route("/groups/{id}", web::patch().to(patch_group))
             .route("/groups/{id}", web::delete().to(remove_group))
+            .route("/groups/{id}/recreate", web::post().to(recreate_group))
             .route("/groups/{id}/members", web::post().to(put_member))
             .route("/groups/{id}/members/{user_id}", web::delete().to(take_member))
+            .route("/safes", web::post().to(add_safe))
+            .route("/safes/{name}/members", web::post().to(let_into_safe))
+            .route("/safes/{name}/members/{member}", web::delete().to(put_out_of_safe))
             .route("/tokens/revoke", web::post().to(revoke_tokens)),
     );
 }
@@ -95,6 +100,14 @@ async fn remove_user(vault: Data<Vault>, id: Path<i64>) -> HttpResponse {
     done(vault.remove_user(*id))
 }
 
+async fn patch_group(vault: Data<Vault>, id: Path<i64>, changes: Json<Value>) -> HttpResponse {
+    done(vault.patch_group(*id, &changes))
+}
+
+async fn recreate_group(vault: Data<Vault>, id: Path<i64>) -> HttpResponse {
+    made(vault.recreate_group(*id))
+}
+
 async fn remove_group(vault: Data<Vault>, id: Path<i64>) -> HttpResponse {
     done(vault.remove_group(*id))
 }
@@ -110,6 +123,23 @@ async fn put_member(vault: Data<Vault>, id: Path<i64>, member: Json<Member>) -> 
 
 async fn take_member(vault: Data<Vault>, ids: Path<(i64, i64)>) -> HttpResponse {
     done(vault.take_member(ids.0, ids.1))
+}
+
+async fn add_safe(vault: Data<Vault>, described: Json<Value>) -> HttpResponse {
+    done(vault.add_safe(&described))
+}
+
+#[derive(Deserialize)]
+struct SafeMember {
+    name: String,
+}
+
+async fn let_into_safe(vault: Data<Vault>, safe: Path<String>, member: Json<SafeMember>) -> HttpResponse {
+    done(vault.let_into_safe(&safe, &member.name))
+}
+
+async fn put_out_of_safe(vault: Data<Vault>, names: Path<(String, String)>) -> HttpResponse {
+    done(vault.put_out_of_safe(&names.0, &names.1))
 }
 
 async fn revoke_tokens(vault: Data<Vault>) -> impl Responder {

@@ -91,6 +91,15 @@ pub enum Meanwhile {
         /// The user's name.
         name: String,
     },
+    /// Takes the user of this name out of a group.
+    TakeMember {
+        /// The group's number.
+        group_id: i64,
+        /// The user's name.
+        name: String,
+    },
+    /// Deletes the group with this number and makes it anew under another one.
+    RecreateGroup(i64),
 }
 
 impl Effect {

@@ -74,7 +74,7 @@ impl Vault {
         self.world().wire.clone()
     }
 
-    /// Everything in the vault: `{"users":[..],"groups":[..]}`, users in the product's shape with every field.
+    /// Everything in the vault: `{"users":[..],"groups":[..],"safes":[..]}`, users in the product's shape with every field.
     pub fn state(&self) -> Value {
         self.world().tenant.state()
     }
@@ -121,6 +121,27 @@ impl Vault {
     /// Deletes a user behind the client's back.
     pub fn remove_user(&self, id: i64) -> Result<(), Refusal> {
         self.world().tenant.remove_user(id)
+    }
+
+    /// Deletes a group and makes it anew under another number behind the client's back; that number. See
+    /// [`Tenant::recreate_group`].
+    pub fn recreate_group(&self, id: i64) -> Result<i64, Refusal> {
+        self.world().tenant.recreate_group(id)
+    }
+
+    /// Adds a safe described by JSON. See [`Tenant::add_safe`].
+    pub fn add_safe(&self, described: &Value) -> Result<(), Refusal> {
+        self.world().tenant.add_safe(described)
+    }
+
+    /// Lets the user or group of this name into a safe.
+    pub fn let_into_safe(&self, safe: &str, member: &str) -> Result<(), Refusal> {
+        self.world().tenant.let_into_safe(safe, member)
+    }
+
+    /// Takes the user or group of this name out of a safe.
+    pub fn put_out_of_safe(&self, safe: &str, member: &str) -> Result<(), Refusal> {
+        self.world().tenant.put_out_of_safe(safe, member)
     }
 
     /// Puts a user into a group behind the client's back.
@@ -234,6 +255,10 @@ impl Vault {
             Meanwhile::PutMember { group_id, name } => {
                 self.id_of(name).and_then(|id| self.put_member(*group_id, id))
             }
+            Meanwhile::TakeMember { group_id, name } => {
+                self.id_of(name).and_then(|id| self.take_member(*group_id, id))
+            }
+            Meanwhile::RecreateGroup(id) => self.recreate_group(*id).map(drop),
         };
         if let Err(refusal) = result {
             tracing::warn!(error = %refusal, "the outside hand was refused");

@@ -211,6 +211,13 @@ mod tests {
             (&bert["description"], &bert["groupsMembership"][0]["groupID"]),
             (&json!("seen"), &json!(group_id))
         );
+        let left = json!({ "take_member": { "group_id": group_id, "name": "bert" } });
+        for deed in [left, json!({ "recreate_group": group_id })] {
+            stage.fault(json!({ "effect": { "meanwhile": deed } })).await;
+            stage.send("GET", USERS, Value::Null).await.unwrap();
+        }
+        assert_eq!(stage.vault.user("bert").unwrap()["groupsMembership"], json!([]));
+        assert!(stage.vault.remove_group(group_id).is_err());
         stage.fault(json!({ "effect": "stale_token" })).await;
         assert_eq!(stage.send("GET", USERS, Value::Null).await.unwrap().0, 401);
         stage.served.stop().await;
@@ -232,6 +239,16 @@ mod tests {
             (&bert["description"], &bert["groupsMembership"][0]["groupName"]),
             (&json!("x"), &json!("Ops"))
         );
+        let safe = json!({ "safeName": "Own", "members": ["bert"] });
+        assert_eq!(stage.send("POST", "/_sim/safes", safe).await.unwrap().0, 204);
+        let into = stage.send("POST", "/_sim/safes/own/members", json!({ "name": "Ops" })).await.unwrap();
+        let out = stage.send("DELETE", "/_sim/safes/own/members/bert", Value::Null).await.unwrap();
+        assert_eq!((into.0, out.0), (204, 204));
+        assert_eq!(stage.vault.state()["safes"], json!([{ "safeName": "Own", "members": ["Ops"] }]));
+        let ops = format!("/_sim/groups/{}", group["id"]);
+        assert_eq!(stage.send("PATCH", &ops, json!({ "groupName": "Ops-2" })).await.unwrap().0, 204);
+        let (status, anew) = stage.send("POST", &format!("{ops}/recreate"), Value::Null).await.unwrap();
+        assert_eq!((status, anew["id"] == group["id"]), (201, false));
         assert_eq!(stage.send("DELETE", &one, Value::Null).await.unwrap().0, 204);
         assert_eq!(stage.send("DELETE", &one, Value::Null).await.unwrap().0, 404);
         assert_eq!(stage.send("GET", "/_sim/journal", Value::Null).await.unwrap().1, json!([]));

@@ -103,6 +103,7 @@ impl Tenant {
     ) -> Result<Answer, Refusal> {
         let group = Some((id, self.group(id)?.name.clone()));
         self.groups.remove(&id);
+        self.forget_in_safes(id);
         self.write_down(now, call, Deed { what: "delete_group", user: None, group });
         Ok(Answer::empty(204))
     }

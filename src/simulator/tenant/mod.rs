@@ -9,6 +9,7 @@ mod journal;
 mod listing;
 mod outside;
 mod routes;
+mod safes;
 mod user;
 mod users;
 mod wire;
@@ -25,6 +26,7 @@ pub use user::Dialect;
 pub use wire::{Answer, Body, Call, Refusal};
 
 use journal::Deed;
+use safes::Safe;
 use user::{Source, Standing, User};
 
 /// What the service user may do in the tenant.
@@ -45,11 +47,25 @@ pub enum Descriptions {
     Dropped,
 }
 
-/// Whether `/disable/` and `/enable/` exist (they do since version 12.6).
+/// Whether `/disable/` and `/enable/` exist in the product's dialect (they do since version 12.6). The guide's has
+/// never heard of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisableCall {
     /// Both calls exist.
     Offered,
+    /// The version is older: 404.
+    Unknown,
+    /// The version is older, and what stands in front of it knows the path but not the method: 405.
+    NotAllowed,
+}
+
+/// Whether `/Users/{id}/safes` tells the safes that a user may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SafeList {
+    /// It does.
+    Offered,
+    /// The service user may not read them: 403.
+    Forbidden,
     /// The version is older: 404.
     Unknown,
 }
@@ -94,6 +110,8 @@ pub struct TenantOptions {
     pub descriptions: Descriptions,
     /// Whether `/disable/` exists.
     pub disable_call: DisableCall,
+    /// Whether a user's safes can be listed.
+    pub safe_list: SafeList,
     /// What the service user may do.
     pub rights: Rights,
     /// The licensed user types.
@@ -117,6 +135,7 @@ impl TenantOptions {
             page_size: 25,
             descriptions: Descriptions::Kept,
             disable_call: DisableCall::Offered,
+            safe_list: SafeList::Offered,
             rights: Rights::Manage,
             user_types: ["EPVUser", "BasicUser", "ExtUser", "BizUser"].map(licensed).to_vec(),
             password_policy: PasswordPolicy { min_length: 8, min_classes: 4 },
@@ -143,12 +162,13 @@ impl Group {
     }
 }
 
-/// The tenant: its users, groups, tokens and memory. No `Debug`: it holds secrets.
+/// The tenant: its users, groups, safes, tokens and memory. No `Debug`: it holds secrets.
 pub struct Tenant {
     options: TenantOptions,
     chance: Chance,
     users: BTreeMap<i64, User>,
     groups: BTreeMap<i64, Group>,
+    safes: Vec<Safe>,
     tokens: BTreeMap<String, DateTime<Utc>>,
     journal: Vec<JournalEntry>,
 }
@@ -162,6 +182,7 @@ impl Tenant {
             chance,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            safes: Vec::new(),
             tokens: BTreeMap::new(),
             journal: Vec::new(),
         };

@@ -28,10 +28,9 @@ impl Tenant {
             None => self.fresh_id(),
         };
         let component = property(described, "componentUser") == Some(&json!(true));
-        let external = text_of(described, "source").is_some_and(|source| source.eq_ignore_ascii_case("LDAP"));
         let user = User {
             id,
-            source: if external { Source::Ldap } else { Source::CyberArk },
+            source: Source::named(text_of(described, "source").unwrap_or("")),
             standing: if component { Standing::Component } else { Standing::Person },
             suspended: property(described, "suspended") == Some(&json!(true)),
             directory_name: text_of(described, "userDN").unwrap_or("").to_owned(),
@@ -77,6 +76,7 @@ impl Tenant {
 
     pub(super) fn forget_user(&mut self, id: i64) {
         self.users.remove(&id);
+        self.forget_in_safes(id);
         for group in self.groups.values_mut() {
             group.members.retain(|member| *member != id);
         }
@@ -86,6 +86,7 @@ impl Tenant {
     pub fn remove_group(&mut self, id: i64) -> Result<(), Refusal> {
         self.group(id)?;
         self.groups.remove(&id);
+        self.forget_in_safes(id);
         Ok(())
     }
 
@@ -105,6 +106,17 @@ impl Tenant {
             }
         }
         Ok(())
+    }
+
+    /// Deletes a group and makes one of the same name, kind and place anew: it has another number and no members.
+    pub fn recreate_group(&mut self, id: i64) -> Result<i64, Refusal> {
+        let mut group = self.group(id)?.clone();
+        self.remove_group(id)?;
+        group.id = self.fresh_id();
+        group.members.clear();
+        let number = group.id;
+        self.groups.insert(number, group);
+        Ok(number)
     }
 
     /// Puts a user into a group; already there is no fault.
@@ -128,7 +140,8 @@ impl Tenant {
         Ok(())
     }
 
-    /// Merges JSON in the product's nested shape into a user: what is not named stays. `suspended` may be named, too.
+    /// Merges JSON in the product's nested shape into a user: what is not named stays. Beside the properties it may
+    /// say `suspended`, `lastSuccessfulLoginDate`, `componentUser`, `source` (`LDAP`, `CyberArk`) and `userDN`.
     pub fn patch_user(&mut self, id: i64, changes: &Value) -> Result<(), Refusal> {
         let kept = Value::Object(self.user(id)?.properties.clone());
         let mut merged = overlaid(&kept, changes, "")?;
@@ -140,6 +153,18 @@ impl Tenant {
             user.properties = merged.as_object_mut().map(std::mem::take).unwrap_or_default();
             if let Some(suspended) = property(changes, "suspended").and_then(Value::as_bool) {
                 user.suspended = suspended;
+            }
+            if let Some(moment) = property(changes, "lastSuccessfulLoginDate").and_then(Value::as_i64) {
+                user.last_logon = moment;
+            }
+            if let Some(component) = property(changes, "componentUser").and_then(Value::as_bool) {
+                user.standing = if component { Standing::Component } else { Standing::Person };
+            }
+            if let Some(source) = text_of(changes, "source") {
+                user.source = Source::named(source);
+            }
+            if let Some(name) = text_of(changes, "userDN") {
+                name.clone_into(&mut user.directory_name);
             }
         }
         Ok(())
@@ -161,13 +186,14 @@ impl Tenant {
         &mut self.options
     }
 
-    /// Everything: users with all fields in the product's shape, groups with members.
+    /// Everything: users with all fields in the product's shape, groups and safes with members.
     pub fn state(&self) -> Value {
         let users: Vec<Value> = self.users.values().map(|user| self.full_form(user)).collect();
         let groups: Vec<Value> = self.groups.values().map(|group| self.group_shown(group, true)).collect();
         let mut state = Map::new();
         state.insert("users".to_owned(), Value::Array(users));
         state.insert("groups".to_owned(), Value::Array(groups));
+        state.insert("safes".to_owned(), self.safes_shown());
         Value::Object(state)
     }
 }

@@ -5,14 +5,19 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::user::Dialect;
 use super::users::Turn;
 use super::wire::{Answer, Call, Refusal};
-use super::{DisableCall, Rights, Tenant};
+use super::{DisableCall, Rights, SafeList, Tenant};
 
 impl Tenant {
     /// Answers one call at the moment `now`.
     pub fn answer(&mut self, now: DateTime<Utc>, call: &Call) -> Answer {
         let segments = call.segments();
+        // The web server in front takes these signs in no path, encoded or not.
+        if segments.iter().any(|segment| segment.contains(['+', '&', '%'])) {
+            return Answer::html(400, "400 - Bad Request");
+        }
         let lowered: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
         let lowered: Vec<&str> = lowered.iter().map(String::as_str).collect();
         let known = match lowered.as_slice() {
@@ -51,17 +56,25 @@ impl Tenant {
             [id, deed] => (number(id)?, *deed),
             _ => return Ok(no_such_path()),
         };
-        let turned_off = self.options.disable_call == DisableCall::Unknown;
+        let disable_call = match self.options.dialect {
+            Dialect::Product => self.options.disable_call,
+            Dialect::Guide => DisableCall::Unknown,
+        };
         match (call.method.as_str(), deed) {
             ("GET", "") => self.get_user(id),
             ("PUT", "") => self.update_user(now, call, id),
             ("DELETE", "") => self.delete_user(now, call, id),
-            (_, "disable" | "enable") if turned_off => Ok(no_such_path()),
+            (_, "safes") if self.options.safe_list == SafeList::Unknown => Ok(no_such_path()),
+            ("GET", "safes") => self.list_safes(call, id),
+            (_, "disable" | "enable") if disable_call == DisableCall::Unknown => Ok(no_such_path()),
+            (_, "disable" | "enable") if disable_call == DisableCall::NotAllowed => Ok(no_such_method(call)),
             ("POST", "disable") => self.turn_user(now, call, (id, Turn::Disable)),
             ("POST", "enable") => self.turn_user(now, call, (id, Turn::Enable)),
             ("POST", "activate") => self.turn_user(now, call, (id, Turn::Activate)),
             ("POST", "resetpassword") => self.reset_password(now, call, id),
-            (_, "" | "disable" | "enable" | "activate" | "resetpassword") => Ok(no_such_method(call)),
+            (_, "" | "disable" | "enable" | "activate" | "resetpassword" | "safes") => {
+                Ok(no_such_method(call))
+            }
             _ => Ok(no_such_path()),
         }
     }

@@ -1,5 +1,7 @@
 //! The model in both dialects, spoken to through `answer` as the wire would.
 
+mod leaving;
+
 use super::*;
 
 fn at(seconds: i64) -> DateTime<Utc> {

@@ -30,6 +30,11 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// What this word stands for; the vault masters whom no directory does.
+    pub(super) fn named(word: &str) -> Self {
+        if word.eq_ignore_ascii_case("LDAP") { Self::Ldap } else { Self::CyberArk }
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::CyberArk => "CyberArk",
