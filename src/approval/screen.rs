@@ -39,6 +39,12 @@ pub(super) struct ApprovalPage {
     pub(super) you: String,
 }
 
+impl ApprovalPage {
+    fn steps_title(&self) -> &'static str {
+        if self.form.is_some() { "What will be done" } else { "The plan, step by step" }
+    }
+}
+
 /// The one form, with its two buttons.
 pub(super) struct AnswerForm {
     /// What is answered.
