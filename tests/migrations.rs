@@ -231,6 +231,18 @@ const SAMPLES: &[Sample] = &[
         table: "heads",
         columns: &[("number", "{n}"), ("hash", "{bytes}"), ("signature", "{bytes}"), ("signed_at", "{time}")],
     },
+    Sample {
+        made_by: 13,
+        table: "steps",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("number", "1"),
+            ("kind", "'disable_in_directory'"),
+            ("state", "'manual'"),
+            ("due_at", "{time}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -402,7 +414,8 @@ async fn every_migration_runs_over_rows(trial: Trial) {
         let (name, value) = sample.columns[0];
         let value = trial.spelled(value, 1);
         let question = format!("select '{}' from {} where {name} = {value}", sample.table, sample.table);
-        assert_eq!(trial.texts(&question).await, [sample.table]);
+        let samples = SAMPLES.iter().filter(|other| other.table == sample.table).count();
+        assert_eq!(trial.texts(&question).await, vec![sample.table; samples]);
     }
     // Once more is nothing more.
     Migrator::up(&trial.connection, None).await.unwrap();

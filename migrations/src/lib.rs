@@ -18,6 +18,7 @@ mod m0009_secrets;
 mod m0010_leases;
 mod m0011_audit;
 mod m0012_growing_words;
+mod m0017_disable_in_directory;
 mod spelling;
 
 /// All migrations in order.
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_leases::Migration),
             Box::new(m0011_audit::Migration),
             Box::new(m0012_growing_words::Migration),
+            Box::new(m0017_disable_in_directory::Migration),
         ]
     }
 }

@@ -139,8 +139,14 @@ fn in_journal(step: &PlannedStep) -> &'static str {
     match step {
         PlannedStep::CreateUser(_) => "create_user",
         PlannedStep::AddToGroup(_) => "add_member",
-        PlannedStep::RequirePasswordChange => "update_user",
-        PlannedStep::FindUser | PlannedStep::CaptureUserId | PlannedStep::VerifyUser => "nothing",
+        PlannedStep::RemoveFromGroup(_) => "remove_member",
+        PlannedStep::DisableUser => "disable_user",
+        PlannedStep::UpdateUser(_) | PlannedStep::RequirePasswordChange => "update_user",
+        PlannedStep::FindUser
+        | PlannedStep::CaptureUserId
+        | PlannedStep::RecordAccess
+        | PlannedStep::DisableInDirectory
+        | PlannedStep::VerifyUser => "nothing",
     }
 }
 
@@ -168,7 +174,15 @@ fn compare_user(plan: &Plan, user: &Value) -> Result<(), Wrong> {
             PlannedStep::RequirePasswordChange => {
                 same("new password", "/changePassOnNextLogon", &true.into())?;
             }
-            PlannedStep::FindUser | PlannedStep::CaptureUserId | PlannedStep::VerifyUser => {}
+            // The demonstration is about a joiner, whose plan has none of these.
+            PlannedStep::FindUser
+            | PlannedStep::CaptureUserId
+            | PlannedStep::UpdateUser(_)
+            | PlannedStep::RemoveFromGroup(_)
+            | PlannedStep::RecordAccess
+            | PlannedStep::DisableUser
+            | PlannedStep::DisableInDirectory
+            | PlannedStep::VerifyUser => {}
         }
     }
     same("enabled", "/enableUser", &true.into())?;

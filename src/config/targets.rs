@@ -11,7 +11,7 @@ use url::Url;
 use super::http::sheltered_url;
 use super::reader::{Distinct, Refusal, Section};
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
-use crate::domain::plan::{Description, DialectSettings, GroupMember, UserShape};
+use crate::domain::plan::{Description, DialectSettings, DisableWith, GroupMember, UserShape};
 
 /// A configured vault.
 #[derive(Debug, Clone)]
@@ -199,6 +199,7 @@ fn read_dialect(section: &Section<'_>) -> DialectSettings {
         group_member: member.unwrap_or(GroupMember::Auto),
         user_shape: shape.unwrap_or(UserShape::Auto),
         description,
+        disable_with: DisableWith::Auto,
     }
 }
 

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::canon::{CanonicalBytes, Corrupt, Digest, NotCanonical, Tag};
-use super::ids::{VaultGroupId, WorkflowId};
+use super::ids::{VaultGroupId, VaultUserId, WorkflowId};
 use super::kind::Kind;
 use super::names::{EmailAddress, GroupName, Location, TargetName, UserName, UserType};
-use super::snapshot::{GroupKind, ProfileField, Snapshot, UserSeen, VaultGroup};
+use super::snapshot::{GroupKind, ProfileField, Snapshot, UserSeen, UserSource, VaultGroup};
 use super::time::Timestamp;
 
 /// What will be done, in full.
@@ -31,6 +31,9 @@ pub struct Plan {
     pub profile: String,
     /// Whose account.
     pub user_name: UserName,
+    /// The account as it stood when the plan was made, where there was one; a joiner has none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<PlannedAccount>,
     /// In the order of execution.
     pub steps: Vec<PlannedStep>,
     /// How the target is spoken to.
@@ -44,18 +47,65 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The groups that the account will be added to, in order.
+    /// The groups that the account comes into and goes out of, in order.
     pub fn groups(&self) -> Vec<GroupName> {
-        let names = self.steps.iter().filter_map(|step| match step {
-            PlannedStep::AddToGroup(group) => Some(group.name.clone()),
-            PlannedStep::FindUser
-            | PlannedStep::CreateUser(_)
-            | PlannedStep::CaptureUserId
-            | PlannedStep::RequirePasswordChange
-            | PlannedStep::VerifyUser => None,
-        });
-        names.collect()
+        self.joins().chain(self.leaves()).map(|group| group.name.clone()).collect()
     }
+
+    /// The groups that the account will be added to, in order.
+    pub fn joins(&self) -> impl Iterator<Item = &PlannedGroup> {
+        self.steps.iter().filter_map(|step| match step.group()? {
+            (Membership::Comes, group) => Some(group),
+            (Membership::Goes, _) => None,
+        })
+    }
+
+    /// The groups that the account will be taken out of, in order.
+    pub fn leaves(&self) -> impl Iterator<Item = &PlannedGroup> {
+        self.steps.iter().filter_map(|step| match step.group()? {
+            (Membership::Goes, group) => Some(group),
+            (Membership::Comes, _) => None,
+        })
+    }
+}
+
+/// An account that a plan changes, as it stood when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedAccount {
+    /// The vault's number.
+    pub id: VaultUserId,
+    /// As the vault spells it.
+    pub user_name: String,
+    /// Where the account is kept.
+    pub source: UserSource,
+    /// Could it log on? Absent where the vault does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// How it is known to be this person's.
+    pub owner: Owner,
+    /// The profile's licence seat, where the account holds another one. It is not changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_user_type: Option<UserType>,
+}
+
+/// How an account is known to be a person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// It is linked to the person already.
+    Linked,
+    /// The request names it, and nothing more is known; who approves the plan confirms it.
+    ToBeConfirmed,
+}
+
+/// Does a membership come or go?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// It comes.
+    Comes,
+    /// It goes.
+    Goes,
 }
 
 /// One step of a plan.
@@ -68,8 +118,18 @@ pub enum PlannedStep {
     CreateUser(NewUser),
     /// Learn the vault's number for the account, and link the person to it.
     CaptureUserId,
+    /// Change fields of the account's record, and no others.
+    UpdateUser(UserChange),
     /// Make the account a member.
     AddToGroup(PlannedGroup),
+    /// End a membership of the account.
+    RemoveFromGroup(PlannedGroup),
+    /// Note what the account can reach, before it is taken away.
+    RecordAccess,
+    /// Make the account unable to log on.
+    DisableUser,
+    /// A person disables the account in its directory; no vault can.
+    DisableInDirectory,
     /// Make the vault ask for a new password at the next log-on.
     RequirePasswordChange,
     /// Read everything again and compare it with the plan.
@@ -83,7 +143,12 @@ impl PlannedStep {
             Self::FindUser => "find_user",
             Self::CreateUser(_) => "create_user",
             Self::CaptureUserId => "capture_user_id",
+            Self::UpdateUser(_) => "update_user",
             Self::AddToGroup(_) => "add_to_group",
+            Self::RemoveFromGroup(_) => "remove_from_group",
+            Self::RecordAccess => "record_access",
+            Self::DisableUser => "disable_user",
+            Self::DisableInDirectory => "disable_in_directory",
             Self::RequirePasswordChange => "require_password_change",
             Self::VerifyUser => "verify_user",
         }
@@ -92,8 +157,51 @@ impl PlannedStep {
     /// May this step write in the target?
     pub const fn effect(&self) -> Effect {
         match self {
-            Self::FindUser | Self::CaptureUserId | Self::VerifyUser => Effect::Reads,
-            Self::CreateUser(_) | Self::AddToGroup(_) | Self::RequirePasswordChange => Effect::Writes,
+            Self::FindUser
+            | Self::CaptureUserId
+            | Self::RecordAccess
+            | Self::DisableInDirectory
+            | Self::VerifyUser => Effect::Reads,
+            Self::CreateUser(_)
+            | Self::UpdateUser(_)
+            | Self::AddToGroup(_)
+            | Self::RemoveFromGroup(_)
+            | Self::DisableUser
+            | Self::RequirePasswordChange => Effect::Writes,
+        }
+    }
+
+    /// Who carries this step out?
+    pub const fn doer(&self) -> Doer {
+        match self {
+            Self::DisableInDirectory => Doer::Person,
+            Self::FindUser
+            | Self::CreateUser(_)
+            | Self::CaptureUserId
+            | Self::UpdateUser(_)
+            | Self::AddToGroup(_)
+            | Self::RemoveFromGroup(_)
+            | Self::RecordAccess
+            | Self::DisableUser
+            | Self::RequirePasswordChange
+            | Self::VerifyUser => Doer::Countersign,
+        }
+    }
+
+    /// The group of a step that is about one.
+    pub const fn group(&self) -> Option<(Membership, &PlannedGroup)> {
+        match self {
+            Self::AddToGroup(group) => Some((Membership::Comes, group)),
+            Self::RemoveFromGroup(group) => Some((Membership::Goes, group)),
+            Self::FindUser
+            | Self::CreateUser(_)
+            | Self::CaptureUserId
+            | Self::UpdateUser(_)
+            | Self::RecordAccess
+            | Self::DisableUser
+            | Self::DisableInDirectory
+            | Self::RequirePasswordChange
+            | Self::VerifyUser => None,
         }
     }
 }
@@ -105,6 +213,15 @@ pub enum Effect {
     Reads,
     /// May change the target.
     Writes,
+}
+
+/// Who carries a step out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doer {
+    /// Countersign itself.
+    Countersign,
+    /// A person, elsewhere, who says so afterwards.
+    Person,
 }
 
 /// The account that is to be made.
@@ -124,6 +241,29 @@ pub struct NewUser {
     /// When the account stops working by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// What changes in an account's record. Everything that is not named here stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// The fields that change; never none.
+    pub fields: BTreeMap<ProfileField, FieldChange>,
+    /// What had to be cut to fit the vault, or left out because the vault keeps no such field: the field and the
+    /// text as requested.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cut: BTreeMap<ProfileField, String>,
+}
+
+/// How one field changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldChange {
+    /// What the vault had when the plan was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What it is to have, cut to fit.
+    pub to: String,
 }
 
 /// A group with the identity it had when the plan was made.
@@ -148,6 +288,22 @@ pub struct DialectSettings {
     pub user_shape: UserShape,
     /// Does this target keep descriptions?
     pub description: Description,
+    /// How a user is disabled.
+    #[serde(default)]
+    pub disable_with: DisableWith,
+}
+
+/// How a user is disabled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DisableWith {
+    /// The vault's own call first; the whole record only where the vault does not know that call.
+    #[default]
+    Auto,
+    /// The vault's own call for it.
+    Call,
+    /// The whole record, written back disabled.
+    Put,
 }
 
 /// How a user is named when it becomes a group member.
@@ -268,6 +424,11 @@ pub fn drift(plan: &Plan, snapshot: &Snapshot) -> Drift {
             PlannedStep::CreateUser(user) => drift.voids.extend(user_type_drift(&user.user_type, snapshot)),
             PlannedStep::FindUser
             | PlannedStep::CaptureUserId
+            | PlannedStep::UpdateUser(_)
+            | PlannedStep::RemoveFromGroup(_)
+            | PlannedStep::RecordAccess
+            | PlannedStep::DisableUser
+            | PlannedStep::DisableInDirectory
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}
         }

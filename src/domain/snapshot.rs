@@ -75,6 +75,9 @@ pub struct VaultUser {
     /// Memberships; `None` where this version does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<MemberOf>>,
+    /// What the account may do in the vault itself; `None` where this version does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizations: Option<Vec<String>>,
 }
 
 impl Default for VaultUser {
@@ -90,6 +93,7 @@ impl Default for VaultUser {
             change_password_on_next_logon: None,
             profile: std::collections::BTreeMap::new(),
             groups: None,
+            authorizations: None,
         }
     }
 }
@@ -163,6 +167,9 @@ pub struct MemberOf {
     pub id: VaultGroupId,
     /// The group's name as the vault spells it.
     pub name: String,
+    /// Where the group is kept; `None` where the record does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<GroupKind>,
 }
 
 /// What a look for one group showed.

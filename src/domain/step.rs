@@ -7,8 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AttemptId, VaultUserId};
-use super::plan::{Effect, Plan, PlannedStep};
+use super::plan::{Doer, Effect, Plan, PlannedStep};
 use super::retry::RetryPolicy;
+use super::snapshot::MemberOf;
 use super::time::Timestamp;
 
 /// Where a step stands. Words as in the database.
@@ -102,6 +103,33 @@ pub struct Report {
     /// Who holds the wanted name, where that is somebody whom this workflow did not make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stranger: Option<VaultUserId>,
+    /// What the account could reach; told by `record_access` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessSeen>,
+}
+
+/// What an account can reach, as it was read just before it is taken away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessSeen {
+    /// Its memberships; absent where the vault does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<MemberOf>>,
+    /// The safes it can open; absent where the vault does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safes: Option<Vec<SafeSeen>>,
+    /// What it may do in the vault itself; absent where the vault does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorizations: Option<Vec<String>>,
+}
+
+/// A safe that an account can open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SafeSeen {
+    /// As the vault spells it.
+    pub name: String,
+    /// What the account may do there; absent where the vault does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Vec<String>>,
 }
 
 /// One call over the wire.
@@ -221,9 +249,10 @@ pub fn next_move(plan: &Plan, ledger: &Ledger, now: Timestamp) -> Move {
             },
             StepState::Unknown { .. } => Move::Look(place),
             StepState::Failed { reason } => Move::Rest(Rest::NeedsPerson(reason.clone())),
-            StepState::Manual => {
-                Move::Rest(Rest::NeedsPerson(format!("{} waits to be done by hand", step.kind())))
-            }
+            StepState::Manual => Move::Rest(Rest::NeedsPerson(
+                "the next step is done by hand and elsewhere; once it is done, it is marked done here"
+                    .to_owned(),
+            )),
         };
     }
     if ledger.steps.len() == plan.steps.len() && matches!(plan.steps.last(), Some(PlannedStep::VerifyUser)) {
@@ -237,6 +266,14 @@ impl StepRecord {
     /// A step that nobody has touched.
     pub fn fresh(due: Timestamp) -> Self {
         Self { state: StepState::Waiting { due }, acts: 0, looks: 0, open: None, form: None }
+    }
+
+    /// The same, for a step of a plan: what a person does elsewhere waits for that person from the beginning.
+    pub fn untouched(step: &PlannedStep, due: Timestamp) -> Self {
+        match step.doer() {
+            Doer::Countersign => Self::fresh(due),
+            Doer::Person => Self { state: StepState::Manual, ..Self::fresh(due) },
+        }
     }
 
     /// The intent of an attempt.

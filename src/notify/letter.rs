@@ -13,7 +13,6 @@ use crate::domain::canon::Tag;
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, GroupName, ShortText};
-use crate::domain::plan::PlannedStep;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State};
@@ -218,14 +217,7 @@ async fn without_groups(
         && let Some(kept) = plans::find(&kit.store, workflow.id, workflow.plan_number).await?
     {
         let plan = kept.sealed.open().map_err(ReadFault::from)?;
-        groups.extend(plan.steps.iter().filter_map(|step| match step {
-            PlannedStep::AddToGroup(group) => Some(group.name.key()),
-            PlannedStep::FindUser
-            | PlannedStep::CreateUser(_)
-            | PlannedStep::CaptureUserId
-            | PlannedStep::RequirePasswordChange
-            | PlannedStep::VerifyUser => None,
-        }));
+        groups.extend(plan.groups().iter().map(GroupName::key));
     }
     let folded = words.to_lowercase();
     let named = groups.iter().any(|group| folded.contains(group.as_str()));

@@ -137,24 +137,19 @@ fn new_user(plan: &Plan) -> Option<&NewUser> {
         PlannedStep::CreateUser(new) => Some(new),
         PlannedStep::FindUser
         | PlannedStep::CaptureUserId
+        | PlannedStep::UpdateUser(_)
         | PlannedStep::AddToGroup(_)
+        | PlannedStep::RemoveFromGroup(_)
+        | PlannedStep::RecordAccess
+        | PlannedStep::DisableUser
+        | PlannedStep::DisableInDirectory
         | PlannedStep::RequirePasswordChange
         | PlannedStep::VerifyUser => None,
     })
 }
 
 fn group_names(plan: &Plan) -> Vec<String> {
-    plan.steps
-        .iter()
-        .filter_map(|step| match step {
-            PlannedStep::AddToGroup(group) => Some(visible(group.name.as_str())),
-            PlannedStep::FindUser
-            | PlannedStep::CreateUser(_)
-            | PlannedStep::CaptureUserId
-            | PlannedStep::RequirePasswordChange
-            | PlannedStep::VerifyUser => None,
-        })
-        .collect()
+    plan.joins().map(|group| visible(group.name.as_str())).collect()
 }
 
 /// The person's name as the request gives it.

@@ -8,8 +8,8 @@ use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{VaultGroupId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{
-    Description, DialectSettings, GroupMember, HandOver, NewUser, Plan, PlannedGroup, PlannedStep,
-    SealedPlan, UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
+    PlannedStep, SealedPlan, UserShape,
 };
 use crate::domain::request::Request;
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
@@ -98,6 +98,7 @@ pub(crate) fn plan() -> Plan {
         target: crate::domain::names::TargetName::parse("vault").unwrap(),
         profile: "dba".to_owned(),
         user_name: crate::domain::names::UserName::parse("zobrien").unwrap(),
+        account: None,
         steps: vec![
             PlannedStep::FindUser,
             PlannedStep::CreateUser(new),
@@ -111,6 +112,7 @@ pub(crate) fn plan() -> Plan {
             group_member: GroupMember::Auto,
             user_shape: UserShape::Auto,
             description: Description::Kept,
+            disable_with: DisableWith::Auto,
         },
         not_before: Timestamp::parse("2026-11-30T23:00:00Z").unwrap(),
         hand_over: HandOver::Manager(address("max@example.com")),
@@ -219,6 +221,7 @@ pub(crate) fn run() -> super::progress::Run {
             calls: Vec::new(),
             user_id: None,
             stranger: None,
+            access: None,
         }),
         ended_at: Some(now().plus_seconds(i64::try_from(step).unwrap())),
     });

@@ -32,7 +32,12 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
             )),
             PlannedStep::FindUser
             | PlannedStep::CaptureUserId
+            | PlannedStep::UpdateUser(_)
             | PlannedStep::AddToGroup(_)
+            | PlannedStep::RemoveFromGroup(_)
+            | PlannedStep::RecordAccess
+            | PlannedStep::DisableUser
+            | PlannedStep::DisableInDirectory
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}
         }

@@ -52,6 +52,7 @@ pub(super) async fn plan(
         target: target.name().clone(),
         profile: granted.profile.clone(),
         user_name: user_name.clone(),
+        account: None,
         steps: steps(&granted, request, joiner, &snapshot)?,
         dialect: target.dialect(),
         not_before: joiner.effective.waits_until().unwrap_or_else(|| kit.world.now()),

@@ -279,7 +279,7 @@ impl Executor {
         let call = StepCall {
             plan: &run.plan,
             step,
-            user_id: ledger.user_id,
+            user_id: ledger.user_id.or_else(|| run.plan.account.as_ref().map(|account| account.id)),
             mark: Mark::of(attempt),
             our_marks: &our_marks,
             adoption: run.workflow.adoption,

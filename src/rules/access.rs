@@ -45,6 +45,11 @@ pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
             }
             PlannedStep::FindUser
             | PlannedStep::CaptureUserId
+            | PlannedStep::UpdateUser(_)
+            | PlannedStep::RemoveFromGroup(_)
+            | PlannedStep::RecordAccess
+            | PlannedStep::DisableUser
+            | PlannedStep::DisableInDirectory
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}
         }

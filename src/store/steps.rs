@@ -310,7 +310,7 @@ fn refused_a_write(ended: &Ended) -> bool {
 /// The untouched steps of a new plan.
 pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
     for (place, planned) in plan.steps.iter().enumerate() {
-        let mut row = columns(&StepRecord::fresh(tx.at), tx.at);
+        let mut row = columns(&StepRecord::untouched(planned, tx.at), tx.at);
         row.workflow_id = Set(plan.workflow.0);
         row.plan_number = Set(i64::from(plan.number));
         row.number = Set(number(place));

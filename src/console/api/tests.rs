@@ -10,8 +10,8 @@ use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::ids::{DeliveryId, VaultGroupId, WorkflowId};
 use crate::domain::names::{EmailAddress, GroupName, Location, SourceName, TargetName, UserName, UserType};
 use crate::domain::plan::{
-    Description, DialectSettings, GroupMember, HandOver, NewUser, Plan, PlannedGroup, PlannedStep,
-    SealedPlan, UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
+    PlannedStep, SealedPlan, UserShape,
 };
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
@@ -84,6 +84,7 @@ fn plan(stage: &Stage, id: WorkflowId) -> Plan {
         target: TargetName::parse("vault").unwrap(),
         profile: "dba".to_owned(),
         user_name: UserName::parse("zobrien").unwrap(),
+        account: None,
         steps: vec![
             PlannedStep::FindUser,
             PlannedStep::CreateUser(user),
@@ -94,6 +95,7 @@ fn plan(stage: &Stage, id: WorkflowId) -> Plan {
             group_member: GroupMember::Auto,
             user_shape: UserShape::Auto,
             description: Description::Kept,
+            disable_with: DisableWith::Auto,
         },
         not_before: stage.kit.world.now(),
         hand_over: HandOver::Nobody,

@@ -215,14 +215,7 @@ impl WorkflowInFull {
 
 impl StepShown {
     fn new(number: usize, planned: &PlannedStep, record: &StepRecord) -> Self {
-        let group = match planned {
-            PlannedStep::AddToGroup(group) => Some(group.name.clone()),
-            PlannedStep::FindUser
-            | PlannedStep::CreateUser(_)
-            | PlannedStep::CaptureUserId
-            | PlannedStep::RequirePasswordChange
-            | PlannedStep::VerifyUser => None,
-        };
+        let group = planned.group().map(|(_, group)| group.name.clone());
         let (due_at, reason) = match &record.state {
             StepState::Waiting { due } | StepState::Unknown { due } => (Some(*due), None),
             StepState::Failed { reason } => (None, Some(reason.clone())),

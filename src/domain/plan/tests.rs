@@ -10,6 +10,7 @@ fn plan() -> Plan {
         target: TargetName::parse("vault").unwrap(),
         profile: "dba".to_owned(),
         user_name: UserName::parse("zobrien").unwrap(),
+        account: None,
         steps: vec![
             PlannedStep::FindUser,
             PlannedStep::CreateUser(NewUser {
@@ -29,6 +30,7 @@ fn plan() -> Plan {
             group_member: GroupMember::Auto,
             user_shape: UserShape::Auto,
             description: Description::Kept,
+            disable_with: DisableWith::Auto,
         },
         not_before: Timestamp::from_unix_seconds(5).unwrap(),
         hand_over: HandOver::Nobody,

@@ -14,7 +14,7 @@ fn waits(seconds: i64) -> Waits<'static> {
 }
 
 fn report(outcome: Outcome) -> Report {
-    Report { outcome, words: "words".to_owned(), calls: vec![], user_id: None, stranger: None }
+    Report { outcome, words: "words".to_owned(), calls: vec![], user_id: None, stranger: None, access: None }
 }
 
 fn attempt() -> AttemptId {

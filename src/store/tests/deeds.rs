@@ -235,6 +235,7 @@ async fn stopped_run(stage: &Stage) {
         calls: vec![],
         user_id: None,
         stranger: Some(crate::domain::ids::VaultUserId(7)),
+        access: None,
     };
     record.open = None;
     record.state = crate::domain::step::StepState::Failed { reason: words.clone() };

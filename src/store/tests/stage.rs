@@ -16,7 +16,8 @@ use crate::domain::names::{
     EmailAddress, Location, Namespace, PersonRef, SourceName, SourceRef, TargetName, UserName, UserType,
 };
 use crate::domain::plan::{
-    Description, DialectSettings, GroupMember, HandOver, NewUser, Plan, PlannedStep, SealedPlan, UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedStep, SealedPlan,
+    UserShape,
 };
 use crate::domain::retry::RetryPolicy;
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
@@ -389,6 +390,7 @@ fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {
         target: TargetName::parse("vault").unwrap(),
         profile: "dba".to_owned(),
         user_name: workflow.user_name.clone().unwrap(),
+        account: None,
         steps: vec![
             PlannedStep::FindUser,
             PlannedStep::CreateUser(NewUser {
@@ -405,6 +407,7 @@ fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {
             group_member: GroupMember::Auto,
             user_shape: UserShape::Auto,
             description: Description::Kept,
+            disable_with: DisableWith::Auto,
         },
         not_before: stamp.at,
         hand_over: HandOver::Nobody,
@@ -415,5 +418,12 @@ fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {
 /// The report of an act that did what was planned.
 pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
     let user_id = matches!(planned, PlannedStep::CaptureUserId).then_some(VaultUserId(user_id));
-    Report { outcome: Outcome::Done, words: "done".to_owned(), calls: vec![], user_id, stranger: None }
+    Report {
+        outcome: Outcome::Done,
+        words: "done".to_owned(),
+        calls: vec![],
+        user_id,
+        stranger: None,
+        access: None,
+    }
 }

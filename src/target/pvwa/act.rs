@@ -43,6 +43,11 @@ impl Talk<'_> {
             PlannedStep::AddToGroup(group) => self.add_to_group(call, group).await,
             PlannedStep::RequirePasswordChange => self.require_password_change(call).await,
             PlannedStep::VerifyUser => self.verify_user(call).await,
+            PlannedStep::UpdateUser(_)
+            | PlannedStep::RemoveFromGroup(_)
+            | PlannedStep::RecordAccess
+            | PlannedStep::DisableUser
+            | PlannedStep::DisableInDirectory => Err(not_ours(call.step)),
         };
         self.report(told)
     }
@@ -56,6 +61,11 @@ impl Talk<'_> {
             PlannedStep::AddToGroup(group) => self.look_for_member(call, group).await,
             PlannedStep::RequirePasswordChange => self.look_for_password_change(call).await,
             PlannedStep::VerifyUser => self.verify_user(call).await,
+            PlannedStep::UpdateUser(_)
+            | PlannedStep::RemoveFromGroup(_)
+            | PlannedStep::RecordAccess
+            | PlannedStep::DisableUser
+            | PlannedStep::DisableInDirectory => Err(not_ours(call.step)),
         };
         self.report(told)
     }
@@ -68,6 +78,7 @@ impl Talk<'_> {
             calls: self.calls,
             user_id: told.user_id,
             stranger: self.stranger,
+            access: None,
         }
     }
 
@@ -130,4 +141,9 @@ impl Talk<'_> {
             Told::new(Outcome::NotThere, "the vault does not ask for a new password yet")
         })
     }
+}
+
+/// Nothing plans such a step for this target.
+pub(super) fn not_ours(step: &PlannedStep) -> Fault {
+    Fault::NeedsPerson(format!("{} is not among the steps that this connector carries out", step.kind()))
 }

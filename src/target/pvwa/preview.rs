@@ -38,6 +38,11 @@ fn calls_of(plan: &Plan, step: &PlannedStep) -> Vec<PreviewCall> {
             ),
             read("to compare every field"),
         ],
+        PlannedStep::UpdateUser(_)
+        | PlannedStep::RemoveFromGroup(_)
+        | PlannedStep::RecordAccess
+        | PlannedStep::DisableUser
+        | PlannedStep::DisableInDirectory => vec![],
         PlannedStep::VerifyUser => vec![read("to compare everything with this plan")],
     }
 }

@@ -21,7 +21,8 @@ use crate::domain::ids::{AttemptId, VaultGroupId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
 use crate::domain::plan::{
-    Description, DialectSettings, GroupMember, HandOver, NewUser, Plan, PlannedGroup, PlannedStep, UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
+    PlannedStep, UserShape,
 };
 use crate::domain::snapshot::{GroupKind, ProfileField};
 use crate::domain::step::{MemberForm, Report};
@@ -111,6 +112,7 @@ fn auto() -> DialectSettings {
         group_member: GroupMember::Auto,
         user_shape: UserShape::Auto,
         description: Description::Kept,
+        disable_with: DisableWith::Auto,
     }
 }
 
@@ -149,6 +151,7 @@ fn plan(dialect: DialectSettings) -> Plan {
         target: TargetName::parse("vault").unwrap(),
         profile: "ops".to_owned(),
         user_name: UserName::parse("zobrien").unwrap(),
+        account: None,
         steps: vec![
             PlannedStep::FindUser,
             PlannedStep::CreateUser(new_user()),

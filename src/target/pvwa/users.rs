@@ -12,7 +12,7 @@ use super::talk::{Fault, Talk};
 use crate::domain::ids::{VaultGroupId, VaultUserId};
 use crate::domain::names::UserName;
 use crate::domain::plan::{NewUser, UserShape};
-use crate::domain::snapshot::{ComponentUser, MemberOf, ProfileField, UserSource, VaultUser};
+use crate::domain::snapshot::{ComponentUser, GroupKind, MemberOf, ProfileField, UserSource, VaultUser};
 use crate::target::Mark;
 
 pub(super) const USERS: List = List { path: "Users", records: "Users" };
@@ -122,6 +122,9 @@ pub(super) fn vault_user(raw: &Raw) -> Option<VaultUser> {
         change_password_on_next_logon: flag(raw, "changePassOnNextLogon"),
         profile: profile.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         groups: field(raw, "groupsMembership").and_then(Value::as_array).map(|list| memberships(list)),
+        authorizations: field(raw, "vaultAuthorization")
+            .and_then(Value::as_array)
+            .map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
     })
 }
 
@@ -129,9 +132,21 @@ fn memberships(list: &[Value]) -> Vec<MemberOf> {
     let one = |item: &Value| {
         let item = item.as_object()?;
         let id = number(item, "groupID").or_else(|| id_of(item))?;
-        Some(MemberOf { id: VaultGroupId(id), name: text(item, "groupName").unwrap_or_default().to_owned() })
+        Some(MemberOf {
+            id: VaultGroupId(id),
+            name: text(item, "groupName").unwrap_or_default().to_owned(),
+            kind: group_kind(text(item, "groupType")),
+        })
     };
     list.iter().filter_map(one).collect()
+}
+
+fn group_kind(told: Option<&str>) -> Option<GroupKind> {
+    match told? {
+        kind if kind.eq_ignore_ascii_case("Vault") => Some(GroupKind::Vault),
+        kind if kind.eq_ignore_ascii_case("Directory") => Some(GroupKind::Directory),
+        _ => None,
+    }
 }
 
 /// The description of a new user: our mark, then the request's own words, cut to what the vault takes.
@@ -234,11 +249,12 @@ mod tests {
             "groupsMembership": [{"groupID": 3, "groupName": "Ops", "groupType": "Vault"}]}));
         let flat = raw(json!({"id": "7", "userName": "zo", "userType": "EPVUser", "firstName": "Zoë",
             "email": "zoe@example.com", "department": "Ops", "enableUser": "true",
-            "groupsMembership": [{"groupId": 3, "groupName": "Ops"}]}));
+            "groupsMembership": [{"groupId": 3, "groupName": "Ops", "groupType": "vault"}]}));
         let (nested, flat) = (vault_user(&nested).unwrap(), vault_user(&flat).unwrap());
         assert_eq!(nested, flat);
         assert_eq!(nested.profile[&ProfileField::Email], "zoe@example.com");
-        assert_eq!(nested.groups.unwrap()[0].id, VaultGroupId(3));
+        let groups = nested.groups.unwrap();
+        assert_eq!((groups[0].id, groups[0].kind), (VaultGroupId(3), Some(GroupKind::Vault)));
     }
 
     #[test]

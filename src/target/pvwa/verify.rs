@@ -3,7 +3,7 @@
 //! Must hold: only reads; "done" means that every approved value was seen in this reading. What is missing is told
 //! by the names of the fields. A vault may be slow to show a value, so a difference is worth another look.
 
-use super::act::Told;
+use super::act::{Told, not_ours};
 use super::groups::Membership;
 use super::pages::number;
 use super::talk::{Fault, Talk};
@@ -22,6 +22,11 @@ impl Talk<'_> {
         for step in &call.plan.steps {
             match step {
                 PlannedStep::FindUser | PlannedStep::CaptureUserId | PlannedStep::VerifyUser => {}
+                PlannedStep::UpdateUser(_)
+                | PlannedStep::RemoveFromGroup(_)
+                | PlannedStep::RecordAccess
+                | PlannedStep::DisableUser
+                | PlannedStep::DisableInDirectory => return Err(not_ours(step)),
                 PlannedStep::CreateUser(user) => missing.extend(unlike(call, user, &account)),
                 PlannedStep::AddToGroup(planned) => {
                     groups += 1;

@@ -16,8 +16,8 @@ use crate::domain::ids::{DeliveryId, VaultGroupId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, GroupName, Namespace, SourceName, TargetName};
 use crate::domain::plan::{
-    Description, DialectSettings, GroupMember, HandOver, Plan, PlannedGroup, PlannedStep, SealedPlan,
-    UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, Plan, PlannedGroup, PlannedStep,
+    SealedPlan, UserShape,
 };
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
@@ -204,6 +204,7 @@ impl Stage {
             target: target.clone(),
             profile: "dba".to_owned(),
             user_name: crate::domain::names::UserName::parse("zobrien").unwrap(),
+            account: None,
             steps: vec![
                 PlannedStep::FindUser,
                 PlannedStep::AddToGroup(PlannedGroup {
@@ -216,6 +217,7 @@ impl Stage {
                 group_member: GroupMember::Auto,
                 user_shape: UserShape::Auto,
                 description: Description::Kept,
+                disable_with: DisableWith::Auto,
             },
             not_before: Timestamp::parse("2026-12-24T08:00:00Z").unwrap(),
             hand_over: HandOver::Nobody,

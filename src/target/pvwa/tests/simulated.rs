@@ -138,6 +138,7 @@ async fn pinned_forms_need_no_second_attempt() {
         group_member: GroupMember::NumericId,
         user_shape: UserShape::Flat,
         description: Description::Kept,
+        disable_with: DisableWith::Auto,
     };
     let trial = Trial::new(Dialect::Guide, guide).await;
     let (story, rest) = trial.run().await;
