@@ -14,6 +14,7 @@ mod secrets;
 pub mod service;
 pub mod sources;
 pub mod targets;
+pub mod verify;
 pub mod world;
 
 #[cfg(test)]
@@ -29,8 +30,9 @@ pub use self::http::{Http, SignIn, is_loopback};
 pub use self::mail::{Mail, Smtp, SmtpLogin, SmtpTls};
 pub use self::rules::{Ask, Rule, Rules, Stage};
 pub use self::service::{Database, DatabaseEngine, LogFormat, WorkerSettings};
-pub use self::sources::{ApiClient, Format, Scope, SettableField, Source, Verify};
+pub use self::sources::{ApiClient, Format, Scope, SettableField, Source};
 pub use self::targets::{Product, TargetSettings, UserPattern};
+pub use self::verify::{Algorithm, Basic, Encoding, HeaderText, Part, Recipe, SignedTime, Token, Verify};
 pub use self::world::{Machine, World};
 
 use self::access::{Around, ManagerMail};

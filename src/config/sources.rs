@@ -1,16 +1,15 @@
 //! `[[sources]]` and `[[api_clients]]`: who may send requests, who may read, and what a sender may say.
 //!
-//! Must hold: a source without a verifier is a fault; a secret has at least 24 bytes, for a short one would verify
-//! forgeries; what a source may set is an allow-list that is empty unless written.
+//! Must hold: a source without a verifier is a fault; what a source may set is an allow-list that is empty unless
+//! written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chrono_tz::Tz;
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::{Distinct, Section};
+use super::verify::{Verify, read_verify};
 use crate::domain::names::{Namespace, ShortText, SourceName};
 
 /// A configured sender of requests.
@@ -35,15 +34,6 @@ pub struct Source {
 pub enum Format {
     /// The canonical request.
     Jml1,
-}
-
-/// How a message is known to be from its source.
-#[derive(Debug, Clone)]
-pub enum Verify {
-    /// Standard Webhooks, HMAC-SHA256; any of these secrets fits.
-    StandardWebhooks(Vec<SecretSlice<u8>>),
-    /// The API token of a client that names this source.
-    ApiToken,
 }
 
 /// A field that a source may be allowed to set.
@@ -177,43 +167,6 @@ fn settable() -> String {
     format!("one of {}", names.join(", "))
 }
 
-fn read_verify(source: &Section<'_>) -> Option<Verify> {
-    const KINDS: &str = "\"standard-webhooks\" or \"api-token\"; other kinds are not available yet";
-    if source.value("verify").is_none() {
-        source.fault("verify", "missing; wanted: how a message of this source is verified");
-        return None;
-    }
-    let section = source.section("verify");
-    match section.needed("kind", KINDS, |text| {
-        matches!(text, "standard-webhooks" | "api-token").then(|| text.to_owned())
-    }) {
-        Some(kind) if kind == "api-token" => {
-            section.refuse_unknown();
-            Some(Verify::ApiToken)
-        }
-        Some(_) => {
-            let secrets = section.secrets("secrets");
-            let keys: Vec<_> =
-                secrets.iter().filter_map(|(key, secret)| signing_key(source, key, secret)).collect();
-            section.refuse_unknown();
-            (!keys.is_empty()).then_some(Verify::StandardWebhooks(keys))
-        }
-        // Which keys belong here is unknown when the kind is.
-        None => None,
-    }
-}
-
-/// `whsec_` and 24 to 64 bytes in base64.
-fn signing_key(source: &Section<'_>, key: &str, secret: &SecretString) -> Option<SecretSlice<u8>> {
-    let bytes = secret.expose_secret().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
-    let fitting =
-        bytes.map(SecretSlice::from).filter(|bytes| (24..=64).contains(&bytes.expose_secret().len()));
-    if fitting.is_none() {
-        source.gather().fault(key, "wanted: whsec_ and 24 to 64 bytes in base64");
-    }
-    fitting
-}
-
 /// Reads `[[api_clients]]`.
 pub(super) fn read_clients(sections: Vec<Section<'_>>, sources: &DeclaredSources) -> Vec<ApiClient> {
     let mut names = Distinct::default();
@@ -273,11 +226,11 @@ fn read_client_source(
     let source = section.needed("source", "the name of a source", |text| SourceName::parse(text).ok())?;
     match sources.get(source.as_str()) {
         None => section.fault("source", "wanted: the name of one of the sources"),
-        Some(Some(Verify::StandardWebhooks(_))) => {
-            section.fault("source", "wanted: a source whose verify.kind is \"api-token\"");
-        }
         // Without a verifier the fault stands at the source itself.
         Some(Some(Verify::ApiToken) | None) => {}
+        Some(Some(Verify::StandardWebhooks(_) | Verify::Hmac(_) | Verify::Token(_) | Verify::Basic(_))) => {
+            section.fault("source", "wanted: a source whose verify.kind is \"api-token\"");
+        }
     }
     Some(source)
 }

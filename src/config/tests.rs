@@ -218,7 +218,7 @@ const EDITS: [(&str, &str, &str); 55] = [
     ("name = \"hr\"", "name = \"script\"", "sources[1].name: stands here twice; wanted: a value of its own"),
     ("format = \"jml/1\"", "format = \"scim\"", "sources[0].format: wanted: \"jml/1\"; other formats are not available yet"),
     ("verify = { kind = \"api-token\" }", "", "sources[1].verify: missing; wanted: how a message of this source is verified"),
-    ("kind = \"api-token\"", "kind = \"none\"", "sources[1].verify.kind: wanted: \"standard-webhooks\" or \"api-token\"; other kinds are not available yet"),
+    ("kind = \"api-token\"", "kind = \"none\"", "sources[1].verify.kind: wanted: \"standard-webhooks\", \"hmac\", \"token\", \"basic\" or \"api-token\""),
     ("[{ env = \"HR_WEBHOOK\" }]", "[]", "sources[0].verify.secrets: missing or empty; wanted: a list of at least one secret"),
     ("[{ env = \"HR_WEBHOOK\" }]", "[\"whsec_c2hvcnQ=\"]", "sources[0].verify.secrets[0]: wanted: whsec_ and 24 to 64 bytes in base64"),
     ("Europe/Berlin", "Europe/Bonn", "sources[0].timezone: wanted: an IANA zone such as \"Europe/Berlin\""),
@@ -252,6 +252,38 @@ fn one_bad_edit_is_one_fault_at_its_key() {
     for (from, to, said) in EDITS {
         assert_eq!(faults(&with(from, to)), [format!("c.toml: {said}")], "{from} -> {to}");
     }
+}
+
+/// One edit of the verifier of HR each, and the one line that is said.
+#[rustfmt::skip]
+const VERIFIERS: [(&str, &str); 14] = [
+    ("kind = \"hmac\", secrets = [\"a-key-of-some-length\"]", "header: missing; wanted: the name of a header, 1 to 64 letters, digits and hyphens"),
+    ("kind = \"hmac\", header = \"X Sig\", secrets = [\"a-key-of-some-length\"]", "header: wanted: the name of a header, 1 to 64 letters, digits and hyphens"),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = []", "secrets: missing or empty; wanted: a list of at least one secret"),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"short\"]", "secrets[0]: wanted: 16 to 512 ASCII characters without spaces"),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"a-key-of-some-length\"], algorithm = \"md5\"", "algorithm: wanted: \"sha256\" or \"sha512\""),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"a-key-of-some-length\"], encoding = \"HEX\"", "encoding: wanted: \"hex\", \"base64\" or \"base64url\""),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"a-key-of-some-length\"], signed = [\"header:X-Time\"]", "signed: wanted: \"body\" exactly once, for nothing else proves what was sent"),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"a-key-of-some-length\"], signed = [\"body\", \"query\"]", "signed[1]: wanted: \"method\", \"body\", \"header:NAME\" or \"text:CHARACTERS\""),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"a-key-of-some-length\"], signed = [\"header:X-Id\", \"header:X-Time\", \"body\"]", "signed: wanted: something between two headers, or characters could move from one to the other"),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"a-key-of-some-length\"], delivery_key = \"X-Id\"", "delivery_key: wanted: a header that stands in signed; anybody could change another one"),
+    ("kind = \"hmac\", header = \"X-Sig\", secrets = [\"a-key-of-some-length\"], window = \"5m\"", "window: wanted: only together with timestamp_header"),
+    ("kind = \"token\", header = \"X-Token\", secrets = [\"short\"]", "secrets[0]: wanted: 24 to 512 ASCII characters without spaces"),
+    ("kind = \"token\", header = \"X-Token\", secrets = [\"a-secret-of-more-length-still\"], delivery_key = \"X-Id\"", "delivery_key: unknown key; known here: header, kind, prefix, secrets"),
+    ("kind = \"basic\", username = \"a:b\", passwords = [\"a-secret-of-more-length-still\"]", "username: wanted: 1 to 128 visible ASCII characters without a colon"),
+];
+
+#[test]
+fn a_verifier_leaves_no_second_reading() {
+    let usual = "kind = \"standard-webhooks\", secrets = [{ env = \"HR_WEBHOOK\" }]";
+    for (verify, said) in VERIFIERS {
+        assert_eq!(faults(&with(usual, verify)), [format!("c.toml: sources[0].verify.{said}")], "{verify}");
+    }
+    let all = "kind = \"hmac\", header = \"X-Sig\", prefix = \"v1=\", algorithm = \"sha512\", encoding = \"base64url\", \
+               signed = [\"method\", \"header:X-Id\", \"text:.\", \"header:X-Time\", \"text:.\", \"body\"], \
+               timestamp_header = \"x-time\", window = \"2m\", delivery_key = \"x-id\", secrets = [\"a-key-of-some-length\"]";
+    let Verify::Hmac(recipe) = load(&with(usual, all)).unwrap().sources[0].verify.clone() else { panic!() };
+    assert_eq!((recipe.signed.len(), recipe.time.unwrap().window.num_seconds()), (6, 120));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::http::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use futures_util::{Stream, StreamExt as _};
 
 use crate::web::problem::Problem;
@@ -82,7 +82,7 @@ fn check_form(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The value of a header that stands there exactly once.
-pub fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+pub fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let mut all = headers.get_all(name);
     match (all.next(), all.next()) {
         (Some(only), None) => only.to_str().ok(),

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::body::{self, LIMITS};
 use super::receive::{Message, receive};
 use super::verify::{NotAuthentic, verify};
-use crate::config::{Source, Verify};
+use crate::config::Source;
 use crate::domain::names::SourceName;
 use crate::kit::Kit;
 use crate::web::problem::Problem;
@@ -33,7 +33,7 @@ pub async fn post(kit: web::Data<Kit>, request: HttpRequest, payload: web::Paylo
     }
 }
 
-/// The source, and the signed id of the message.
+/// The source, and what makes a repeat of the message recognisable.
 fn authenticate<'k>(
     kit: &'k Kit,
     name: Option<&SourceName>,
@@ -41,11 +41,6 @@ fn authenticate<'k>(
     body: &[u8],
 ) -> Result<(&'k Source, String), NotAuthentic> {
     let source = name.and_then(|name| kit.settings.source(name)).ok_or(NotAuthentic::NoSuchSource)?;
-    match &source.verify {
-        Verify::StandardWebhooks(secrets) => {
-            let id = verify(request.headers(), body, secrets, kit.world.now())?;
-            Ok((source, id))
-        }
-        Verify::ApiToken => Err(NotAuthentic::NoSuchSource),
-    }
+    let key = verify(&source.verify, request.headers(), body, kit.world.now())?;
+    Ok((source, key))
 }

@@ -40,6 +40,7 @@ mod an_auditor_looks_back;
 mod an_operator_starts_it;
 mod every_step_may_fail;
 mod one_person_one_account;
+mod senders_prove_themselves;
 mod the_same_webhook_twice;
 mod the_service_is_killed;
 mod the_vault_is_provisioned;

@@ -1,69 +1,45 @@
-//! Is a message from whom it says? Standard Webhooks, symmetric (`v1`: HMAC-SHA256 over id, time and raw body).
+//! Standard Webhooks, symmetric (`v1`: HMAC-SHA256 over id, time and raw body).
 //!
-//! Must hold: the bytes are judged before anything parses them; comparing takes the same time whatever is wrong; a
-//! signature holds for five minutes around its time; the id is covered by the signature, so it may be a key.
-//! Deliberately absent: what the sender is told, which is always the same.
+//! Must hold: a signature holds for five minutes around its time; the id is covered by the signature, so it may be a
+//! key.
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
 
-use super::body::only;
+use super::not_authentic::NotAuthentic;
 use crate::domain::time::Timestamp;
+use crate::intake::body::only;
 
 /// A signature is taken so many seconds before and after its time.
-pub const WINDOW_SECONDS: i64 = 300;
+const WINDOW_SECONDS: i64 = 300;
 /// So many signatures are looked at: a sender that changes keys sends two.
 const MOST_SIGNATURES: usize = 16;
 const LONGEST_ID: usize = 256;
 
-const ID: HeaderName = HeaderName::from_static("webhook-id");
-const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-
-/// Why a message is not taken for authentic. For our own log; the sender is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotAuthentic {
-    /// No such source, or one that does not send webhooks.
-    #[error("no source of this name sends webhooks")]
-    NoSuchSource,
-    /// A header is missing, there twice, or not ASCII.
-    #[error("{0} must be there exactly once")]
-    Header(&'static str),
-    /// An id that could shift the boundaries of what is signed, or is too long.
-    #[error("webhook-id must be 1 to 256 visible ASCII characters without a full stop")]
-    Id,
-    /// Not whole seconds.
-    #[error("webhook-timestamp must be whole seconds since 1970")]
-    Timestamp,
-    /// Too old, or from the future.
-    #[error("webhook-timestamp lies more than five minutes from now")]
-    OutsideWindow,
-    /// None of the signatures was made with one of the secrets.
-    #[error("no signature fits")]
-    NoSignatureFits,
-}
+const ID: &str = "webhook-id";
+const TIMESTAMP: &str = "webhook-timestamp";
+const SIGNATURE: &str = "webhook-signature";
 
 /// Proves that the body and its id were signed with one of the secrets, and answers the id.
-pub fn verify(
+pub(super) fn verify(
     headers: &HeaderMap,
     body: &[u8],
     secrets: &[SecretSlice<u8>],
     now: Timestamp,
 ) -> Result<String, NotAuthentic> {
-    let id = only(headers, &ID).ok_or(NotAuthentic::Header("webhook-id"))?;
-    let timestamp = only(headers, &TIMESTAMP).ok_or(NotAuthentic::Header("webhook-timestamp"))?;
-    let signatures = only(headers, &SIGNATURE).ok_or(NotAuthentic::Header("webhook-signature"))?;
+    let the = |name: &str| only(headers, name).ok_or_else(|| NotAuthentic::Header(name.to_owned()));
+    let (id, timestamp, signatures) = (the(ID)?, the(TIMESTAMP)?, the(SIGNATURE)?);
     let id_fits = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
     if !(1..=LONGEST_ID).contains(&id.len()) || !id.bytes().all(id_fits) {
-        return Err(NotAuthentic::Id);
+        return Err(NotAuthentic::Id(ID));
     }
-    let signed_at = seconds(timestamp).ok_or(NotAuthentic::Timestamp)?;
+    let signed_at = seconds(timestamp).ok_or_else(|| NotAuthentic::Timestamp(TIMESTAMP.to_owned()))?;
     if (now.unix_seconds() - signed_at).abs() > WINDOW_SECONDS {
-        return Err(NotAuthentic::OutsideWindow);
+        return Err(NotAuthentic::OutsideWindow(TIMESTAMP.to_owned()));
     }
     let offered: Vec<Vec<u8>> = signatures
         .split(' ')
@@ -88,7 +64,7 @@ fn seconds(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
+    use actix_web::http::header::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -107,7 +83,7 @@ mod tests {
     fn headers(id: &str, timestamp: &str, signature: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in [(ID, id), (TIMESTAMP, timestamp), (SIGNATURE, signature)] {
-            headers.insert(name, HeaderValue::from_str(value).unwrap());
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         headers
     }
@@ -173,10 +149,14 @@ mod tests {
     fn a_signature_holds_for_five_minutes_both_ways() {
         let judge_at = |now| verify(&usual(RIGHT), BODY, &[published()], at(now));
         assert!(judge_at(MOMENT + 300).is_ok() && judge_at(MOMENT - 300).is_ok());
-        assert_eq!(judge_at(MOMENT + 301), Err(NotAuthentic::OutsideWindow));
-        assert_eq!(judge_at(MOMENT - 301), Err(NotAuthentic::OutsideWindow));
+        assert_eq!(judge_at(MOMENT + 301), Err(NotAuthentic::OutsideWindow(TIMESTAMP.to_owned())));
+        assert_eq!(judge_at(MOMENT - 301), Err(NotAuthentic::OutsideWindow(TIMESTAMP.to_owned())));
         for bad in ["+1649367553", "1649367553.0", " ", "1e9", "-1", "164936755300"] {
-            assert_eq!(judge(&headers("a", bad, RIGHT)), Err(NotAuthentic::Timestamp), "{bad}");
+            assert_eq!(
+                judge(&headers("a", bad, RIGHT)),
+                Err(NotAuthentic::Timestamp(TIMESTAMP.to_owned())),
+                "{bad}"
+            );
         }
     }
 
@@ -184,15 +164,15 @@ mod tests {
     fn each_header_is_there_exactly_once() {
         for name in [ID, TIMESTAMP, SIGNATURE] {
             let mut twice = usual(RIGHT);
-            let value = twice.get(&name).unwrap().clone();
-            twice.append(name.clone(), value);
+            let value = twice.get(name).unwrap().clone();
+            twice.append(HeaderName::from_static(name), value);
             assert!(matches!(judge(&twice), Err(NotAuthentic::Header(_))), "{name}");
             let mut gone = usual(RIGHT);
-            gone.remove(&name);
+            gone.remove(name);
             assert!(matches!(judge(&gone), Err(NotAuthentic::Header(_))), "{name}");
         }
         for bad in ["msg.1", "a b", "", &"a".repeat(257)] {
-            assert_eq!(judge(&headers(bad, "1649367553", RIGHT)), Err(NotAuthentic::Id), "{bad}");
+            assert_eq!(judge(&headers(bad, "1649367553", RIGHT)), Err(NotAuthentic::Id(ID)), "{bad}");
         }
     }
 }
