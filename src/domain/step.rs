@@ -88,6 +88,51 @@ pub enum MemberForm {
     NumericId,
 }
 
+impl MemberForm {
+    /// The form in words.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::UserName => "by its user name",
+            Self::NumericId => "by its number",
+        }
+    }
+}
+
+/// How the next attempt at a step is made, where an earlier one has settled that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "way", content = "member")]
+pub enum Form {
+    /// The member is named like this.
+    Member(MemberForm),
+    /// Somebody else got in when the member was named like this, and is taken out again.
+    TakeOut(MemberForm),
+}
+
+impl Form {
+    /// Every form.
+    pub const ALL: [Self; 4] = [
+        Self::Member(MemberForm::UserName),
+        Self::Member(MemberForm::NumericId),
+        Self::TakeOut(MemberForm::UserName),
+        Self::TakeOut(MemberForm::NumericId),
+    ];
+
+    /// The word in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Member(MemberForm::UserName) => "user-name",
+            Self::Member(MemberForm::NumericId) => "numeric-id",
+            Self::TakeOut(MemberForm::UserName) => "take-out-user-name",
+            Self::TakeOut(MemberForm::NumericId) => "take-out-numeric-id",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.word() == word)
+    }
+}
+
 /// What came of an attempt, with what it showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -160,11 +205,18 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after_seconds: Option<u32>,
     },
-    /// Certainly without effect; another way of naming the member may be taken.
+    /// Certainly without effect; another way may be taken.
     OtherForm {
         /// The form to try next.
-        form: MemberForm,
+        form: Form,
     },
+    /// It had an effect on somebody who was not meant, which is undone next.
+    Misdirected {
+        /// The form that undoes it.
+        undo: Form,
+    },
+    /// What a misdirected attempt had done is undone; a person must look before anything else is tried.
+    TakenOut,
     /// Nobody knows whether there was an effect.
     Unknown,
     /// Refused for good.
@@ -182,6 +234,8 @@ impl Outcome {
             Self::NotThere => "not_there",
             Self::Retry { .. } => "retry",
             Self::OtherForm { .. } => "other_form",
+            Self::Misdirected { .. } => "misdirected",
+            Self::TakenOut => "taken_out",
             Self::Unknown => "unknown",
             Self::Refused => "refused",
             Self::NeedsPerson => "needs_person",
@@ -200,8 +254,8 @@ pub struct StepRecord {
     pub looks: u32,
     /// The attempt whose outcome is still open.
     pub open: Option<AttemptId>,
-    /// How the member is named from now on, once one form was refused.
-    pub form: Option<MemberForm>,
+    /// How it is tried from now on, once one form was refused or had to be undone.
+    pub form: Option<Form>,
 }
 
 /// All steps of one plan, in order, and what they have shown.
@@ -302,6 +356,15 @@ impl StepRecord {
             Outcome::OtherForm { form } => {
                 self.form = Some(*form);
                 StepState::Waiting { due: waits.now }
+            }
+            Outcome::Misdirected { undo } => {
+                // Undoing has its own tries, however many it took to come here.
+                (self.form, self.acts) = (Some(*undo), 0);
+                StepState::Waiting { due: waits.now }
+            }
+            Outcome::TakenOut => {
+                self.form = None;
+                StepState::Failed { reason: report.words.clone() }
             }
             Outcome::Retry { after_seconds } => match purpose {
                 Purpose::Act => self.again(report, waits, *after_seconds),

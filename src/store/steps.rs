@@ -20,7 +20,7 @@ use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
 use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
 use crate::domain::plan::{Plan, PlannedStep};
-use crate::domain::step::{Ledger, MemberForm, Outcome, Purpose, Report, Rest, StepRecord, StepState};
+use crate::domain::step::{Form, Ledger, Outcome, Purpose, Report, Rest, StepRecord, StepState};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{State, WrongMove};
 
@@ -230,6 +230,10 @@ impl Record {
         let event =
             self.event(EventKind::StepBegun, intent.step, intent.attempt).number("attempt_number", place);
         let event = event.text("purpose", intent.purpose.word()).number("fence", held.fence());
+        let event = match intent.record.form {
+            Some(form) => event.text("form", form.word()),
+            None => event,
+        };
         audit::append(tx, self.workflow.into(), event).await?;
         Ok(())
     }
@@ -390,16 +394,9 @@ fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel {
         due_at: Set(due.as_utc()),
         acts: Set(i64::from(record.acts)),
         looks: Set(i64::from(record.looks)),
-        form: Set(record.form.map(|form| form_word(form).to_owned())),
+        form: Set(record.form.map(|form| form.word().to_owned())),
         open_attempt: Set(record.open.map(|id| id.0)),
         ..Default::default()
-    }
-}
-
-const fn form_word(form: MemberForm) -> &'static str {
-    match form {
-        MemberForm::UserName => "user-name",
-        MemberForm::NumericId => "numeric-id",
     }
 }
 
@@ -440,11 +437,7 @@ fn record_of(row: step::Model) -> Result<StepRecord, ReadFault> {
             });
         }
     };
-    let form = match row.form.as_deref() {
-        Some("user-name") => Some(MemberForm::UserName),
-        Some("numeric-id") => Some(MemberForm::NumericId),
-        _ => None,
-    };
+    let form = row.form.as_deref().and_then(Form::parse);
     Ok(StepRecord {
         state,
         acts: u32::try_from(row.acts).unwrap_or(u32::MAX),

@@ -13,7 +13,7 @@ use crate::domain::ids::{AttemptId, VaultUserId};
 use crate::domain::names::{GroupName, TargetName, UserName};
 use crate::domain::plan::{DialectSettings, Plan, PlannedStep};
 use crate::domain::snapshot::Snapshot;
-use crate::domain::step::{MemberForm, Report};
+use crate::domain::step::{Form, Report};
 
 /// A system that is driven.
 #[async_trait]
@@ -62,8 +62,8 @@ pub struct StepCall<'a> {
     pub our_marks: &'a [Mark],
     /// Whether a person declared a found account to be this workflow's own.
     pub adoption: Adoption,
-    /// How to name the member, where an earlier attempt has settled that.
-    pub form: Option<MemberForm>,
+    /// How to go about it, where an earlier attempt has settled that.
+    pub form: Option<Form>,
     /// The initial password; present for `create_user` alone.
     pub password: Option<SecretString>,
 }

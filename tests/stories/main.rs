@@ -35,6 +35,7 @@ mod a_browser_approves;
 mod a_link_grows_old;
 mod a_webhook_arrives;
 mod an_approver_decides;
+mod a_number_is_taken_for_a_name;
 mod a_refusal_turns_into_a_conflict;
 mod an_auditor_looks_back;
 mod an_operator_starts_it;

@@ -29,7 +29,9 @@ fn every_outcome_of_an_act_leads_to_one_state() {
     assert_eq!(word(Outcome::AlreadySo), "already_so");
     assert_eq!(word(Outcome::NotThere), "waiting");
     assert_eq!(word(Outcome::Retry { after_seconds: None }), "waiting");
-    assert_eq!(word(Outcome::OtherForm { form: MemberForm::NumericId }), "waiting");
+    assert_eq!(word(Outcome::OtherForm { form: Form::Member(MemberForm::NumericId) }), "waiting");
+    assert_eq!(word(Outcome::Misdirected { undo: Form::TakeOut(MemberForm::NumericId) }), "waiting");
+    assert_eq!(word(Outcome::TakenOut), "failed");
     assert_eq!(word(Outcome::Unknown), "unknown");
     assert_eq!(word(Outcome::Refused), "failed");
     assert_eq!(word(Outcome::NeedsPerson), "failed");
@@ -63,4 +65,26 @@ fn tries_and_looks_are_bounded() {
         record = record.settle(Purpose::Look, &report(Outcome::Unknown), &waits(10));
     }
     assert_eq!(record.state.word(), "failed");
+}
+
+#[test]
+fn what_went_to_somebody_else_is_undone_with_tries_of_its_own() {
+    let undo = Form::TakeOut(MemberForm::NumericId);
+    let mut record = StepRecord::fresh(at(0));
+    for _ in 0..POLICY.most_tries {
+        record = record.begin(attempt(), Purpose::Act);
+    }
+    let wrong = record.settle(Purpose::Act, &report(Outcome::Misdirected { undo }), &waits(10));
+    assert_eq!((wrong.form, wrong.acts, &wrong.state), (Some(undo), 0, &StepState::Waiting { due: at(10) }));
+    let undone =
+        wrong.begin(attempt(), Purpose::Act).settle(Purpose::Act, &report(Outcome::TakenOut), &waits(11));
+    assert_eq!((undone.form, undone.state.word()), (None, "failed"));
+}
+
+#[test]
+fn every_form_has_its_word() {
+    for form in Form::ALL {
+        assert_eq!(Form::parse(form.word()), Some(form));
+    }
+    assert_eq!(Form::parse("by-heart"), None);
 }

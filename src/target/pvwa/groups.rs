@@ -102,11 +102,7 @@ impl Talk<'_> {
             return Ok(Membership::In);
         }
         // Older vaults leave the list empty or out; then only the group knows.
-        let hazard = match sent {
-            Some(MemberForm::NumericId) => true,
-            Some(MemberForm::UserName) => account.user.user_name.bytes().all(|byte| byte.is_ascii_digit()),
-            None => false,
-        };
+        let hazard = sent.is_some_and(|form| could_mean_another(form, account));
         if !told.is_empty() && !hazard {
             return Ok(Membership::Out);
         }
@@ -127,29 +123,60 @@ impl Talk<'_> {
         };
         self.post(&format!("UserGroups/{group}/Members"), body).await
     }
+
+    /// Takes whoever the vault understands by the account in this form out of the group.
+    pub(super) async fn remove_member(
+        &mut self,
+        group: VaultGroupId,
+        account: &Account,
+        form: MemberForm,
+    ) -> Result<Value, Fault> {
+        self.remove(&format!("UserGroups/{group}/Members"), &spelled(account, form)).await
+    }
+}
+
+/// Could a vault of the other dialect understand somebody else by this form?
+pub(super) fn could_mean_another(form: MemberForm, account: &Account) -> bool {
+    match form {
+        MemberForm::NumericId => true,
+        MemberForm::UserName => account.user.user_name.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
+/// What stands for the member in a call.
+fn spelled(account: &Account, form: MemberForm) -> String {
+    match form {
+        MemberForm::UserName => account.user.user_name.clone(),
+        MemberForm::NumericId => account.user.id.to_string(),
+    }
 }
 
 impl Group {
     fn tells(&self, account: &Account, sent: Option<MemberForm>) -> Membership {
-        let ours = account.user.id;
-        if self.has(ours) {
+        if self.has(account.user.id) {
             return Membership::In;
         }
-        let wrong = self.members.iter().find(|member| match sent {
-            Some(MemberForm::NumericId) => member.name == ours.to_string(),
-            Some(MemberForm::UserName) => {
-                member.id.is_some_and(|id| id.to_string() == account.user.user_name)
-            }
-            None => false,
-        });
-        wrong.map_or(Membership::Out, |member| {
-            let who = member.id.map_or_else(|| "a user".to_owned(), |id| format!("user number {id}"));
-            Membership::Wrong(format!(
-                "{who} is in the group {} although user number {ours} was meant; the vault took the number for a \
-                 name or the name for a number",
-                self.group.name
-            ))
-        })
+        sent.and_then(|form| self.misplaced(account, form)).map_or(Membership::Out, Membership::Wrong)
+    }
+
+    /// Who is in the group because the vault took a number for a name or a name for a number; in words.
+    pub(super) fn misplaced(&self, account: &Account, sent: MemberForm) -> Option<String> {
+        let ours = account.user.id;
+        let wrong = self.members.iter().find(|member| {
+            member.id != Some(ours.0)
+                && match sent {
+                    MemberForm::NumericId => member.name == ours.to_string(),
+                    MemberForm::UserName => {
+                        member.id.is_some_and(|id| id.to_string() == account.user.user_name)
+                    }
+                }
+        })?;
+        let who = wrong.id.map_or_else(|| "a user".to_owned(), |id| format!("user number {id}"));
+        Some(format!(
+            "{who} is in the group {} although user number {ours} was meant; the vault took the number for a name or \
+             the name for a number",
+            self.group.name
+        ))
     }
 
     fn has(&self, user: VaultUserId) -> bool {

@@ -1,16 +1,17 @@
 //! Making the account a member of a group, and finding out whether an earlier attempt did.
 //!
 //! Must hold: the group is the approved one by number; after a write the membership is read by the user's number; a
-//! form that could name somebody else is not sent; one attempt sends one form.
+//! form that could name somebody else is not sent where that can be seen beforehand; who got in wrongly all the same
+//! is taken out again, in an attempt of its own; one attempt sends one form.
 
 use super::act::Told;
 use super::answer::{Said, Speaker};
-use super::groups::{Members, Membership};
+use super::groups::{Members, Membership, could_mean_another};
 use super::talk::{Fault, Talk};
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::{GroupMember, PlannedGroup};
 use crate::domain::snapshot::GroupKind;
-use crate::domain::step::{MemberForm, Outcome};
+use crate::domain::step::{Form, MemberForm, Outcome};
 use crate::target::StepCall;
 
 /// The group itself was not found; another way of naming the user would not help.
@@ -22,6 +23,9 @@ impl Talk<'_> {
         call: &StepCall<'_>,
         planned: &PlannedGroup,
     ) -> Result<Told, Fault> {
+        if let Some(Form::TakeOut(sent)) = call.form {
+            return self.take_out(call, planned, sent).await;
+        }
         let group = self.planned_group(planned, Members::Left).await?;
         match group.group.kind {
             GroupKind::Vault => {}
@@ -48,6 +52,13 @@ impl Talk<'_> {
         if form == MemberForm::NumericId {
             self.refuse_ambiguous_number(account.user.id).await?;
         }
+        if could_mean_another(form, &account) {
+            // Who is in the group already was not put there by us, and must not be taken out for a mistake of ours.
+            let group = self.planned_group(planned, Members::Told).await?;
+            if let Some(words) = group.misplaced(&account, form) {
+                return Err(Fault::NeedsPerson(format!("{words}; nothing was sent")));
+            }
+        }
         match self.add_member(planned.id, &account, form).await {
             Ok(_) => self.read_membership_back(call, planned, form).await.map_err(Fault::after_a_write),
             Err(Fault::AlreadySo(said)) => self.said_to_be_member(call, planned, &said).await,
@@ -55,7 +66,7 @@ impl Talk<'_> {
                 self.said_to_be_member(call, planned, &said).await
             }
             Err(Fault::Refused(said)) if may_try_number(call, form, &said) => Ok(Told::new(
-                Outcome::OtherForm { form: MemberForm::NumericId },
+                Outcome::OtherForm { form: Form::Member(MemberForm::NumericId) },
                 format!("{}; the user exists, so it is named by its number next", said.words),
             )),
             Err(fault) => Err(fault),
@@ -67,13 +78,17 @@ impl Talk<'_> {
         call: &StepCall<'_>,
         planned: &PlannedGroup,
     ) -> Result<Told, Fault> {
+        if let Some(Form::TakeOut(sent)) = call.form {
+            return self.look_whether_out(call, planned, sent).await;
+        }
         let account = self.our_account(call).await?;
-        Ok(match self.membership(&account, planned, form(call).ok()).await? {
+        let sent = form(call).ok();
+        Ok(match self.membership(&account, planned, sent).await? {
             Membership::In => Told::new(Outcome::Done, format!("the user is in the group {}", planned.name)),
             Membership::Out => {
                 Told::new(Outcome::NotThere, format!("the user is not in the group {}", planned.name))
             }
-            Membership::Wrong(words) => Told::new(Outcome::NeedsPerson, words),
+            Membership::Wrong(words) => misdirected(sent, words),
         })
     }
 
@@ -95,7 +110,46 @@ impl Talk<'_> {
                     planned.name
                 ),
             ),
-            Membership::Wrong(words) => Told::new(Outcome::NeedsPerson, words),
+            Membership::Wrong(words) => misdirected(Some(form), words),
+        })
+    }
+
+    /// Undoes what an attempt did to somebody who was not meant.
+    async fn take_out(
+        &mut self,
+        call: &StepCall<'_>,
+        planned: &PlannedGroup,
+        sent: MemberForm,
+    ) -> Result<Told, Fault> {
+        let account = self.our_account(call).await?;
+        let group = self.planned_group(planned, Members::Told).await?;
+        if group.misplaced(&account, sent).is_none() {
+            return Ok(taken_out(planned, sent));
+        }
+        match self.remove_member(planned.id, &account, sent).await {
+            Ok(_) => {}
+            // Whoever is not there any more needs no taking out; the read below tells.
+            Err(Fault::Refused(said)) if said.status == 404 => {}
+            Err(fault) => return Err(fault),
+        }
+        let group = self.planned_group(planned, Members::Told).await.map_err(Fault::after_a_write)?;
+        Ok(match group.misplaced(&account, sent) {
+            None => taken_out(planned, sent),
+            Some(words) => Told::new(Outcome::Unknown, format!("{words}; it was to be taken out again")),
+        })
+    }
+
+    async fn look_whether_out(
+        &mut self,
+        call: &StepCall<'_>,
+        planned: &PlannedGroup,
+        sent: MemberForm,
+    ) -> Result<Told, Fault> {
+        let account = self.our_account(call).await?;
+        let group = self.planned_group(planned, Members::Told).await?;
+        Ok(match group.misplaced(&account, sent) {
+            None => taken_out(planned, sent),
+            Some(words) => Told::new(Outcome::NotThere, format!("{words}; it is still to be taken out")),
         })
     }
 
@@ -132,6 +186,24 @@ fn already(planned: &PlannedGroup) -> Told {
     Told::new(Outcome::AlreadySo, format!("the user is already in the group {}", planned.name))
 }
 
+fn misdirected(sent: Option<MemberForm>, words: String) -> Told {
+    match sent {
+        Some(form) => Told::new(Outcome::Misdirected { undo: Form::TakeOut(form) }, words),
+        None => Told::new(Outcome::NeedsPerson, words),
+    }
+}
+
+fn taken_out(planned: &PlannedGroup, sent: MemberForm) -> Told {
+    Told::new(
+        Outcome::TakenOut,
+        format!(
+            "the vault put somebody else into the group {} when the member was named {}; that one is out again; set group_member for this target to the form that it takes",
+            planned.name,
+            sent.in_words()
+        ),
+    )
+}
+
 /// The form to send: pinned, settled by an earlier attempt, or the user name.
 fn form(call: &StepCall<'_>) -> Result<MemberForm, Fault> {
     match call.plan.dialect.group_member {
@@ -141,7 +213,10 @@ fn form(call: &StepCall<'_>) -> Result<MemberForm, Fault> {
             "the user name is made of digits alone and could be taken for a number; set group_member for this target"
                 .to_owned(),
         )),
-        GroupMember::Auto => Ok(call.form.unwrap_or(MemberForm::UserName)),
+        GroupMember::Auto => match call.form {
+            Some(Form::Member(form) | Form::TakeOut(form)) => Ok(form),
+            None => Ok(MemberForm::UserName),
+        },
     }
 }
 

@@ -113,19 +113,25 @@ impl<'a> Talk<'a> {
     /// Reads.
     pub(super) async fn get(&mut self, path: &str, query: &[(&str, &str)]) -> Result<Value, Fault> {
         let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let call = Call { method: Method::GET, path: path.to_owned(), query, body: None };
+        let call = Call { query, ..without_body(Method::GET, path) };
         self.exchange(&call, Effect::Reads).await
     }
 
     /// Makes something new below `path`.
     pub(super) async fn post(&mut self, path: &str, body: Value) -> Result<Value, Fault> {
-        let call = Call { method: Method::POST, path: path.to_owned(), query: Vec::new(), body: Some(body) };
+        let call = Call { body: Some(body), ..without_body(Method::POST, path) };
         self.exchange(&call, Effect::Writes).await
     }
 
     /// Replaces what stands at `path`. Only `put.rs` may call this.
     pub(super) async fn put(&mut self, path: &str, body: Value) -> Result<Value, Fault> {
-        let call = Call { method: Method::PUT, path: path.to_owned(), query: Vec::new(), body: Some(body) };
+        let call = Call { body: Some(body), ..without_body(Method::PUT, path) };
+        self.exchange(&call, Effect::Writes).await
+    }
+
+    /// Takes the one of this name out of the list at `path`. The name goes over the wire, not into the records.
+    pub(super) async fn remove(&mut self, path: &str, name: &str) -> Result<Value, Fault> {
+        let call = Call { name: Some(name.to_owned()), ..without_body(Method::DELETE, path) };
         self.exchange(&call, Effect::Writes).await
     }
 
@@ -153,7 +159,9 @@ impl<'a> Talk<'a> {
             Sent::Lost(status) => *status,
             Sent::Unreached(_) => None,
         };
-        self.calls.push(CallSeen { method: call.method.to_string(), path: call.path.clone(), status });
+        let path =
+            call.name.as_ref().map_or_else(|| call.path.clone(), |_| format!("{}/{{name}}/", call.path));
+        self.calls.push(CallSeen { method: call.method.to_string(), path, status });
         match (sent, effect) {
             (Sent::Answer(answer), Effect::Reads | Effect::Writes) => Ok(classify(answer, effect)),
             (Sent::Unreached(why), Effect::Reads | Effect::Writes) => {
@@ -165,6 +173,10 @@ impl<'a> Talk<'a> {
             }
         }
     }
+}
+
+fn without_body(method: Method, path: &str) -> Call {
+    Call { method, path: path.to_owned(), name: None, query: Vec::new(), body: None }
 }
 
 fn judged(verdict: Verdict) -> Result<Value, Fault> {

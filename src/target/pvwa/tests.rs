@@ -25,7 +25,7 @@ use crate::domain::plan::{
     PlannedStep, UserShape,
 };
 use crate::domain::snapshot::{GroupKind, ProfileField};
-use crate::domain::step::{MemberForm, Report};
+use crate::domain::step::{Form, MemberForm, Report};
 use crate::domain::time::Timestamp;
 use crate::target::{Adoption, Mark, StepCall, Target};
 
@@ -203,4 +203,4 @@ fn groups(members: &Value) -> Value {
 }
 
 const OURS: VaultUserId = VaultUserId(42);
-const BY_NUMBER: MemberForm = MemberForm::NumericId;
+const BY_NUMBER: Form = Form::Member(MemberForm::NumericId);

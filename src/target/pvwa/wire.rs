@@ -28,6 +28,8 @@ pub(super) struct Call {
     pub(super) method: Method,
     /// Words and numbers between slashes; never a name out of a request.
     pub(super) path: String,
+    /// A name that ends the path, in a segment of its own.
+    pub(super) name: Option<String>,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Option<Value>,
 }
@@ -74,7 +76,7 @@ impl Wire {
         credential.set_sensitive(true);
         let mut sending = self
             .http
-            .request(call.method.clone(), self.address(&call.path))
+            .request(call.method.clone(), self.address(call))
             .query(&call.query)
             .header(AUTHORIZATION, credential)
             .header(ACCEPT, "application/json");
@@ -84,11 +86,15 @@ impl Wire {
         received(sending.send().await, now).await
     }
 
-    fn address(&self, path: &str) -> Url {
+    fn address(&self, call: &Call) -> Url {
         let mut address = self.base.clone();
         // An address that cannot hold a path is refused by `address_of` before a wire is made.
         if let Ok(mut segments) = address.path_segments_mut() {
-            segments.pop_if_empty().extend(path.split('/'));
+            segments.pop_if_empty().extend(call.path.split('/'));
+            if let Some(name) = &call.name {
+                // The slash behind it keeps a web server from taking a name with a dot for a file.
+                segments.push(name).push("");
+            }
         }
         address
     }
@@ -211,7 +217,16 @@ mod tests {
     fn paths_go_below_the_interface_address() {
         for base in ["http://localhost/PasswordVault/API", "http://localhost/PasswordVault/API/"] {
             let wire = Wire::new(Url::parse(base).unwrap(), client(None).unwrap(), 1).unwrap();
-            assert_eq!(wire.address("Users/7").path(), "/PasswordVault/API/Users/7");
+            let mut call = Call {
+                method: Method::GET,
+                path: "Users/7".to_owned(),
+                name: None,
+                query: vec![],
+                body: None,
+            };
+            assert_eq!(wire.address(&call).path(), "/PasswordVault/API/Users/7");
+            call.name = Some("zo/b.rien %".to_owned());
+            assert_eq!(wire.address(&call).path(), "/PasswordVault/API/Users/7/zo%2Fb.rien%20%25/");
         }
     }
 

@@ -137,16 +137,78 @@ async fn by_number_only_when_nobody_has_that_number_as_a_name() {
     assert_eq!(bench.script.bodies(MEMBERS), [json!({"memberId": 42, "memberType": "User"})]);
 }
 
-#[tokio::test]
-async fn a_wrong_member_seen_after_the_number_form_stops() {
+fn empty() -> Reply {
+    ok(groups(&json!([])))
+}
+
+fn with_the_wrong_one() -> Reply {
+    ok(groups(&json!([{"id": 7, "username": "42"}])))
+}
+
+const TAKE_OUT: Form = Form::TakeOut(MemberForm::NumericId);
+const OUT: &str = "DELETE UserGroups/5/Members/42/";
+
+fn take_out(call: &mut StepCall<'_>) {
+    call.user_id = Some(OURS);
+    call.form = Some(TAKE_OUT);
+}
+
+async fn with_somebody(listings: Vec<Reply>) -> Bench {
     let bench = Bench::new(auto()).await;
     bench.script.on("GET Users", vec![ok(json!({"Users": []}))]);
-    bench.script.on("GET UserGroups", vec![ok(groups(&json!([{"id": 7, "username": "42"}])))]);
-    bench.script.on("GET Users/42", vec![in_none()]);
+    bench.script.on("GET Users/42", vec![in_none()]).on("GET UserGroups", listings);
+    bench
+}
+
+#[tokio::test]
+async fn a_wrong_member_seen_after_the_number_form_is_to_be_taken_out() {
+    let bench = with_somebody(vec![empty(), empty(), with_the_wrong_one()]).await;
     bench.script.on(MEMBERS, vec![Reply::Json(201, json!({}))]);
     let report = bench.act(&join(), by_number).await;
-    assert_eq!(report.outcome, Outcome::NeedsPerson);
+    assert_eq!(report.outcome, Outcome::Misdirected { undo: TAKE_OUT });
     assert!(report.words.contains("user number 7 is in the group"), "{}", report.words);
+    assert_eq!(bench.script.writes(), [MEMBERS], "undoing is another attempt");
+    assert_eq!(bench.look(&join(), by_number).await.outcome, Outcome::Misdirected { undo: TAKE_OUT });
+}
+
+#[tokio::test]
+async fn somebody_wrong_who_was_there_before_is_left_there() {
+    let bench = with_somebody(vec![empty(), with_the_wrong_one()]).await;
+    let report = bench.act(&join(), by_number).await;
+    assert_eq!(report.outcome, Outcome::NeedsPerson);
+    assert!(report.words.contains("nothing was sent"), "{}", report.words);
+    assert_eq!(bench.script.writes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn answers_to_the_taking_out_have_their_own_meanings() {
+    let gone = || vec![with_the_wrong_one(), empty()];
+    let still = || vec![with_the_wrong_one()];
+    let table = [
+        (Reply::Raw(204, String::new(), String::new()), gone(), Outcome::TakenOut),
+        (error(404, "CAWS00003E", "not a member"), gone(), Outcome::TakenOut),
+        (Reply::Raw(204, String::new(), String::new()), still(), Outcome::Unknown),
+        (Reply::Drop, still(), Outcome::Unknown),
+        (html(502), still(), Outcome::Unknown),
+        (error(403, "PASWS041E", "not authorised"), still(), Outcome::Refused),
+    ];
+    for (reply, listings, outcome) in table {
+        let bench = with_somebody(listings).await;
+        bench.script.on(OUT, vec![reply]);
+        let report = bench.act(&join(), take_out).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert_eq!(bench.script.writes(), [OUT]);
+        assert!(report.calls.iter().all(|call| !call.path.contains("/42/")), "no name in the records");
+    }
+}
+
+#[tokio::test]
+async fn a_look_tells_whether_the_wrong_one_is_out() {
+    let bench = with_somebody(vec![with_the_wrong_one(), empty()]).await;
+    assert_eq!(bench.look(&join(), take_out).await.outcome, Outcome::NotThere);
+    assert_eq!(bench.look(&join(), take_out).await.outcome, Outcome::TakenOut);
+    assert_eq!(bench.act(&join(), take_out).await.outcome, Outcome::TakenOut, "nothing is left to do");
+    assert_eq!(bench.script.writes(), [""; 0]);
 }
 
 #[tokio::test]
