@@ -13,8 +13,9 @@ use crate::domain::retry::RetryPolicy;
 use crate::domain::routing::Routing;
 use crate::key::KeyRing;
 use crate::rules::{Engine, Policy};
-use crate::store::Store;
 use crate::store::asks::NewAsk;
+use crate::store::operator::{SentOn, sent_on_since};
+use crate::store::{ReadFault, Store};
 use crate::target::Target;
 
 /// What every station is given; cheap to clone.
@@ -59,6 +60,17 @@ impl Kit {
                 link_hash: self.keys.link_token(workflow, person, stage, plan_number).hash(),
             })
             .collect()
+    }
+
+    /// A target that holds back by itself makes calls again once an operator has sent this workflow on.
+    pub async fn heed_operator(&self, workflow: WorkflowId) -> Result<(), ReadFault> {
+        for target in self.targets.values() {
+            let Some(since) = target.held_back_since().await else { continue };
+            if sent_on_since(&self.store, workflow, since).await? == SentOn::Yes {
+                target.try_again().await;
+            }
+        }
+        Ok(())
     }
 
     /// A configured target.

@@ -19,7 +19,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::audit::Sealer;
 use crate::clock::World;
-use crate::config::{Database, DatabaseEngine, Fault, Product, Settings, TargetSettings};
+use crate::config::{Database, DatabaseEngine, Fault, Settings, TargetSettings};
 use crate::domain::names::TargetName;
 use crate::key::KeyRing;
 use crate::kit::Kit;
@@ -148,10 +148,18 @@ impl Service {
         self.kit.store.announce_end();
         handle.stop(true).await;
         while working.join_next().await.is_some() {}
-        self.kit.store.close().await;
+        self.close().await;
         tracing::info!("stopped");
         serving.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))?;
         if failed { Err(std::io::Error::other("a worker ended by a fault of its own")) } else { Ok(()) }
+    }
+}
+
+impl Service {
+    /// Leaves the targets in order and closes the database. The end of a service whose workers and pages are at rest.
+    pub async fn close(&self) {
+        futures_util::future::join_all(self.kit.targets.values().map(|target| target.close())).await;
+        self.kit.store.close().await;
     }
 }
 
@@ -199,22 +207,17 @@ fn connect(target: &TargetSettings, world: &World) -> Result<Arc<dyn Target>, St
             Some(std::fs::read(path).map_err(|_| "ca_file: wanted: a readable file in PEM".to_owned())?)
         }
     };
-    match target.product {
-        Product::PrivilegeCloud => {
-            let connection = Connection {
-                name: target.name.clone(),
-                api_url: target.api_url.clone(),
-                token_url: target.token_url.clone(),
-                client_id: target.client_id.clone(),
-                client_secret: target.client_secret.clone(),
-                max_concurrent_calls: usize::try_from(target.max_concurrent_calls).unwrap_or(1),
-                dialect: target.dialect,
-                ca_pem,
-            };
-            let vault = Pvwa::new(connection, world.clone()).map_err(|fault| fault.to_string())?;
-            Ok(Arc::new(vault))
-        }
-    }
+    let connection = Connection {
+        name: target.name.clone(),
+        api_url: target.api_url.clone(),
+        product: target.product.clone(),
+        max_concurrent_calls: usize::try_from(target.max_concurrent_calls).unwrap_or(1),
+        dialect: target.dialect,
+        ca_pem,
+        proxy: target.proxy.clone(),
+    };
+    let vault = Pvwa::new(connection, world.clone()).map_err(|fault| fault.to_string())?;
+    Ok(Arc::new(vault))
 }
 
 /// Where these settings say the database is.

@@ -8,9 +8,10 @@ pub mod access;
 pub mod fault;
 pub mod http;
 pub mod mail;
+pub mod products;
 mod reader;
 pub mod rules;
-mod secrets;
+pub mod secrets;
 pub mod service;
 pub mod sources;
 pub mod targets;
@@ -28,10 +29,14 @@ pub use self::access::{ApproverGroup, Condition, HandOverTo, Profile};
 pub use self::fault::Fault;
 pub use self::http::{Http, SignIn, is_loopback};
 pub use self::mail::{Mail, Smtp, SmtpLogin, SmtpTls};
+pub use self::products::{
+    ClientCredentials, LogonMethod, Product, Proxy, ProxyLogin, SessionLogon, Sessions,
+};
 pub use self::rules::{Ask, Rule, Rules, Stage};
+pub use self::secrets::Secret;
 pub use self::service::{Database, DatabaseEngine, LogFormat, WorkerSettings};
 pub use self::sources::{ApiClient, Format, Scope, SettableField, Source};
-pub use self::targets::{Product, TargetSettings, UserPattern};
+pub use self::targets::{TargetSettings, UserPattern};
 pub use self::verify::{Algorithm, Basic, Encoding, HeaderText, Part, Recipe, SignedTime, Token, Verify};
 pub use self::world::{Machine, World};
 

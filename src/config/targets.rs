@@ -5,10 +5,9 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
 use url::Url;
 
-use super::http::sheltered_url;
+use super::products::{Product, Proxy, read_address, read_product, read_proxy};
 use super::reader::{Distinct, Refusal, Section};
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
 use crate::domain::plan::{Description, DialectSettings, DisableWith, GroupMember, UserShape};
@@ -18,16 +17,10 @@ use crate::domain::plan::{Description, DialectSettings, DisableWith, GroupMember
 pub struct TargetSettings {
     /// Its name in these settings.
     pub name: TargetName,
-    /// Which product it is.
+    /// Which product it is, and how the service signs in there.
     pub product: Product,
     /// The address of its API, without a slash at the end.
     pub api_url: Url,
-    /// Where access tokens come from.
-    pub token_url: Url,
-    /// The service account.
-    pub client_id: String,
-    /// Its password.
-    pub client_secret: SecretString,
     /// No more calls than this run at once.
     pub max_concurrent_calls: u32,
     /// The licence seats that may be taken.
@@ -42,13 +35,8 @@ pub struct TargetSettings {
     pub dialect: DialectSettings,
     /// A private certification authority, in PEM.
     pub ca_file: Option<PathBuf>,
-}
-
-/// The products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Product {
-    /// CyberArk Privilege Cloud on Shared Services.
-    PrivilegeCloud,
+    /// The way there, where it is not direct.
+    pub proxy: Option<Proxy>,
 }
 
 /// A user name in which `*` stands for any characters; compared without case.
@@ -86,7 +74,7 @@ pub(super) fn read_targets(sections: Vec<Section<'_>>) -> Vec<TargetSettings> {
             names.note(&section, "name", name);
         }
         // The keys of another product are not known here, so the rest of such a table is not looked at.
-        match section.refuse_for_now("product", &["self-hosted", "identity-scim", "pam-scim"]) {
+        match section.refuse_for_now("product", &["identity-scim", "pam-scim"]) {
             Refusal::Refused => None,
             Refusal::Passed => read_target(&section),
         }
@@ -98,31 +86,26 @@ fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
     let name = section.needed("name", "a name of 1 to 40 of a-z 0-9 - _, beginning with a letter", |text| {
         TargetName::parse(text).ok()
     });
-    let product = section.needed("product", "\"privilege-cloud\"", |text| {
-        (text == "privilege-cloud").then_some(Product::PrivilegeCloud)
-    });
     let api_url = read_address(section, "api_url");
-    let token_url = read_address(section, "token_url");
-    let client_id = section.needed("client_id", "the name of the service account", |text| {
-        let fits = (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
-        fits.then(|| text.to_owned())
-    });
-    let client_secret = section.needed_secret("client_secret");
+    let product = read_product(section);
     let reach = read_reach(section);
     let dialect = read_dialect(section);
     let max_concurrent_calls = section.whole("max_concurrent_calls", 1..=64, 8);
     let ca_file = section.read("ca_file", "the path of a PEM file", |text| Some(PathBuf::from(text)));
-    for not_there in ["privileged_groups", "disable_with", "proxy", "longest_server_delay"] {
+    for not_there in ["privileged_groups", "disable_with", "longest_server_delay"] {
         section.not_yet(not_there);
     }
+    let token_url = match &product {
+        Some(Product::PrivilegeCloud(cloud)) => Some(&cloud.token_url),
+        Some(Product::SelfHosted(_)) | None => None,
+    };
+    let addresses: Vec<&Url> = api_url.iter().chain(token_url).collect();
+    let proxy = read_proxy(section, &addresses);
     section.refuse_unknown();
     Some(TargetSettings {
         name: name?,
         product: product?,
         api_url: api_url?,
-        token_url: token_url?,
-        client_id: client_id?,
-        client_secret: client_secret?,
         max_concurrent_calls,
         allowed_user_types: reach.user_types,
         location_root: reach.location_root?,
@@ -130,15 +113,7 @@ fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
         protected_users: reach.protected,
         dialect,
         ca_file: ca_file.filter(|path| !path.as_os_str().is_empty()),
-    })
-}
-
-fn read_address(section: &Section<'_>, name: &'static str) -> Option<Url> {
-    section.needed(name, "an https address without name, password and query; http only on loopback", |text| {
-        let mut url = sheltered_url(text)?;
-        let path = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&path);
-        Some(url)
+        proxy,
     })
 }
 

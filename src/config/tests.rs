@@ -1,3 +1,5 @@
+mod vaults;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -166,7 +168,8 @@ fn a_whole_file_becomes_domain_types() {
     assert_eq!(keys[0].expose_secret().len(), 24);
     assert_eq!(settings.sources[0].timezone, Some(chrono_tz::Europe::Berlin));
     let target = &settings.targets[0];
-    assert_eq!(target.client_secret.expose_secret(), VAULT_PASSWORD);
+    let Product::PrivilegeCloud(cloud) = &target.product else { panic!() };
+    assert_eq!(cloud.client_secret.value().expose_secret(), VAULT_PASSWORD);
     assert_eq!(target.api_url.as_str(), "https://acme.privilegecloud.cyberark.cloud/PasswordVault/API");
     assert_eq!(
         (target.dialect.description, target.dialect.user_shape),
@@ -189,7 +192,7 @@ fn nothing_secret_is_printed() {
 
 /// One edit each: what stood there, what stands there now, the one line that is said.
 #[rustfmt::skip]
-const EDITS: [(&str, &str, &str); 55] = [
+const EDITS: [(&str, &str, &str); 61] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", "http.trusted_proxies: not available yet"),
@@ -223,12 +226,18 @@ const EDITS: [(&str, &str, &str); 55] = [
     ("[{ env = \"HR_WEBHOOK\" }]", "[\"whsec_c2hvcnQ=\"]", "sources[0].verify.secrets[0]: wanted: whsec_ and 24 to 64 bytes in base64"),
     ("Europe/Berlin", "Europe/Bonn", "sources[0].timezone: wanted: an IANA zone such as \"Europe/Berlin\""),
     ("timezone =", "unapproved_leavers_per_hour = 5\ntimezone =", "sources[0].unapproved_leavers_per_hour: not available yet"),
-    ("product = \"privilege-cloud\"", "product = \"self-hosted\"", "targets[0].product: not available yet"),
+    ("product = \"privilege-cloud\"", "product = \"identity-scim\"", "targets[0].product: not available yet"),
+    ("product = \"privilege-cloud\"", "product = \"selfhosted\"", "targets[0].product: wanted: \"privilege-cloud\" or \"self-hosted\""),
+    ("privileged_groups = []", "logon = \"CyberArk\"", "targets[0].logon: belongs to product = \"self-hosted\"; wanted here: token_url, client_id and client_secret"),
     ("api_url = \"https", "api_url = \"http", "targets[0].api_url: wanted: an https address without name, password and query; http only on loopback"),
     ("max_concurrent_calls = 4", "max_concurrent_calls = 0", "targets[0].max_concurrent_calls: wanted: a whole number from 1 to 64"),
     ("privileged_groups = []", "privileged_groups = [\"Vault Admins\"]", "targets[0].privileged_groups: not available yet"),
     ("privileged_groups = []", "disable_with = \"auto\"", "targets[0].disable_with: not available yet"),
-    ("privileged_groups = []", "proxy = \"http://p:1\"", "targets[0].proxy: not available yet"),
+    ("privileged_groups = []", "proxy = \"http://u:p@p:1\"", "targets[0].proxy: wanted: http://HOST:PORT without name, password and path; a password stands in proxy_password"),
+    ("privileged_groups = []", "proxy_username = \"cs\"\nproxy_password = \"x\"", "targets[0].proxy: missing; wanted: http://HOST:PORT without name, password and path; a password stands in proxy_password, because proxy_username is given"),
+    ("privileged_groups = []", "proxy = \"http://p:1\"\nproxy_username = \"cs\"", "targets[0].proxy_password: missing; wanted: a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"program\", \"argument\"] }"),
+    ("privileged_groups = []", "proxy = \"http://p:1\"\nproxy_password = \"x\"", "targets[0].proxy_username: missing; wanted: a name, because proxy_password is given"),
+    ("https://acme.privilegecloud.cyberark.cloud/PasswordVault/API/\"", "http://127.0.0.1:1/API\"\nproxy = \"http://p:1\"", "targets[0].proxy: wanted: a proxy on this machine, or https in every address of the target"),
     ("\"svc-*\"", "\"svc-?\"", "targets[0].protected_users[1]: wanted: a user name of A-Z a-z 0-9 . _ @ + -, in which * stands for any characters"),
     ("keeps_description = false", "keeps_description = \"no\"", "targets[0].keeps_description: wanted: true or false"),
     ("\"bo@example.com\"]", "\"bo@example.com\", \"Ana+1@example.com\"]", "approver_groups[0].members: stands here twice; wanted: a value of its own"),

@@ -121,6 +121,7 @@ impl Planner {
     }
 
     async fn plan(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
+        self.kit.heed_operator(workflow.id).await.map_err(|fault| TurnFailed::doing("planning")(&fault))?;
         let limit = tokio::time::timeout(READING_LIMIT, self.make(workflow));
         let made = limit.await.unwrap_or_else(|_| {
             Err(NoPlan::Later { words: "reading the target took too long".to_owned(), after_seconds: None })

@@ -134,6 +134,7 @@ impl Executor {
     }
 
     async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<(), Left> {
+        self.kit.heed_operator(workflow.id).await?;
         let kept = plans::find(&self.kit.store, workflow.id, workflow.plan_number).await?;
         let Some(kept) = kept else {
             return self.stop(&workflow, &lease, "the plan of this run is gone".to_owned()).await;

@@ -4,7 +4,7 @@
 //! plan passes only if every part of it is allowed. Deliberately absent: profiles, which propose; this room refuses.
 
 use crate::config::TargetSettings;
-use crate::domain::built_in::is_built_in;
+use crate::domain::built_in::{is_built_in, is_same_account};
 use crate::domain::names::UserName;
 use crate::domain::plan::{NewUser, Plan, PlannedStep};
 
@@ -62,10 +62,7 @@ pub fn permit_name(target: &TargetSettings, name: &UserName) -> Result<(), NotAl
     if is_built_in(name) {
         return Err(NotAllowed::BuiltIn(name.clone()));
     }
-    // The service user logs in as NAME@SUFFIX; the vault knows it under either form.
-    let own = target.client_id.to_ascii_lowercase();
-    let short = own.split('@').next().unwrap_or(&own);
-    if name.key() == own || name.key() == short {
+    if is_same_account(target.product.account(), name.as_str()) {
         return Err(NotAllowed::OwnAccount(name.clone()));
     }
     if target.protected_users.iter().any(|pattern| pattern.covers(name)) {

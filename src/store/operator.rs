@@ -1,13 +1,17 @@
 //! What an operator may do with a workflow that needs attention. Command and console use the same deeds.
 
 use async_trait::async_trait;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::deed::{Deed, Fault, Tx};
+use super::fault::ReadFault;
+use super::rows::event;
 use super::workflows::{self, Also};
-use super::{audit, steps};
+use super::{Store, audit, steps};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::ids::WorkflowId;
+use crate::domain::ids::{ChainId, WorkflowId};
+use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State, WrongMove};
 use crate::target::Adoption;
 
@@ -20,6 +24,30 @@ pub enum Exit {
     Adopt,
     /// End it.
     GiveUp,
+}
+
+/// Has an operator sent this workflow on since that moment?
+pub async fn sent_on_since(
+    store: &Store,
+    workflow: WorkflowId,
+    since: Timestamp,
+) -> Result<SentOn, ReadFault> {
+    let found = event::Entity::find()
+        .filter(event::Column::Chain.eq(ChainId::from(workflow).0))
+        .filter(event::Column::Kind.eq(EventKind::WorkflowResumed.as_str()))
+        .filter(event::Column::At.gt(since.as_utc()))
+        .one(store.reads())
+        .await?;
+    Ok(if found.is_some() { SentOn::Yes } else { SentOn::No })
+}
+
+/// Was a workflow sent on by an operator?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentOn {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
 }
 
 /// Carries an operator's decision out.

@@ -14,6 +14,7 @@ use crate::domain::names::{GroupName, TargetName, UserName};
 use crate::domain::plan::{DialectSettings, Plan, PlannedStep};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::{Form, Report};
+use crate::domain::time::Timestamp;
 
 /// A system that is driven.
 #[async_trait]
@@ -35,6 +36,18 @@ pub trait Target: Send + Sync {
 
     /// Finds out what an earlier attempt at a step brought about. Never writes.
     async fn look(&self, call: &StepCall<'_>) -> Report;
+
+    /// Since when the target makes no calls by its own choice, because each would do harm: its sign-in was refused, or
+    /// others end its sessions. An operator's act after that moment is a reason to [`Self::try_again`].
+    async fn held_back_since(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Calls are made again: a person has looked after what held them back.
+    async fn try_again(&self) {}
+
+    /// Leaves the target in order, at the end of the service. Bounded in time.
+    async fn close(&self) {}
 }
 
 /// One call as it is shown.

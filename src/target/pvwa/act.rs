@@ -74,7 +74,7 @@ impl Talk<'_> {
         let told = told.unwrap_or_else(|fault| Told::new(fault.outcome(), fault.to_string()));
         Report {
             outcome: told.outcome,
-            words: told.words,
+            words: self.in_words(told.words),
             calls: self.calls,
             user_id: told.user_id,
             stranger: self.stranger,

@@ -5,6 +5,7 @@
 
 use super::talk::{Fault, Talk};
 use super::users::Account;
+use crate::domain::built_in::is_same_account;
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::Description;
 use crate::domain::snapshot::{ComponentUser, ProfileField, UserSource};
@@ -84,7 +85,7 @@ impl Talk<'_> {
     }
 
     fn refuse_own_account(&self, name: &str) -> Result<(), Fault> {
-        if self.pvwa.sign_in.account().eq_ignore_ascii_case(name) {
+        if is_same_account(&self.pvwa.account, name) {
             return Err(Fault::NeedsPerson(
                 "this is the account with which we sign in ourselves; it is never touched".to_owned(),
             ));

@@ -1,25 +1,30 @@
-//! CyberArk's REST interface of users and groups, as Privilege Cloud offers it under `/PasswordVault/API`.
+//! CyberArk's REST interface of users and groups, as Privilege Cloud and a self-hosted vault offer it under
+//! `/PasswordVault/API`.
 //!
-//! Must hold: one client, one sign-in and one bound on concurrent calls per target; every attempt is a conversation
-//! of its own whose calls are told in its report. Read `act.rs` for the steps, `answer.rs` for what answers mean.
-//! Deliberately absent: the session log-on of a self-hosted vault; it will be another `SignIn` beside this one.
+//! Must hold: one client, one gate and one bound on concurrent calls per target; every attempt is a conversation
+//! of its own whose calls are told in its report. Read `act.rs` for the steps, `answer.rs` for what answers mean,
+//! `gate.rs` for how a call is let in; the products differ in nothing else.
 
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use url::Url;
 
 use crate::clock::World;
+use crate::config::{Product, Proxy};
 use crate::domain::names::{GroupName, TargetName, UserName};
 use crate::domain::plan::{DialectSettings, Plan};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
+use crate::domain::time::Timestamp;
 use crate::target::{CallFault, PreviewCall, StepCall, Target};
 
 mod act;
 mod answer;
+mod client_credentials;
+mod cookies;
 mod create;
+mod gate;
 mod groups;
 mod holder;
 mod join;
@@ -27,36 +32,38 @@ mod pages;
 mod preview;
 mod put;
 mod reading;
+mod session_logon;
 mod sign_in;
 mod talk;
 mod users;
 mod verify;
 mod wire;
 
-use sign_in::{ClientCredentials, SignIn};
+use client_credentials::ClientCredentials;
+use gate::Gate;
+use session_logon::SessionLogon;
+use sign_in::SignIn;
 use talk::Talk;
 use users::Shape;
 use wire::Wire;
 
-/// How a Privilege Cloud tenant is reached.
+/// How a vault is reached.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// The configured name.
     pub name: TargetName,
     /// The interface's address, such as `https://acme.privilegecloud.cyberark.cloud/PasswordVault/API`.
     pub api_url: Url,
-    /// The platform's token endpoint.
-    pub token_url: Url,
-    /// The service user's login name.
-    pub client_id: String,
-    /// The service user's secret.
-    pub client_secret: SecretString,
+    /// The product, and how the service signs in.
+    pub product: Product,
     /// How many calls may be under way at once: 1 to 256.
     pub max_concurrent_calls: usize,
     /// How this vault is spoken to.
     pub dialect: DialectSettings,
     /// Certificates of a private authority in PEM, trusted besides the machine's own.
     pub ca_pem: Option<Vec<u8>>,
+    /// The way there, where it is not direct.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why a connection cannot be set up. Names the setting, never its value.
@@ -80,6 +87,9 @@ pub enum BadConnection {
     /// The private authority's file.
     #[error("ca_file must hold at least one certificate in PEM")]
     Authority,
+    /// The proxy's address.
+    #[error("proxy must be the http address of a proxy")]
+    Proxy,
     /// The client itself.
     #[error("the HTTP client cannot be set up")]
     Client {
@@ -93,30 +103,37 @@ pub struct Pvwa {
     name: TargetName,
     dialect: DialectSettings,
     wire: Wire,
-    sign_in: Box<dyn SignIn>,
+    /// The name we sign in with.
+    account: String,
+    gate: Gate,
     world: World,
     /// The shape of user records, once a read has shown it.
     shape: OnceLock<Shape>,
 }
 
 impl Pvwa {
-    /// Sets up a tenant of Privilege Cloud. Nothing is called yet.
+    /// Sets up a vault. Nothing is called yet.
     pub fn new(connection: Connection, world: World) -> Result<Self, BadConnection> {
         let api_url = wire::checked(connection.api_url, "api_url")?;
-        let token_url = wire::checked(connection.token_url, "token_url")?;
-        let http = wire::client(connection.ca_pem.as_deref())?;
-        let sign_in = ClientCredentials::new(
-            http.clone(),
-            token_url,
-            connection.client_id,
-            connection.client_secret,
-            world.clone(),
-        );
+        let http = wire::client(connection.ca_pem.as_deref(), connection.proxy.as_ref())?;
+        let account = connection.product.account().to_owned();
+        let (way, secret): (Box<dyn SignIn>, _) = match connection.product {
+            Product::PrivilegeCloud(cloud) => {
+                let token_url = wire::checked(cloud.token_url, "token_url")?;
+                let way = ClientCredentials::new(http.clone(), token_url, cloud.client_id, world.clone());
+                (Box::new(way), cloud.client_secret)
+            }
+            Product::SelfHosted(logon) => {
+                let secret = logon.password.clone();
+                (Box::new(SessionLogon::new(http.clone(), api_url.clone(), logon, world.clone())), secret)
+            }
+        };
         Ok(Self {
             name: connection.name,
             dialect: connection.dialect,
             wire: Wire::new(api_url, http, connection.max_concurrent_calls)?,
-            sign_in: Box::new(sign_in),
+            account,
+            gate: Gate::new(way, secret, world.clone()),
             world,
             shape: OnceLock::new(),
         })
@@ -147,6 +164,18 @@ impl Target for Pvwa {
 
     async fn look(&self, call: &StepCall<'_>) -> Report {
         Talk::new(self).look(call).await
+    }
+
+    async fn held_back_since(&self) -> Option<Timestamp> {
+        self.gate.held_since().await
+    }
+
+    async fn try_again(&self) {
+        self.gate.try_again().await;
+    }
+
+    async fn close(&self) {
+        self.gate.close().await;
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Pvwa;
 use super::answer::{Said, Verdict, classify};
+use super::sign_in::Pass;
 use super::wire::{Call, Sent};
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::Effect;
@@ -103,11 +104,21 @@ pub(super) struct Talk<'a> {
     pub(super) hidden: Option<SecretString>,
     /// Who holds the plan's user name, if it is a stranger.
     pub(super) stranger: Option<VaultUserId>,
+    /// What else a person should know of this conversation.
+    note: Option<&'static str>,
+}
+
+/// What a call came to.
+enum Met {
+    /// Its end, good or bad.
+    End(Result<Value, Fault>),
+    /// The pass was not taken, so the operation did not run.
+    PassRefused(Said),
 }
 
 impl<'a> Talk<'a> {
     pub(super) fn new(pvwa: &'a Pvwa) -> Self {
-        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None }
+        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None, note: None }
     }
 
     /// Reads.
@@ -135,22 +146,34 @@ impl<'a> Talk<'a> {
         self.exchange(&call, Effect::Writes).await
     }
 
-    async fn exchange(&mut self, call: &Call, effect: Effect) -> Result<Value, Fault> {
-        let pass = self.pvwa.sign_in.pass().await?;
-        let verdict = self.send(call, effect, &pass.header).await?;
-        let Verdict::RenewToken(_) = verdict else { return judged(verdict) };
-        let pass = self.pvwa.sign_in.renewed(&pass).await?;
-        let verdict = self.send(call, effect, &pass.header).await?;
-        judged(verdict)
+    /// The words for a person, with whatever else this conversation met.
+    pub(super) fn in_words(&self, words: String) -> String {
+        match self.note {
+            Some(note) => format!("{words}; {note}"),
+            None => words,
+        }
     }
 
-    async fn send(
-        &mut self,
-        call: &Call,
-        effect: Effect,
-        authorization: &SecretString,
-    ) -> Result<Verdict, Fault> {
-        let mut sent = self.pvwa.wire.send(call, authorization, self.pvwa.world.now()).await;
+    async fn exchange(&mut self, call: &Call, effect: Effect) -> Result<Value, Fault> {
+        let pass = self.pvwa.gate.pass().await?;
+        if let Met::End(end) = self.send(call, effect, &pass).await? {
+            return end;
+        }
+        let renewed = self.pvwa.gate.renewed(&pass).await?;
+        if let Some(note) = renewed.note {
+            tracing::warn!(vault = %self.pvwa.name, "{note}");
+            self.note = Some(note);
+        }
+        match self.send(call, effect, &renewed.pass).await? {
+            Met::End(end) => end,
+            Met::PassRefused(said) => {
+                Err(self.pvwa.gate.refused_again(&renewed.pass, &said.words).await.into())
+            }
+        }
+    }
+
+    async fn send(&mut self, call: &Call, effect: Effect, pass: &Pass) -> Result<Met, Fault> {
+        let mut sent = self.pvwa.wire.send(call, pass, self.pvwa.world.now()).await;
         if let (Sent::Answer(answer), Some(secret)) = (&mut sent, &self.hidden) {
             answer.body.blot(secret.expose_secret());
         }
@@ -163,7 +186,7 @@ impl<'a> Talk<'a> {
             call.name.as_ref().map_or_else(|| call.path.clone(), |_| format!("{}/{{name}}/", call.path));
         self.calls.push(CallSeen { method: call.method.to_string(), path, status });
         match (sent, effect) {
-            (Sent::Answer(answer), Effect::Reads | Effect::Writes) => Ok(classify(answer, effect)),
+            (Sent::Answer(answer), Effect::Reads | Effect::Writes) => Ok(met(classify(answer, effect))),
             (Sent::Unreached(why), Effect::Reads | Effect::Writes) => {
                 Err(Fault::passing(format!("the vault cannot be reached: {why}")))
             }
@@ -179,16 +202,13 @@ fn without_body(method: Method, path: &str) -> Call {
     Call { method, path: path.to_owned(), name: None, query: Vec::new(), body: None }
 }
 
-fn judged(verdict: Verdict) -> Result<Value, Fault> {
-    match verdict {
+fn met(verdict: Verdict) -> Met {
+    Met::End(match verdict {
         Verdict::Success(value) => Ok(value),
-        Verdict::RenewToken(said) => Err(Fault::NotSignedIn(format!(
-            "the vault does not take a token that was just made: {}",
-            said.words
-        ))),
+        Verdict::RenewToken(said) => return Met::PassRefused(said),
         Verdict::AlreadySo(said) => Err(Fault::AlreadySo(said)),
         Verdict::Passing { said, after_seconds } => Err(Fault::Passing { words: said.words, after_seconds }),
         Verdict::Refused(said) => Err(Fault::Refused(said)),
         Verdict::Unclear(said) => Err(Fault::Unclear(said.words)),
-    }
+    })
 }

@@ -2,6 +2,7 @@
 
 mod creating;
 mod joining;
+mod logging_on;
 mod reading;
 mod script;
 mod signing;
@@ -17,6 +18,7 @@ use url::Url;
 use self::script::{Script, ok};
 use super::{Connection, Pvwa};
 use crate::clock::{Clock, MachineChance, World};
+use crate::config::{ClientCredentials, Product, Secret};
 use crate::domain::ids::{AttemptId, VaultGroupId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
@@ -98,12 +100,15 @@ fn connection(api: &str, token: &str, dialect: DialectSettings) -> Connection {
     Connection {
         name: TargetName::parse("vault").unwrap(),
         api_url: Url::parse(api).unwrap(),
-        token_url: Url::parse(token).unwrap(),
-        client_id: "svc-countersign@example".to_owned(),
-        client_secret: SecretString::from(SECRET),
+        product: Product::PrivilegeCloud(ClientCredentials {
+            token_url: Url::parse(token).unwrap(),
+            client_id: "svc-countersign@example".to_owned(),
+            client_secret: Secret::given(SecretString::from(SECRET)),
+        }),
         max_concurrent_calls: 4,
         dialect,
         ca_pem: None,
+        proxy: None,
     }
 }
 

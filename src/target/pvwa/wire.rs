@@ -1,19 +1,22 @@
 //! The one HTTP client of a target: time-outs, no redirects, a bound on calls in flight and on answers.
 //!
 //! Must hold: every call ends within its time; nothing is sent twice behind our back; no credential reaches a log.
-//! Deliberately absent: what an answer means (see `answer.rs`) and where the token comes from (see `sign_in.rs`).
+//! Deliberately absent: what an answer means (see `answer.rs`) and where the pass comes from (see `gate.rs`).
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, Response};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::BadConnection;
 use super::answer::{Answer, Body, clean};
+use super::cookies::Cookies;
+use super::sign_in::Pass;
+use crate::config::Proxy;
 use crate::domain::time::Timestamp;
 
 const WHOLE_CALL: Duration = Duration::from_secs(30);
@@ -66,11 +69,11 @@ impl Wire {
     }
 
     /// Sends one call, once.
-    pub(super) async fn send(&self, call: &Call, authorization: &SecretString, now: Timestamp) -> Sent {
+    pub(super) async fn send(&self, call: &Call, pass: &Pass, now: Timestamp) -> Sent {
         let Ok(_permit) = self.permits.acquire().await else {
             return Sent::Unreached("no more calls are made".to_owned());
         };
-        let Ok(mut credential) = HeaderValue::from_str(authorization.expose_secret()) else {
+        let Ok(mut credential) = HeaderValue::from_str(pass.header.expose_secret()) else {
             return Sent::Unreached("the token cannot stand in a header".to_owned());
         };
         credential.set_sensitive(true);
@@ -83,21 +86,34 @@ impl Wire {
         if let Some(body) = &call.body {
             sending = sending.json(body);
         }
-        received(sending.send().await, now).await
+        if let Some(cookies) = pass.cookies.as_ref().and_then(Cookies::header) {
+            sending = sending.header(COOKIE, cookies);
+        }
+        let sent = sending.send().await;
+        if let (Ok(response), Some(cookies)) = (&sent, &pass.cookies) {
+            cookies.take_in(response.headers());
+        }
+        received(sent, now).await
     }
 
     fn address(&self, call: &Call) -> Url {
-        let mut address = self.base.clone();
-        // An address that cannot hold a path is refused by `address_of` before a wire is made.
-        if let Ok(mut segments) = address.path_segments_mut() {
-            segments.pop_if_empty().extend(call.path.split('/'));
-            if let Some(name) = &call.name {
-                // The slash behind it keeps a web server from taking a name with a dot for a file.
-                segments.push(name).push("");
-            }
+        let mut address = below(&self.base, &call.path);
+        if let (Some(name), Ok(mut segments)) = (&call.name, address.path_segments_mut()) {
+            // The slash behind it keeps a web server from taking a name with a dot for a file.
+            segments.push(name).push("");
         }
         address
     }
+}
+
+/// The address of a path below the interface's own.
+pub(super) fn below(base: &Url, path: &str) -> Url {
+    let mut address = base.clone();
+    // An address that cannot hold a path is refused by `checked` before a wire is made.
+    if let Ok(mut segments) = address.path_segments_mut() {
+        segments.pop_if_empty().extend(path.split('/'));
+    }
+    address
 }
 
 /// Takes an answer in, up to the bound.
@@ -145,8 +161,9 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
     u32::try_from(Timestamp::from_utc(moment).since(now).num_seconds().max(0)).ok()
 }
 
-/// A client that trusts the machine's roots and, where given, a private authority's.
-pub(super) fn client(ca_pem: Option<&[u8]>) -> Result<Client, BadConnection> {
+/// A client that trusts the machine's roots and, where given, a private authority's, and goes through a proxy only
+/// where one is given.
+pub(super) fn client(ca_pem: Option<&[u8]>, proxy: Option<&Proxy>) -> Result<Client, BadConnection> {
     let mut builder = Client::builder()
         .timeout(WHOLE_CALL)
         .connect_timeout(CONNECT)
@@ -162,6 +179,13 @@ pub(super) fn client(ca_pem: Option<&[u8]>) -> Result<Client, BadConnection> {
             return Err(BadConnection::Authority);
         }
         builder = builder.tls_certs_merge(authorities);
+    }
+    if let Some(proxy) = proxy {
+        let mut way = reqwest::Proxy::all(proxy.url.clone()).map_err(|_| BadConnection::Proxy)?;
+        if let Some(login) = &proxy.login {
+            way = way.basic_auth(&login.username, login.password.expose_secret());
+        }
+        builder = builder.proxy(way);
     }
     builder.build().map_err(|source| BadConnection::Client { source })
 }
@@ -205,10 +229,10 @@ mod tests {
 
     #[test]
     fn faults_of_the_settings_are_found_before_the_first_call() {
-        assert!(matches!(client(Some(b"not a certificate")), Err(BadConnection::Authority)));
+        assert!(matches!(client(Some(b"not a certificate"), None), Err(BadConnection::Authority)));
         let base = Url::parse("http://localhost/").unwrap();
         for calls in [0, 257] {
-            let wire = Wire::new(base.clone(), client(None).unwrap(), calls);
+            let wire = Wire::new(base.clone(), client(None, None).unwrap(), calls);
             assert!(matches!(wire, Err(BadConnection::CallsAtOnce)), "{calls}");
         }
     }
@@ -216,7 +240,7 @@ mod tests {
     #[test]
     fn paths_go_below_the_interface_address() {
         for base in ["http://localhost/PasswordVault/API", "http://localhost/PasswordVault/API/"] {
-            let wire = Wire::new(Url::parse(base).unwrap(), client(None).unwrap(), 1).unwrap();
+            let wire = Wire::new(Url::parse(base).unwrap(), client(None, None).unwrap(), 1).unwrap();
             let mut call = Call {
                 method: Method::GET,
                 path: "Users/7".to_owned(),

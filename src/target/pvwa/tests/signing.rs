@@ -69,6 +69,10 @@ async fn a_refused_sign_in_is_told_without_the_secret_and_a_passing_one_is_worth
     let report = bench.act(&PlannedStep::FindUser, |_| ()).await;
     assert_eq!(report.outcome, Outcome::Refused);
     assert!(report.words.contains("access_denied: invalid client creds (secret)"), "{}", report.words);
+    // A service user may be locked by refusals, so the next one waits for a person.
+    assert_eq!(bench.act(&PlannedStep::FindUser, |_| ()).await.outcome, Outcome::Refused);
+    assert_eq!(bench.script.lines(), ["POST token"]);
+    bench.vault.try_again().await;
     for _ in 0..3 {
         let report = bench.act(&PlannedStep::FindUser, |_| ()).await;
         assert_eq!(report.outcome, Outcome::Retry { after_seconds: None }, "{}", report.words);
