@@ -233,6 +233,11 @@ const SAMPLES: &[Sample] = &[
     },
     Sample {
         made_by: 13,
+        table: "workflow_words",
+        columns: &[("word", "'zobrien{n}x'"), ("workflow_id", "{uuid}")],
+    },
+    Sample {
+        made_by: 14,
         table: "steps",
         columns: &[
             ("workflow_id", "{uuid}"),
@@ -296,6 +301,8 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("leases", &[("fence", "0")]),
     ("audit_events", &[("position", "0")]),
     ("seals", &[("number", "0")]),
+    ("workflow_words", &[("word", "''")]),
+    ("workflow_words", &[("workflow_id", "null")]),
 ];
 
 struct Trial {

@@ -130,7 +130,11 @@ impl Stage {
         let id = DeliveryId::made(stamp.at, [1; 10]);
         let (source, key) = (workflow.source.clone(), "key".to_owned());
         let delivery = Delivery { id, source, key, body: b"{}".to_vec() };
-        self.kit.store.write(AcceptDelivery { stamp, delivery, workflow }).await.unwrap();
+        self.kit
+            .store
+            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+            .await
+            .unwrap();
     }
 
     async fn plan(&self, number: u32, routing: Routing) {

@@ -1,13 +1,27 @@
 //! Console: what operators and their tools see.
 //!
-//! Must hold: looking changes nothing.
+//! Must hold: looking changes nothing. Read in this order: `access`, `asked`, `list`, `sight`, `ways`, `detail`.
 
+mod access;
 pub mod api;
+mod asked;
+mod list;
 pub mod operations;
+mod sight;
+mod ways;
+mod detail;
 
+use actix_web::guard;
 use actix_web::web;
 
-/// The operators' JSON API, and what their tools ask.
+/// The console, the operators' JSON API, and what their tools ask.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.configure(api::routes).configure(operations::routes);
+    let looks = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+    config
+        .service(web::resource("/workflows").route(looks().to(list::show)))
+        .service(web::resource("/workflows/{id}").route(looks().to(detail::show)))
+        .service(web::resource("/workflows/{id}/progress").route(looks().to(detail::progress)))
+        .service(web::resource("/workflows/{id}/live").route(web::get().to(detail::follow)))
+        .configure(api::routes)
+        .configure(operations::routes);
 }

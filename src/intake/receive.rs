@@ -4,6 +4,8 @@
 //! unknown, the same deed runs once more and finds its own rows; what was taken in before is never refused on a
 //! repeat, although time has passed or settings have changed since.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -39,7 +41,7 @@ pub async fn receive(kit: &Kit, source: &Source, message: Message) -> HttpRespon
     let id = DeliveryId::made(stamp.at, kit.world.bytes());
     let delivery = Delivery { id, source: source.name.clone(), key: message.key, body: message.body };
     let taken = match understand(kit, source, &stamp, &delivery).await {
-        Ok(workflow) => accept(kit, &stamp, &delivery, &workflow).await,
+        Ok(meant) => accept(kit, &stamp, &delivery, &meant).await,
         Err(refusal) => Err(refusal),
     };
     let outcome = match taken {
@@ -53,13 +55,21 @@ pub async fn receive(kit: &Kit, source: &Source, message: Message) -> HttpRespon
     }
 }
 
-/// From bytes to the workflow they would become.
+/// What a message means.
+struct Meant {
+    /// The workflow it would become.
+    workflow: Workflow,
+    /// The words that people will look it up by.
+    found_by: BTreeSet<String>,
+}
+
+/// From bytes to what they mean.
 async fn understand(
     kit: &Kit,
     source: &Source,
     stamp: &Stamp,
     delivery: &Delivery,
-) -> Result<Workflow, Refusal> {
+) -> Result<Meant, Refusal> {
     let Format::Jml1 = source.format;
     let json = strict_json::parse(&delivery.body).map_err(|bad| {
         Refusal::Unreadable(FieldFault { pointer: bad.pointer, code: bad.code, wanted: bad.wanted })
@@ -74,7 +84,7 @@ async fn understand(
     if !faults.is_empty() && !known(kit, source, &request, &canonical).await? {
         return Err(Refusal::Invalid(faults));
     }
-    Ok(Workflow {
+    let workflow = Workflow {
         id: WorkflowId::made(stamp.at, kit.world.bytes()),
         source: source.name.clone(),
         source_ref: request.source_ref.clone(),
@@ -93,7 +103,8 @@ async fn understand(
         not_before: None,
         created_at: stamp.at,
         updated_at: stamp.at,
-    })
+    };
+    Ok(Meant { workflow, found_by: request.found_by() })
 }
 
 /// What this source may not ask for, what nobody can ask for yet, and what only the clock can tell.
@@ -136,14 +147,13 @@ async fn known(
     }
 }
 
-async fn accept(
-    kit: &Kit,
-    stamp: &Stamp,
-    delivery: &Delivery,
-    workflow: &Workflow,
-) -> Result<Accepted, Refusal> {
-    let deed =
-        || AcceptDelivery { stamp: stamp.clone(), delivery: delivery.clone(), workflow: workflow.clone() };
+async fn accept(kit: &Kit, stamp: &Stamp, delivery: &Delivery, meant: &Meant) -> Result<Accepted, Refusal> {
+    let deed = || AcceptDelivery {
+        stamp: stamp.clone(),
+        delivery: delivery.clone(),
+        workflow: meant.workflow.clone(),
+        found_by: meant.found_by.clone(),
+    };
     match write(kit, deed).await {
         Ok(accepted) => Ok(accepted),
         Err(WriteFault::Refused(other)) => Err(Refusal::Taken(other)),

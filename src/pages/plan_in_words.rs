@@ -175,7 +175,8 @@ fn summary(plan: &Plan, new: Option<&NewUser>) -> String {
     format!("Countersign makes the user {} in {} and adds it to {joined}.{seat}", plan.user_name, plan.target)
 }
 
-fn asker(workflow: &Workflow, request: &Request) -> Vec<Line> {
+/// Who asks.
+pub fn asker(workflow: &Workflow, request: &Request) -> Vec<Line> {
     let mut lines = vec![line("Source", workflow.source.as_str())];
     if let Some(ticket) = &request.ticket {
         lines.push(line("Ticket", &format!("{} in {}", ticket.id, ticket.system.as_str())));
@@ -188,7 +189,8 @@ fn asker(workflow: &Workflow, request: &Request) -> Vec<Line> {
     lines
 }
 
-fn person(workflow: &Workflow, request: &Request) -> Vec<Line> {
+/// For whom, as the source says.
+pub fn person(workflow: &Workflow, request: &Request) -> Vec<Line> {
     let mut lines = vec![line("Name", &full_name(request))];
     lines.push(line("Known as", &format!("{} in {}", workflow.person_ref, workflow.namespace)));
     if let Some(email) = request.email() {

@@ -141,7 +141,8 @@ fn shows_steps(state: &State) -> bool {
     }
 }
 
-const fn tone(state: &State) -> &'static str {
+/// How a state looks: the name of a style.
+pub const fn tone(state: &State) -> &'static str {
     match state {
         State::Succeeded => "good",
         State::Rejected | State::Expired | State::Cancelled | State::Superseded | State::Failed { .. } => {

@@ -4,13 +4,15 @@
 //! repeat finds the workflow of the first; another meaning under an old reference is refused, kept without a key,
 //! and alarms once. Raw bytes are kept.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
 
 use super::deed::{Deed, Fault, Tx};
 use super::rows::delivery;
 use super::workflows::Workflow;
-use super::{audit, outbox, workflows};
+use super::{audit, board, outbox, workflows};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
@@ -38,6 +40,8 @@ pub struct AcceptDelivery {
     pub delivery: Delivery,
     /// The workflow it would become.
     pub workflow: Workflow,
+    /// The words that people will look it up by.
+    pub found_by: BTreeSet<String>,
 }
 
 /// What a message became.
@@ -105,6 +109,7 @@ impl Deed for AcceptDelivery {
             return Ok(accepted);
         }
         workflows::insert(tx, &self.workflow).await?;
+        board::keep_words(tx, self.workflow.id, &self.found_by).await?;
         self.insert(tx, self.workflow.id).await?;
         let events = [self.event(EventKind::DeliveryAccepted), self.received()];
         audit::append_all(tx, self.workflow.id.into(), events).await?;

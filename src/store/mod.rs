@@ -6,6 +6,7 @@
 //! Deliberately absent: deciding anything. A deed re-checks what the core decided, in the transaction.
 
 pub mod audit;
+pub mod board;
 pub mod runs;
 pub mod decisions;
 mod deed;

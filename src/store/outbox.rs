@@ -43,6 +43,12 @@ pub struct OwedMessage {
     pub state: String,
     /// What the last try met.
     pub last_fault: Option<String>,
+    /// Since when it is owed.
+    pub owed_since: Timestamp,
+    /// When it is tried next, while it is owed.
+    pub due_at: Timestamp,
+    /// When the mail server took it.
+    pub sent_at: Option<Timestamp>,
 }
 
 /// Turns an owed message into rows, one for each recipient.
@@ -334,6 +340,9 @@ impl OwedMessage {
             tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
             state: row.state.clone(),
             last_fault: row.last_fault.clone(),
+            owed_since: Timestamp::from_utc(row.created_at),
+            due_at: Timestamp::from_utc(row.due_at),
+            sent_at: row.sent_at.map(Timestamp::from_utc),
         })
     }
 }

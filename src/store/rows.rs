@@ -66,6 +66,13 @@ table!(workflow, "workflows", {
     updated_at: ChronoDateTimeUtc,
 });
 
+table!(found_by, "workflow_words", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    word: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+});
+
 table!(plan, "plans", {
     #[sea_orm(primary_key, auto_increment = false)]
     workflow_id: Uuid,

@@ -339,7 +339,7 @@ fn adopted(adoption: Adoption) -> Option<i64> {
 }
 
 impl Workflow {
-    fn from_row(row: Model) -> Result<Self, ReadFault> {
+    pub(super) fn from_row(row: Model) -> Result<Self, ReadFault> {
         let state = state_of(&row)?;
         let id = row.id;
         let name = |_: NotAName| wrong(id, "a name breaks its own rule");

@@ -61,7 +61,13 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
         key: source_ref.to_owned(),
         body: b"raw-bytes-unseen".to_vec(),
     };
-    stage.kit.store.write(AcceptDelivery { stamp, delivery, workflow }).await.unwrap().workflow
+    stage
+        .kit
+        .store
+        .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+        .await
+        .unwrap()
+        .workflow
 }
 
 fn plan(stage: &Stage, id: WorkflowId) -> Plan {

@@ -2,11 +2,12 @@
 //!
 //! Must hold: past this door nobody sees a raw string. Read in this order: `words` and `fields` (how one object is
 //! read), `subject`, `account` and `ticket` (the parts), `canonical` (the whole), `parse` (the way in), `scope`
-//! (what it reaches for). Deliberately absent: signatures, bytes and what a source is allowed to ask for.
+//! (what it reaches for), `findable` (how people look it up). Deliberately absent: signatures, bytes and what a source is allowed to ask for.
 
 mod account;
 mod canonical;
 mod fields;
+mod findable;
 mod parse;
 mod scope;
 mod subject;
@@ -20,6 +21,7 @@ pub use canonical::{
     Joiner, Leaver, LeaverTerms, Mover, Order, Rehire, Request, ResetPassword, ResetTerms, Unsuspend, What,
 };
 pub use fields::FieldFault;
+pub use findable::folded;
 pub use parse::RequestContext;
 pub use subject::{Employment, Manager, Newcomer, Subject};
 pub use ticket::Ticket;

@@ -379,7 +379,7 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
         created_at: stamp.at,
         updated_at: stamp.at,
     };
-    AcceptDelivery { stamp, delivery, workflow }
+    AcceptDelivery { stamp, delivery, workflow, found_by: [].into() }
 }
 
 fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {

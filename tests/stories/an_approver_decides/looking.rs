@@ -21,7 +21,7 @@ told_on_both! {
 }
 
 /// Every route there is, by the source. Who adds one adds it here and thereby to the stories below.
-const ROUTES: [&str; 18] = [
+const ROUTES: [&str; 22] = [
     "/api",
     "/api/v1/requests",
     "/api/v1/workflows",
@@ -40,6 +40,10 @@ const ROUTES: [&str; 18] = [
     "/static/live.js",
     "/webhooks/{rest:.*}",
     "/webhooks/{source}",
+    "/workflows",
+    "/workflows/{id}",
+    "/workflows/{id}/live",
+    "/workflows/{id}/progress",
 ];
 
 /// The addresses of all routes, for this link and this workflow.

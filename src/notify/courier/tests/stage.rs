@@ -189,7 +189,11 @@ impl Stage {
             key: id.to_string(),
             body: b"{}".to_vec(),
         };
-        self.kit.store.write(AcceptDelivery { stamp, delivery, workflow }).await.unwrap();
+        self.kit
+            .store
+            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+            .await
+            .unwrap();
         id
     }
 

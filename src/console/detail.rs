@@ -1,0 +1,274 @@
+//! `GET /workflows/{id}`: one workflow: where it stands, its plan in words, what was said and what was sent; and what
+//! can be done where it has stopped.
+//!
+//! Must hold: only reads; a workflow without a plan is shown by what its request says.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use serde::Deserialize;
+
+use super::access::may_look;
+use super::list::{kind_in_words, unreadable};
+use super::sight::{Current, MOST_EVENTS, Sight};
+use super::ways::{Way, ways};
+use crate::domain::approval::Verdict;
+use crate::domain::ids::WorkflowId;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::State;
+use crate::kit::Kit;
+use crate::pages::live;
+use crate::pages::plan_in_words::{Line, Material, PlanInWords, asker, full_name, person, plan_in_words};
+use crate::pages::progress::Progress;
+use crate::pages::time_in_words::{distance, span};
+use crate::store::decisions::Recorded;
+use crate::store::outbox::OwedMessage;
+use crate::store::workflows::{self, Workflow};
+use crate::web::home::Home;
+use crate::web::page;
+use crate::web::visible::visible;
+
+#[derive(Template)]
+#[template(path = "workflow.html")]
+struct WorkflowPage {
+    home: Home,
+    /// The page's own address; all others lie below it.
+    here: String,
+    list: String,
+    of_person: String,
+    title: String,
+    kind: String,
+    reason: Option<String>,
+    ways: Vec<Way>,
+    progress: Progress,
+    plan: Option<PlanInWords>,
+    asker: Vec<Line>,
+    person: Vec<Line>,
+    facts: Vec<Line>,
+    said: Vec<Said>,
+    messages: Vec<Message>,
+    more_events: bool,
+}
+
+impl WorkflowPage {
+    #[expect(clippy::unused_self, reason = "the part that shows a plan asks each page for its own title")]
+    fn steps_title(&self) -> &'static str {
+        "The plan, step by step"
+    }
+}
+
+/// One answer, to be shown.
+struct Said {
+    by: String,
+    verdict: &'static str,
+    about: String,
+    at: String,
+    comment: String,
+}
+
+/// One message, to be shown.
+struct Message {
+    kind: String,
+    to: String,
+    standing: String,
+    tone: &'static str,
+    fault: Option<String>,
+}
+
+/// The page as an answer.
+pub(super) async fn show(request: HttpRequest, id: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    if let Err(closed) = may_look(&kit, &request) {
+        return *closed;
+    }
+    match find(&kit, &id).await {
+        Ok(sight) => page::html(StatusCode::OK, &assemble(&kit, &sight)),
+        Err(answer) => answer,
+    }
+}
+
+/// Where it stands, alone.
+pub(super) async fn progress(request: HttpRequest, id: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    if let Err(closed) = may_look(&kit, &request) {
+        return *closed;
+    }
+    match find(&kit, &id).await {
+        Ok(sight) => page::html(StatusCode::OK, &sight.progress(&kit)),
+        Err(answer) => answer,
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct After {
+    after: Option<i64>,
+}
+
+/// Each event as it comes.
+pub(super) async fn follow(
+    request: HttpRequest,
+    id: Path<String>,
+    kit: Data<Kit>,
+    query: Result<Query<After>, actix_web::Error>,
+) -> HttpResponse {
+    if let Err(closed) = may_look(&kit, &request) {
+        return *closed;
+    }
+    let Some(id) = WorkflowId::parse(&id) else { return page::unknown(&Home::of(&kit)) };
+    match workflows::find(&kit.store, id).await {
+        Ok(Some(_)) => {
+            let after = live::position(&request, query.ok().and_then(|query| query.after));
+            live::answer(&request, &kit.store, id, after)
+        }
+        Ok(None) => page::unknown(&Home::of(&kit)),
+        Err(fault) => unreadable(&kit, &fault),
+    }
+}
+
+async fn find(kit: &Kit, id: &str) -> Result<Sight, HttpResponse> {
+    let Some(id) = WorkflowId::parse(id) else { return Err(page::unknown(&Home::of(kit))) };
+    match Sight::of(kit, id).await {
+        Ok(Some(sight)) => Ok(sight),
+        Ok(None) => Err(page::unknown(&Home::of(kit))),
+        Err(fault) => Err(unreadable(kit, &fault)),
+    }
+}
+
+fn assemble(kit: &Kit, sight: &Sight) -> WorkflowPage {
+    let (home, now) = (Home::of(kit), kit.world.now());
+    let Sight { workflow, request, current, .. } = sight;
+    let list = home.path("/workflows");
+    WorkflowPage {
+        here: format!("{list}/{}", workflow.id),
+        of_person: format!("{list}?person={}", escaped(workflow.person_ref.as_str())),
+        list,
+        home,
+        title: full_name(request),
+        kind: kind_in_words(workflow.kind),
+        reason: match &workflow.state {
+            State::NeedsAttention { reason, .. } => Some(visible(reason)),
+            State::Planning
+            | State::PendingApproval { .. }
+            | State::Approved { .. }
+            | State::Running
+            | State::Succeeded
+            | State::Rejected
+            | State::Expired
+            | State::Cancelled
+            | State::Superseded
+            | State::Failed { .. } => None,
+        },
+        ways: ways(workflow, current.as_ref().map(|current| &current.run)),
+        progress: sight.progress(kit),
+        plan: current.as_ref().map(|current| plan(kit, sight, current, now)),
+        asker: asker(workflow, request),
+        person: person(workflow, request),
+        facts: facts(workflow, now),
+        said: sight.said.iter().rev().map(said).collect(),
+        messages: sight.messages.iter().rev().map(|owed| message(owed, now)).collect(),
+        more_events: u64::try_from(sight.told.len()).is_ok_and(|count| count >= MOST_EVENTS),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn plan(kit: &Kit, sight: &Sight, current: &Current, now: Timestamp) -> PlanInWords {
+    let previews =
+        kit.target(&current.plan.target).map(|target| target.preview(&current.plan)).unwrap_or_default();
+    let open_stage = match &sight.workflow.state {
+        State::PendingApproval { stage, .. } => Some(*stage),
+        State::Planning
+        | State::Approved { .. }
+        | State::Running
+        | State::Succeeded
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded
+        | State::Failed { .. }
+        | State::NeedsAttention { .. } => None,
+    };
+    let material = Material {
+        workflow: &sight.workflow,
+        request: &sight.request,
+        kept: &current.kept,
+        plan: &current.plan,
+        previews: &previews,
+        said: &sight.said_now(),
+        open_stage,
+        you: None,
+    };
+    plan_in_words(material, current.since_before.clone(), now)
+}
+
+fn facts(workflow: &Workflow, now: Timestamp) -> Vec<Line> {
+    let line = |label: &str, text: String| Line { label: label.to_owned(), text: visible(&text) };
+    let moment = |at: Timestamp| format!("{}, {}", at.in_words(), distance(now, at));
+    let mut facts = vec![
+        line("State", workflow.state.in_words().to_owned()),
+        line("Source", workflow.source.to_string()),
+        line("Its own reference", workflow.source_ref.to_string()),
+        line("Came in", moment(workflow.created_at)),
+        line("Last change", moment(workflow.updated_at)),
+    ];
+    facts.extend(workflow.user_name.as_ref().map(|name| line("User name", name.to_string())));
+    facts.extend(workflow.target.as_ref().map(|target| line("System", target.to_string())));
+    if workflow.plan_number > 0 {
+        facts.push(line("Plan", workflow.plan_number.to_string()));
+    }
+    facts.extend(workflow.not_before.map(|at| line("Not before", moment(at))));
+    facts.extend(workflow.vault_awaited_since.map(|at| line("Vault not readable since", moment(at))));
+    facts.push(line("Workflow", workflow.id.to_string()));
+    facts
+}
+
+fn said(recorded: &Recorded) -> Said {
+    Said {
+        by: recorded.said.by.to_string(),
+        verdict: match recorded.said.verdict {
+            Verdict::Approve => "said yes",
+            Verdict::Reject => "said no",
+        },
+        about: format!("to plan {}, in stage {}", recorded.plan_number, recorded.said.stage + 1),
+        at: recorded.said.at.in_words(),
+        comment: visible(&recorded.comment),
+    }
+}
+
+fn message(owed: &OwedMessage, now: Timestamp) -> Message {
+    let tries = match owed.tries {
+        1 => "one try".to_owned(),
+        tries => format!("{tries} tries"),
+    };
+    let (standing, tone) = match (owed.state.as_str(), owed.sent_at) {
+        ("sent", Some(at)) => (format!("sent at {}", at.in_words()), "good"),
+        ("parked", _) => ("not sent, and not tried again by itself".to_owned(), "alert"),
+        _ if owed.tries > 0 => {
+            let next =
+                span(owed.due_at.since(now)).map_or_else(|| "now".to_owned(), |span| format!("in {span}"));
+            (format!("owed after {tries}, the next one {next}"), "alert")
+        }
+        _ => (format!("owed since {}", owed.owed_since.in_words()), "going"),
+    };
+    Message {
+        kind: message_in_words(&owed.kind),
+        to: owed.recipient.as_ref().map_or_else(|| "the operators".to_owned(), ToString::to_string),
+        standing,
+        tone,
+        fault: owed.last_fault.as_deref().map(visible),
+    }
+}
+
+fn message_in_words(kind: &str) -> String {
+    match kind {
+        "approval_wanted" => "Please decide".to_owned(),
+        "decided" => "It is decided".to_owned(),
+        "plan_replaced" => "The plan was replaced".to_owned(),
+        "done" => "It is done".to_owned(),
+        "needs_attention" => "An operator must look".to_owned(),
+        "alarm" => "Alarm".to_owned(),
+        "vault_awaited" => "The vault cannot be read yet".to_owned(),
+        other => other.replace('_', " "),
+    }
+}

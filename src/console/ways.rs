@@ -1,0 +1,94 @@
+//! What an operator can do about a workflow that has stopped.
+//!
+//! Must hold: only what the store's deed would do now is offered; each way says what follows from it.
+
+use crate::domain::ids::VaultUserId;
+use crate::domain::step::StepState;
+use crate::domain::workflow::{Stalled, State};
+use crate::pages::progress::Run;
+use crate::store::operator::Exit;
+use crate::store::workflows::Workflow;
+
+/// One way on.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    /// In a few words.
+    pub(super) title: &'static str,
+    /// What follows.
+    pub(super) follows: String,
+    /// The command that does it.
+    pub(super) command: String,
+}
+
+/// Every way on, the mildest first; none where nobody is waited for.
+pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
+    let State::NeedsAttention { stalled, .. } = &workflow.state else { return Vec::new() };
+    let retry = match stalled {
+        Stalled::Planning => {
+            "The vault is read and the plan is made anew; then people are asked about it.".to_owned()
+        }
+        Stalled::Approved => "The approved plan is begun once more.".to_owned(),
+        Stalled::Running => {
+            "The step that stopped is looked up or tried again. Nothing that is done is repeated.".to_owned()
+        }
+    };
+    let mut ways = vec![way(workflow, Exit::Retry, retry)];
+    if let (Stalled::Running, Some(id)) = (stalled, run.and_then(found_account)) {
+        let follows = format!(
+            "The account with number {id}, which holds the name, is taken for this person\u{2019}s own, and the run \
+             goes on with it. Only if you know that it is: its groups and its password change with the plan."
+        );
+        ways.push(way(workflow, Exit::Adopt, follows));
+    }
+    let end = "Nothing more is done. What has been done in the vault stays as it is.".to_owned();
+    ways.push(way(workflow, Exit::GiveUp, end));
+    ways
+}
+
+fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
+    let (title, word) = match exit {
+        Exit::Retry => ("Try again", "retry"),
+        Exit::Adopt => ("Adopt the account", "adopt"),
+        Exit::GiveUp => ("Give up", "give-up"),
+    };
+    let command = format!("countersign workflow {word} {} --reason \"\u{2026}\" --config FILE", workflow.id);
+    Way { title, follows, command }
+}
+
+/// Who holds the wanted name, as the last attempt at the step that stopped has seen it.
+fn found_account(run: &Run) -> Option<VaultUserId> {
+    let failed = run.ledger.steps.iter().position(|step| matches!(step.state, StepState::Failed { .. }))?;
+    let last = run.attempts.iter().rev().find(|attempt| attempt.step == failed)?;
+    last.report.as_ref()?.stranger
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::sample;
+
+    #[test]
+    fn adoption_is_offered_where_somebody_holds_the_name() {
+        let stopped = |stalled| Workflow {
+            state: State::NeedsAttention { reason: "r".to_owned(), stalled },
+            ..sample::workflow()
+        };
+        let offered = |workflow: &Workflow, run: &Run| {
+            ways(workflow, Some(run)).into_iter().map(|way| way.title).collect::<Vec<_>>()
+        };
+        let mut run = sample::run();
+        let (retry, all) = (["Try again", "Give up"], ["Try again", "Adopt the account", "Give up"]);
+        assert_eq!(offered(&stopped(Stalled::Running), &run), retry);
+        for attempt in &mut run.attempts {
+            if let Some(report) = &mut attempt.report {
+                report.stranger = Some(VaultUserId(42));
+            }
+        }
+        assert_eq!(offered(&stopped(Stalled::Running), &run), all);
+        assert_eq!(offered(&stopped(Stalled::Approved), &run), retry);
+        assert_eq!(offered(&stopped(Stalled::Planning), &run), retry);
+        for state in sample::states().into_iter().filter(|state| state.word() != "needs_attention") {
+            assert!(ways(&Workflow { state, ..sample::workflow() }, Some(&run)).is_empty());
+        }
+    }
+}
