@@ -13,7 +13,6 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use secrecy::ExposeSecret as _;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
@@ -34,7 +33,7 @@ use crate::target::Target;
 use crate::target::pvwa::{Connection, Pvwa};
 use crate::web::trace::PatternSpan;
 use crate::web::{assets, headers, page, problem};
-use crate::worker::{self, Worker};
+use crate::worker::{Crew, Worker};
 use crate::{approval, console, intake};
 
 /// A service that is ready to run.
@@ -131,27 +130,17 @@ impl Service {
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let poll = self.kit.settings.worker.poll_every.to_std().unwrap_or(Duration::from_secs(5));
-        let mut working = JoinSet::new();
-        for worker in &self.workers {
-            let (worker, world) = (Arc::clone(worker), self.kit.world.clone());
-            let (bell, asked) = (self.kit.store.bell(), stop.clone());
-            working.spawn(async move { worker::run(worker.as_ref(), &world, bell, poll, asked).await });
-        }
-        // A worker ends only when it is asked to; one that ends by itself takes the service along, to be seen.
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = working.join_next() => {}
-        }
-        let failed = !stop.is_cancelled();
-        stop.cancel();
+        let bell = || self.kit.store.bell();
+        let mut crew = Crew::start(&self.workers, &self.kit.world, bell, poll, &stop);
+        let watched = crew.watch().await;
         tracing::info!("stopping: finishing what is under way");
         self.kit.store.announce_end();
         handle.stop(true).await;
-        while working.join_next().await.is_some() {}
+        crew.finish().await;
         self.close().await;
         tracing::info!("stopped");
         serving.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))?;
-        if failed { Err(std::io::Error::other("a worker ended by a fault of its own")) } else { Ok(()) }
+        watched.map_err(std::io::Error::other)
     }
 }
 

@@ -4,10 +4,12 @@
 //! while all the same, since another process may have written; one failing turn does not end the worker; a turn is
 //! a plain function, so that a test can drive it by hand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::World;
@@ -61,20 +63,72 @@ pub async fn run(
 ) {
     while !stop.is_cancelled() {
         bell.mark_unchanged();
-        let wait = match worker.turn().await {
-            // Work that came to nothing is no reason to look again at once.
-            Ok(Did::Work(0) | Did::Idle) => poll,
-            Ok(Did::Work(_)) => Duration::ZERO,
-            Ok(Did::IdleUntil(due)) => due.since(world.now()).to_std().unwrap_or_default().min(poll),
-            Err(failed) => {
-                tracing::error!(worker = worker.name(), fault = %failed, "a turn failed");
-                metrics::counter!("countersign_turns_failed_total", "worker" => worker.name()).increment(1);
-                poll
-            }
-        };
+        let turn = worker.turn().await;
+        if let Err(failed) = &turn {
+            tracing::error!(worker = worker.name(), fault = %failed, "a turn failed");
+            metrics::counter!("countersign_turns_failed_total", "worker" => worker.name()).increment(1);
+        }
+        let wait = wait_after(turn.ok(), world.now(), poll);
         if !wait.is_zero() {
             pause(wait, &mut bell, &stop).await;
         }
+    }
+}
+
+/// How long to wait after a turn, or after one that failed.
+fn wait_after(turn: Option<Did>, now: Timestamp, poll: Duration) -> Duration {
+    match turn {
+        // Work that came to nothing is no reason to look again at once.
+        None | Some(Did::Work(0) | Did::Idle) => poll,
+        Some(Did::Work(_)) => Duration::ZERO,
+        Some(Did::IdleUntil(due)) => due.since(now).to_std().unwrap_or_default().min(poll),
+    }
+}
+
+/// Workers at work, each in a task of its own.
+pub struct Crew {
+    working: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+/// A worker ended although nobody had asked it to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a worker ended by a fault of its own")]
+pub struct EndedByItself;
+
+impl Crew {
+    /// Sets workers to work until they are told to stop. Each gets a bell of its own.
+    pub fn start(
+        workers: &[Arc<dyn Worker>],
+        world: &World,
+        bell: impl Fn() -> watch::Receiver<u64>,
+        poll: Duration,
+        stop: &CancellationToken,
+    ) -> Self {
+        let mut working = JoinSet::new();
+        for worker in workers {
+            let (worker, world, bell, asked) = (Arc::clone(worker), world.clone(), bell(), stop.clone());
+            working.spawn(async move { run(worker.as_ref(), &world, bell, poll, asked).await });
+        }
+        Self { working, stop: stop.clone() }
+    }
+
+    /// Waits until they are told to stop. One that ends by itself stops the others, too, so that it is seen.
+    pub async fn watch(&mut self) -> Result<(), EndedByItself> {
+        tokio::select! {
+            () = self.stop.cancelled() => Ok(()),
+            _ = self.working.join_next() => {
+                // It may have been asked to at this very moment.
+                let asked = self.stop.is_cancelled();
+                self.stop.cancel();
+                if asked { Ok(()) } else { Err(EndedByItself) }
+            }
+        }
+    }
+
+    /// Waits for each to finish its turn.
+    pub async fn finish(mut self) {
+        while self.working.join_next().await.is_some() {}
     }
 }
 
@@ -92,5 +146,70 @@ async fn pause(wait: Duration, bell: &mut watch::Receiver<u64>, stop: &Cancellat
             }
         }
         () = stop.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLL: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn only_work_that_came_to_something_is_followed_at_once() {
+        let now = Timestamp::from_unix_seconds(1_800_000_000).unwrap();
+        let table = [
+            (None, POLL),
+            (Some(Did::Idle), POLL),
+            (Some(Did::Work(0)), POLL),
+            (Some(Did::Work(1)), Duration::ZERO),
+            (Some(Did::IdleUntil(now.plus_seconds(-3))), Duration::ZERO),
+            (Some(Did::IdleUntil(now.plus_seconds(3))), Duration::from_secs(3)),
+            (Some(Did::IdleUntil(now.plus_seconds(300))), POLL),
+        ];
+        for (turn, wait) in table {
+            assert_eq!(wait_after(turn, now, POLL), wait, "{turn:?}");
+        }
+    }
+
+    /// Works as it is told.
+    struct Told(fn() -> Did);
+
+    #[async_trait]
+    impl Worker for Told {
+        fn name(&self) -> &'static str {
+            "told"
+        }
+
+        async fn turn(&self) -> Result<Did, TurnFailed> {
+            Ok((self.0)())
+        }
+    }
+
+    fn crew(turns: [fn() -> Did; 2], stop: &CancellationToken) -> (Crew, watch::Sender<u64>) {
+        let (ringer, bell) = watch::channel(0);
+        let workers: Vec<Arc<dyn Worker>> =
+            turns.into_iter().map(|turn| Arc::new(Told(turn)) as Arc<dyn Worker>).collect();
+        // An hour, so that nobody gets anywhere by looking again.
+        let hour = Duration::from_hours(1);
+        (Crew::start(&workers, &World::real(), || bell.clone(), hour, stop), ringer)
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_ends_by_itself_takes_the_others_along() {
+        let stop = CancellationToken::new();
+        let (mut crew, _ringer) = crew([|| Did::Idle, || panic!("a fault of its own")], &stop);
+        assert_eq!(crew.watch().await, Err(EndedByItself));
+        assert!(stop.is_cancelled());
+        crew.finish().await;
+    }
+
+    #[tokio::test]
+    async fn workers_that_are_asked_to_stop_end_well() {
+        let stop = CancellationToken::new();
+        let (mut crew, _ringer) = crew([|| Did::Idle, || Did::Idle], &stop);
+        stop.cancel();
+        assert_eq!(crew.watch().await, Ok(()));
+        crew.finish().await;
     }
 }

@@ -44,8 +44,12 @@ impl Clock for Hand {
     }
 }
 
-/// Answers every reading with what it was given.
-struct Told(Mutex<Result<Snapshot, CallFault>>);
+/// Answers every reading with what it was given, after so many seconds.
+struct Told {
+    answer: Mutex<Result<Snapshot, CallFault>>,
+    takes: AtomicI64,
+    clock: Arc<Hand>,
+}
 
 #[async_trait]
 impl Target for Told {
@@ -63,7 +67,8 @@ impl Target for Told {
     }
 
     async fn snapshot(&self, _: &UserName, _: &[GroupName]) -> Result<Snapshot, CallFault> {
-        self.0.lock().unwrap().clone()
+        self.clock.0.fetch_add(self.takes.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.answer.lock().unwrap().clone()
     }
 
     async fn act(&self, _: &StepCall<'_>) -> Report {
@@ -104,7 +109,8 @@ async fn asked(routing: Routing) -> Stage {
     let engine = Engine::start(EVALUATION_LIMIT).unwrap();
     let policy = Policy::compile(&engine, &settings).unwrap();
     let clock = Arc::new(Hand(AtomicI64::new(0)));
-    let target = Arc::new(Told(Mutex::new(Ok(sample::snapshot()))));
+    let answer = Mutex::new(Ok(sample::snapshot()));
+    let target = Arc::new(Told { answer, takes: AtomicI64::new(0), clock: Arc::clone(&clock) });
     let targets: BTreeMap<TargetName, Arc<dyn Target>> =
         BTreeMap::from([(sample::plan().target, Arc::clone(&target) as Arc<dyn Target>)]);
     let kit = Kit {
@@ -224,7 +230,7 @@ impl Stage {
     fn regroup(&self) {
         let mut snapshot = sample::snapshot();
         snapshot.groups[0].found.as_mut().unwrap().id = VaultGroupId(31);
-        *self.target.0.lock().unwrap() = Ok(snapshot);
+        *self.target.answer.lock().unwrap() = Ok(snapshot);
     }
 }
 
@@ -447,7 +453,7 @@ async fn a_group_made_anew_stops_the_yes_and_the_difference_is_shown() {
 async fn a_target_that_cannot_be_read_leaves_the_decision_to_the_digest() {
     let stage = asked(one_stage(&["ana@example.com"], 1)).await;
     let words = "no answer".to_owned();
-    *stage.target.0.lock().unwrap() = Err(CallFault::Retry { words, after_seconds: None });
+    *stage.target.answer.lock().unwrap() = Err(CallFault::Retry { words, after_seconds: None });
     let ana = stage.link("ana@example.com", 0, 1);
     assert_eq!(stage.send(&ana, "approve", "").await.status, StatusCode::SEE_OTHER);
     assert_eq!(stage.state().await, "approved");
@@ -489,6 +495,19 @@ async fn after_its_time_an_asking_says_so() {
     stage.kit.store.write(deed).await.unwrap();
     let page = stage.get(&ana).await;
     assert!(page.body.contains("Nobody decided in time") && !page.body.contains("http-equiv"));
+}
+
+#[actix_web::test]
+async fn a_yes_that_is_ready_after_the_end_of_the_asking_does_not_count() {
+    let stage = asked(one_stage(&["ana@example.com"], 1)).await;
+    let ana = stage.link("ana@example.com", 0, 1);
+    stage.clock.0.store(259_199, Ordering::SeqCst);
+    // The form is sent in time, but the vault takes its time to be read.
+    stage.target.takes.store(3, Ordering::SeqCst);
+    let answer = stage.send(&ana, "approve", "").await;
+    assert_ne!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    assert_eq!(stage.state().await, "pending_approval");
+    assert!(!stage.trail().await.contains(&"decision.recorded".to_owned()));
 }
 
 #[actix_web::test]

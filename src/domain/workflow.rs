@@ -223,7 +223,7 @@ impl State {
         }
         Ok(Transition {
             next: Self::Planning,
-            event: event(EventKind::WorkflowReplanning, Actor::Countersign).text("because", words),
+            event: event(EventKind::WorkflowReplanning, Actor::Countersign).personal("because", words),
             owed: vec![Owed::PlanReplaced],
         })
     }

@@ -198,30 +198,36 @@ async fn alarm(
 
 const UNWRITABLE: NoLetter = NoLetter::Impossible("its text cannot be made");
 
-/// Words for operators, unless they name a group of the settings, of the request or of the plan.
+/// Words for operators, unless they name a group of the settings, of the request or of the plan; and none where that
+/// cannot be told, since operators must hear of a broken record all the more.
 async fn without_groups(
     kit: &Kit,
     workflow: Option<&Workflow>,
     words: &str,
 ) -> Result<Option<String>, NoLetter> {
+    let groups = match groups_known(kit, workflow).await {
+        Ok(groups) => groups,
+        Err(fault @ ReadFault::Database(_)) => return Err(fault.into()),
+        Err(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_)) => return Ok(None),
+    };
+    let folded = words.to_lowercase();
+    let named = groups.iter().any(|group| folded.contains(group.as_str()));
+    Ok((!named).then(|| plain(words, LONGEST_WORDS)))
+}
+
+async fn groups_known(kit: &Kit, workflow: Option<&Workflow>) -> Result<Vec<String>, ReadFault> {
     let mut groups: Vec<String> = Vec::new();
     groups
         .extend(kit.settings.targets.iter().flat_map(|target| &target.grantable_groups).map(GroupName::key));
     groups.extend(kit.settings.profiles.iter().flat_map(|profile| &profile.groups).map(GroupName::key));
-    if let Some(workflow) = workflow {
-        let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
-        let asked = request.new_joiner().and_then(|joiner| joiner.account.groups.as_ref());
-        groups.extend(asked.into_iter().flat_map(|asked| asked.iter()).map(GroupName::key));
+    let Some(workflow) = workflow else { return Ok(groups) };
+    let request: Request = workflow.request.open(Tag::Request)?;
+    let asked = request.new_joiner().and_then(|joiner| joiner.account.groups.as_ref());
+    groups.extend(asked.into_iter().flat_map(|asked| asked.iter()).map(GroupName::key));
+    if let Some(kept) = plans::find(&kit.store, workflow.id, workflow.plan_number).await? {
+        groups.extend(kept.sealed.open()?.groups().iter().map(GroupName::key));
     }
-    if let Some(workflow) = workflow
-        && let Some(kept) = plans::find(&kit.store, workflow.id, workflow.plan_number).await?
-    {
-        let plan = kept.sealed.open().map_err(ReadFault::from)?;
-        groups.extend(plan.groups().iter().map(GroupName::key));
-    }
-    let folded = words.to_lowercase();
-    let named = groups.iter().any(|group| folded.contains(group.as_str()));
-    Ok((!named).then(|| plain(words, LONGEST_WORDS)))
+    Ok(groups)
 }
 
 /// The reader's own link, under the address of the settings and no other.

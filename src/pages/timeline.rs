@@ -53,7 +53,7 @@ fn sentence(told: &Told) -> String {
             )
         }
         EventKind::WorkflowReplanning => {
-            format!("The vault has changed, so the plan is made again: {}.", text("because"))
+            format!("The vault has changed, so the plan is made again: {}.", clause(&personal("because")))
         }
         EventKind::VaultAwaited => {
             format!("The vault cannot be read: {}.", clause(&personal("because")))

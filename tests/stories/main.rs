@@ -48,3 +48,4 @@ mod the_service_is_killed;
 mod the_vault_is_provisioned;
 mod the_vault_misbehaves;
 mod two_approvers_at_once;
+mod what_we_keep_ourselves_is_broken;

@@ -268,3 +268,26 @@ async fn a_service_that_is_asked_to_go_finishes_first() {
     assert!(process.log().contains("stopped"));
     assert_eq!(outside.count("select count(*) from workflows").await, 2);
 }
+
+/// The first write is slow; the request to go comes meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_asked_to_go_in_the_middle_of_a_run_stops_between_two_steps() {
+    let stage = Stage::begin(Database::sqlite()).await;
+    let workflow = stage.approved().await;
+    let slow = Effect::Delay { millis: 1_500, moment: Moment::After };
+    stage.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, slow));
+    let executor = stage.service.workers().iter().find(|worker| worker.name() == "executor").cloned();
+    let executor = executor.unwrap();
+    let turn =
+        tokio::spawn(async move { executor.turn().await.map(drop).map_err(|fault| fault.to_string()) });
+    until("the write", async || (stage.writes().len() == 1).then_some(())).await;
+    stage.service.kit.store.announce_end();
+    turn.await.unwrap().unwrap();
+    assert_eq!(stage.writes(), ["create_user"], "nothing is begun after the request to go");
+    assert_eq!(stage.outcomes(&workflow, "create_user").await, ["done"], "what was known is recorded");
+    let stage = stage.restart().await;
+    // The lease was let go, so that nobody has to wait for its end.
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "succeeded");
+    stage.check(&workflow).await;
+}

@@ -15,6 +15,7 @@ told_on_both! {
     a_group_refused_midway_is_told_and_can_be_retried
     a_vault_that_is_always_busy_ends_at_a_person_and_retry_goes_on
     giving_up_rests_it_failed
+    a_location_that_went_after_the_approval_makes_nothing
 }
 
 const FOREVER: u64 = u64::MAX;
@@ -100,6 +101,18 @@ async fn a_stranger_is_left_alone(stage: &Stage, workflow: &str, stranger: i64) 
     stage.simulator.vault.remove_user(stranger).unwrap();
     stage.take(workflow, Exit::Retry).await.unwrap();
     is_done(stage, workflow).await;
+}
+
+/// The interface has no list of locations, so a missing one is met at the first write, which has no effect.
+async fn a_location_that_went_after_the_approval_makes_nothing(stage: Stage) {
+    let workflow = stage.approved().await;
+    stage.simulator.vault.configure(|tenant| tenant.locations = Some(vec!["\\Users".to_owned()]));
+    needs_a_person(&stage, &workflow, "ocation").await;
+    assert!(stage.writes().is_empty(), "{:?}", stage.writes());
+    assert_eq!(stage.sealed_password(&workflow).await, None, "a refused password is not used again");
+    stage.simulator.vault.configure(|tenant| tenant.locations = None);
+    stage.take(&workflow, Exit::Retry).await.unwrap();
+    is_done(&stage, &workflow).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

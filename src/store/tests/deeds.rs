@@ -269,6 +269,22 @@ async fn voided_plan(stage: &Stage) {
     stage.store.write(waiting).await.unwrap();
     for number in 1..=4 {
         stage.plan(workflow).await;
+        // A planner that was overtaken writes nothing, neither about its own plan nor about a state that is over.
+        for plan_number in [number - 1, number] {
+            let before = workflows::find(&stage.store, workflow).await.unwrap().unwrap();
+            let late = AwaitVault {
+                stamp: stage.stamp(),
+                workflow,
+                plan_number,
+                due_at: stage.now(),
+                tell: None,
+                words: "no answer".to_owned(),
+            };
+            let refused = stage.store.write(late).await;
+            assert!(matches!(refused, Err(WriteFault::Refused(plans::MovedOn))), "{refused:?}");
+            let after = workflows::find(&stage.store, workflow).await.unwrap().unwrap();
+            assert_eq!((after.vault_awaited_since, after.state), (None, before.state));
+        }
         let because = vec![crate::domain::plan::Difference {
             what: "the group".to_owned(),
             planned: "1".to_owned(),

@@ -44,9 +44,21 @@ impl Database {
 
     /// A second connection, of no interest to the service. On SQLite it can only read.
     pub async fn second_connection(&self, folder: &Path) -> DatabaseConnection {
+        self.connection(folder, "ro").await
+    }
+
+    /// Somebody changes rows behind the service's back.
+    pub async fn change(&self, folder: &Path, statement: &str) {
+        let connection = self.connection(folder, "rw").await;
+        let changed = connection.execute_unprepared(statement).await.unwrap();
+        connection.close().await.unwrap();
+        assert!(changed.rows_affected() > 0, "{statement} changes nothing");
+    }
+
+    async fn connection(&self, folder: &Path, mode: &str) -> DatabaseConnection {
         let mut options = match self {
             Self::Sqlite => {
-                ConnectOptions::new(format!("sqlite://{}?mode=ro", folder.join("story.db").display()))
+                ConnectOptions::new(format!("sqlite://{}?mode={mode}", folder.join("story.db").display()))
             }
             Self::Postgres { url, .. } => ConnectOptions::new(url),
         };
