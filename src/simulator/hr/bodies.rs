@@ -1,4 +1,4 @@
-//! What this HR system says when somebody joins: a `jml/1` body.
+//! What this HR system says when somebody joins, moves or leaves: `jml/1` bodies.
 //!
 //! Must hold: the event's reference and the person's are the caller's, so that the same event can be told twice.
 //! Deliberately not here: signing and sending.
@@ -58,16 +58,12 @@ impl Joiner {
 
     /// The body as JSON.
     pub fn body(&self) -> Value {
-        let mut effective = json!({ "at": self.effective_at });
-        if !self.zone.is_empty() {
-            effective["tz"] = json!(self.zone);
-        }
         let mut body = json!({
             "schema": "jml/1",
             "kind": "joiner",
             "source_ref": self.source_ref,
             "person_ref": self.person_ref,
-            "effective": effective,
+            "effective": day(&self.effective_at, &self.zone),
             "subject": {
                 "username": self.username,
                 "first_name": self.first_name,
@@ -95,4 +91,146 @@ impl Joiner {
     pub fn bytes(&self) -> Vec<u8> {
         self.body().to_string().into_bytes()
     }
+}
+
+/// A person whose work changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mover {
+    /// The event's own reference (`source_ref`).
+    pub source_ref: String,
+    /// The person's stable number (`person_ref`).
+    pub person_ref: String,
+    /// The login name, if this HR system says it.
+    pub username: Option<String>,
+    /// The new job title.
+    pub title: String,
+    /// The new department.
+    pub department: String,
+    /// The new manager's address; may be empty.
+    pub manager_email: String,
+    /// First day in the new place (`YYYY-MM-DD`) or moment (RFC 3339).
+    pub effective_at: String,
+    /// The zone of that day, by its IANA name; may be empty.
+    pub zone: String,
+    /// Reason, in the requester's words.
+    pub reason: String,
+    /// The `account` object, if this HR system says anything about the account.
+    pub account: Option<Value>,
+}
+
+impl Mover {
+    /// Somebody who goes to Platform as a team lead on this day.
+    pub fn example(source_ref: &str, person_ref: &str, effective_at: &str) -> Self {
+        Self {
+            source_ref: source_ref.to_owned(),
+            person_ref: person_ref.to_owned(),
+            username: None,
+            title: "Team Lead".to_owned(),
+            department: "Platform".to_owned(),
+            manager_email: "ana@example.com".to_owned(),
+            effective_at: effective_at.to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            reason: "New team".to_owned(),
+            account: None,
+        }
+    }
+
+    /// The body as JSON.
+    pub fn body(&self) -> Value {
+        let mut body = json!({
+            "schema": "jml/1",
+            "kind": "mover",
+            "source_ref": self.source_ref,
+            "person_ref": self.person_ref,
+            "effective": day(&self.effective_at, &self.zone),
+            "employment": { "title": self.title, "department": self.department, "type": "employee" },
+            "reason": self.reason,
+        });
+        if let Some(username) = &self.username {
+            body["subject"] = json!({ "username": username });
+        }
+        if !self.manager_email.is_empty() {
+            body["employment"]["manager"] = json!({ "email": self.manager_email });
+        }
+        if let Some(account) = &self.account {
+            body["account"] = account.clone();
+        }
+        body
+    }
+
+    /// The bytes to sign and send.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.body().to_string().into_bytes()
+    }
+}
+
+/// A person who leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaver {
+    /// The event's own reference (`source_ref`).
+    pub source_ref: String,
+    /// The person's stable number (`person_ref`).
+    pub person_ref: String,
+    /// The login name, if this HR system says it.
+    pub username: Option<String>,
+    /// Last day (`YYYY-MM-DD`) or moment (RFC 3339).
+    pub effective_at: String,
+    /// The zone of the last day, by its IANA name; may be empty.
+    pub zone: String,
+    /// As soon as it is approved, without waiting for the end of the day.
+    pub immediate: bool,
+    /// `resignation`, `dismissal`, …
+    pub reason_code: String,
+    /// Reason, in the requester's words.
+    pub reason: String,
+}
+
+impl Leaver {
+    /// Somebody who resigned and goes at this moment.
+    pub fn example(source_ref: &str, person_ref: &str, effective_at: &str) -> Self {
+        Self {
+            source_ref: source_ref.to_owned(),
+            person_ref: person_ref.to_owned(),
+            username: None,
+            effective_at: effective_at.to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            immediate: true,
+            reason_code: "resignation".to_owned(),
+            reason: "Resigned".to_owned(),
+        }
+    }
+
+    /// The body as JSON.
+    pub fn body(&self) -> Value {
+        let mut effective = day(&self.effective_at, &self.zone);
+        if self.immediate {
+            effective["immediate"] = json!(true);
+        }
+        let mut body = json!({
+            "schema": "jml/1",
+            "kind": "leaver",
+            "source_ref": self.source_ref,
+            "person_ref": self.person_ref,
+            "effective": effective,
+            "leaver": { "mode": "disable", "reason_code": self.reason_code },
+            "reason": self.reason,
+        });
+        if let Some(username) = &self.username {
+            body["subject"] = json!({ "username": username });
+        }
+        body
+    }
+
+    /// The bytes to sign and send.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.body().to_string().into_bytes()
+    }
+}
+
+fn day(at: &str, zone: &str) -> Value {
+    let mut effective = json!({ "at": at });
+    if !zone.is_empty() {
+        effective["tz"] = json!(zone);
+    }
+    effective
 }

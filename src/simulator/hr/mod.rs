@@ -1,4 +1,4 @@
-//! An HR system that tells of joiners by signed webhooks (Standard Webhooks, symmetric `v1`).
+//! An HR system that tells of joiners, movers and leavers by signed webhooks (Standard Webhooks, symmetric `v1`).
 //!
 //! Must hold: the signature covers the very bytes that are sent. It is made here from the specification alone, so
 //! that a mistake in the service's verifier cannot hide. Deliberately not here: retries.
@@ -19,7 +19,7 @@ use sha2::Sha256;
 use super::chance::Chance;
 use super::clock::SimClock;
 use super::serving::Served;
-pub use bodies::Joiner;
+pub use bodies::{Joiner, Leaver, Mover};
 
 /// How long the HR system waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -91,6 +91,18 @@ pub struct Webhook {
 struct Desk {
     webhook: Option<Webhook>,
     chance: Chance,
+    staff: Vec<Employee>,
+}
+
+/// Somebody whom this HR system has hired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Employee {
+    /// The stable number.
+    pub person_ref: String,
+    /// First and last name.
+    pub name: String,
+    /// The department of today.
+    pub department: String,
 }
 
 /// The HR system as a test or the demo holds it. Clones are the same system.
@@ -103,7 +115,7 @@ pub struct Hr {
 impl Hr {
     /// An HR system that does not know yet whom to tell.
     pub fn new(clock: SimClock, seed: u64) -> Self {
-        let desk = Desk { webhook: None, chance: Chance::seeded(seed) };
+        let desk = Desk { webhook: None, chance: Chance::seeded(seed), staff: Vec::new() };
         Self { desk: Arc::new(Mutex::new(desk)), clock }
     }
 
@@ -122,16 +134,54 @@ impl Hr {
         format!("{prefix}{millis}-{}", self.desk().chance.letters(6))
     }
 
-    /// Tells of a joiner, with the joiner's reference as the event's id and the clock's moment.
-    pub async fn hire(&self, joiner: &Joiner) -> Result<Answer, HrError> {
+    /// Signs and posts one event, with its own reference as the message's id and the clock's moment.
+    pub async fn tell(&self, source_ref: &str, body: Vec<u8>) -> Result<Answer, HrError> {
         let webhook = self.desk().webhook.clone().ok_or(HrError::NoWebhook)?;
         // An id must not contain a full stop, or the boundaries of what is signed could be shifted.
-        let id = format!("msg_{}", joiner.source_ref.replace(['.', ':'], "_"));
+        let id = format!("msg_{}", source_ref.replace(['.', ':'], "_"));
         let timestamp = self.clock.now().timestamp();
-        post(&webhook.url, &webhook.secret, &id, timestamp, joiner.bytes()).await
+        post(&webhook.url, &webhook.secret, &id, timestamp, body).await
     }
 
-    /// Serves the page "hire somebody" on the address.
+    /// Tells of a joiner, who is one of the staff once that was received.
+    pub async fn hire(&self, joiner: &Joiner) -> Result<Answer, HrError> {
+        let answer = self.tell(&joiner.source_ref, joiner.bytes()).await?;
+        if answer.status == 202 {
+            self.desk().staff.push(Employee {
+                person_ref: joiner.person_ref.clone(),
+                name: format!("{} {}", joiner.first_name, joiner.last_name),
+                department: joiner.department.clone(),
+            });
+        }
+        Ok(answer)
+    }
+
+    /// Tells of somebody of the staff who moves.
+    pub async fn transfer(&self, mover: &Mover) -> Result<Answer, HrError> {
+        let answer = self.tell(&mover.source_ref, mover.bytes()).await?;
+        let mut desk = self.desk();
+        let who = desk.staff.iter_mut().find(|employee| employee.person_ref == mover.person_ref);
+        if let Some(who) = who.filter(|_| answer.status == 202) {
+            who.department.clone_from(&mover.department);
+        }
+        Ok(answer)
+    }
+
+    /// Tells of somebody of the staff who leaves.
+    pub async fn dismiss(&self, leaver: &Leaver) -> Result<Answer, HrError> {
+        let answer = self.tell(&leaver.source_ref, leaver.bytes()).await?;
+        if answer.status == 202 {
+            self.desk().staff.retain(|employee| employee.person_ref != leaver.person_ref);
+        }
+        Ok(answer)
+    }
+
+    /// Who works here, in the order of hiring.
+    pub fn staff(&self) -> Vec<Employee> {
+        self.desk().staff.clone()
+    }
+
+    /// Serves the page of the HR system on the address.
     pub fn show(&self, address: SocketAddr) -> std::io::Result<Served> {
         Served::start(address, page::routes(self))
     }
@@ -185,6 +235,20 @@ mod tests {
         let shown = send().await;
         assert!(shown.contains("202") && shown.contains("ilund"), "{shown}");
         assert!(!shown.contains("<Lund>"));
+        let who = hr.staff()[0].person_ref.clone();
+        let press = async |deed: &str| {
+            let url = format!("{}/{deed}", desk.url());
+            let pressed = client.post(url).form(&[("person_ref", who.as_str())]).send().await.unwrap();
+            pressed.text().await.unwrap()
+        };
+        let moved = press("move").await;
+        assert!(moved.contains("&quot;mover&quot;") || moved.contains("&#34;mover&#34;"), "{moved}");
+        assert_eq!(hr.staff()[0].department, "Platform");
+        let back = press("move").await;
+        assert!(back.contains("202") && hr.staff()[0].department == "IT Ops", "{back}");
+        let left = press("leave").await;
+        assert!(left.contains("leaver") && hr.staff().is_empty(), "{left}");
+        assert!(press("leave").await.contains("works here"), "nobody leaves twice");
         desk.stop().await;
         receiver.stop().await;
         let gone = hr.hire(&Joiner::example("e:1", "E1", "2026-12-01")).await;

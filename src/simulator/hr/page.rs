@@ -1,4 +1,4 @@
-//! The HR system's one page: hire somebody.
+//! The HR system's one page: hire somebody, and one click for each who moves or leaves.
 //!
 //! Must hold: the answer of the receiver is shown as it came, escaped. Deliberately not here: sign-in; the page is
 //! part of a demo on loopback.
@@ -9,7 +9,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::mailbox::page;
-use super::{Answer, Hr, HrError, Joiner};
+use super::{Answer, Employee, Hr, HrError, Joiner, Leaver, Mover};
 
 /// Routes of the page.
 pub(super) fn routes(hr: &Hr) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
@@ -18,7 +18,9 @@ pub(super) fn routes(hr: &Hr) -> impl Fn(&mut ServiceConfig) + Clone + Send + 's
         config
             .app_data(Data::new(hr.clone()))
             .route("/", web::get().to(form))
-            .route("/", web::post().to(hire));
+            .route("/", web::post().to(hire))
+            .route("/move", web::post().to(transfer))
+            .route("/leave", web::post().to(dismiss));
     }
 }
 
@@ -26,6 +28,7 @@ pub(super) fn routes(hr: &Hr) -> impl Fn(&mut ServiceConfig) + Clone + Send + 's
 #[template(path = "simulator/hire.html")]
 struct HirePage {
     person: Person,
+    staff: Vec<Employee>,
     told: Option<Told>,
 }
 
@@ -50,8 +53,12 @@ struct Person {
 }
 
 async fn form(hr: Data<Hr>) -> HttpResponse {
-    let example = Joiner::example("", "", &hr.clock.now().format("%Y-%m-%d").to_string());
-    let person = Person {
+    page(&HirePage { person: example(&hr), staff: hr.staff(), told: None })
+}
+
+fn example(hr: &Hr) -> Person {
+    let example = Joiner::example("", "", &today(hr));
+    Person {
         first_name: example.first_name,
         last_name: example.last_name,
         username: example.username,
@@ -60,8 +67,49 @@ async fn form(hr: Data<Hr>) -> HttpResponse {
         department: example.department,
         manager_email: example.manager_email,
         effective_at: example.effective_at,
+    }
+}
+
+fn today(hr: &Hr) -> String {
+    hr.clock.now().format("%Y-%m-%d").to_string()
+}
+
+/// Whom a button is about.
+#[derive(Debug, Deserialize)]
+struct Pressed {
+    person_ref: String,
+}
+
+/// The two departments that the demonstration has profiles for.
+const DEPARTMENTS: [(&str, &str); 2] = [("IT Ops", "Database Administrator"), ("Platform", "Team Lead")];
+
+async fn transfer(hr: Data<Hr>, pressed: Form<Pressed>) -> HttpResponse {
+    let Some(who) = employee(&hr, &pressed.person_ref) else { return nobody(&hr) };
+    let (department, title) =
+        DEPARTMENTS.into_iter().find(|(name, _)| *name != who.department).unwrap_or(DEPARTMENTS[0]);
+    let mover = Mover {
+        department: department.to_owned(),
+        title: title.to_owned(),
+        ..Mover::example(&hr.fresh_ref("move-"), &who.person_ref, &today(&hr))
     };
-    page(&HirePage { person, told: None })
+    let told = told(hr.transfer(&mover).await);
+    page(&HirePage { person: example(&hr), staff: hr.staff(), told: Some(told) })
+}
+
+async fn dismiss(hr: Data<Hr>, pressed: Form<Pressed>) -> HttpResponse {
+    let Some(who) = employee(&hr, &pressed.person_ref) else { return nobody(&hr) };
+    let leaver = Leaver::example(&hr.fresh_ref("leave-"), &who.person_ref, &today(&hr));
+    let told = told(hr.dismiss(&leaver).await);
+    page(&HirePage { person: example(&hr), staff: hr.staff(), told: Some(told) })
+}
+
+fn employee(hr: &Hr, person_ref: &str) -> Option<Employee> {
+    hr.staff().into_iter().find(|employee| employee.person_ref == person_ref)
+}
+
+fn nobody(hr: &Hr) -> HttpResponse {
+    let told = Told { headline: "nobody of that number works here".to_owned(), body: String::new() };
+    page(&HirePage { person: example(hr), staff: hr.staff(), told: Some(told) })
 }
 
 async fn hire(hr: Data<Hr>, person: Form<Person>) -> HttpResponse {
@@ -78,7 +126,7 @@ async fn hire(hr: Data<Hr>, person: Form<Person>) -> HttpResponse {
         ..Joiner::example(&hr.fresh_ref("hire-"), &hr.fresh_ref("E"), &person.effective_at)
     };
     let told = told(hr.hire(&joiner).await);
-    page(&HirePage { person, told: Some(told) })
+    page(&HirePage { person, staff: hr.staff(), told: Some(told) })
 }
 
 fn complete(hr: &Hr, person: &mut Person) {
