@@ -248,6 +248,19 @@ const SAMPLES: &[Sample] = &[
             ("due_at", "{time}"),
         ],
     },
+    Sample {
+        made_by: 14,
+        table: "steps",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("number", "2"),
+            ("kind", "'disable_user'"),
+            ("state", "'waiting'"),
+            ("due_at", "{time}"),
+            ("form", "'disable-put'"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.

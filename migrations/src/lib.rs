@@ -20,6 +20,7 @@ mod m0011_audit;
 mod m0012_growing_words;
 mod m0016_found_by;
 mod m0017_disable_in_directory;
+mod m0018_disable_forms;
 mod spelling;
 
 /// All migrations in order.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_growing_words::Migration),
             Box::new(m0016_found_by::Migration),
             Box::new(m0017_disable_in_directory::Migration),
+            Box::new(m0018_disable_forms::Migration),
         ]
     }
 }

@@ -21,6 +21,7 @@ use crate::kit::Kit;
 use crate::store::WriteFault;
 use crate::store::decisions::{Decide, TargetRead};
 use crate::store::plans::VoidPlan;
+use crate::target::Subject;
 use crate::web::csrf;
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
@@ -128,7 +129,7 @@ async fn look(kit: &Kit, case: &Case) -> Seen {
     let unread = Seen { read: TargetRead::No, drift: Drift::default() };
     let Some(target) = kit.target(&case.plan.target) else { return unread };
     let groups = case.plan.groups();
-    let reading = target.snapshot(&case.plan.user_name, &groups);
+    let reading = target.snapshot(Subject::of(&case.plan), &groups);
     match tokio::time::timeout(TARGET_TIME_LIMIT, reading).await {
         Ok(Ok(snapshot)) => {
             Seen { read: TargetRead::At(snapshot.read_at), drift: drift(&case.plan, &snapshot) }

@@ -98,6 +98,16 @@ impl MemberForm {
     }
 }
 
+/// The way a user is disabled in one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DisableForm {
+    /// By the vault's own call.
+    Call,
+    /// By writing the whole record.
+    Put,
+}
+
 /// How the next attempt at a step is made, where an earlier one has settled that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "way", content = "member")]
@@ -106,15 +116,19 @@ pub enum Form {
     Member(MemberForm),
     /// Somebody else got in when the member was named like this, and is taken out again.
     TakeOut(MemberForm),
+    /// The user is disabled like this.
+    Disable(DisableForm),
 }
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Member(MemberForm::UserName),
         Self::Member(MemberForm::NumericId),
         Self::TakeOut(MemberForm::UserName),
         Self::TakeOut(MemberForm::NumericId),
+        Self::Disable(DisableForm::Call),
+        Self::Disable(DisableForm::Put),
     ];
 
     /// The word in the database.
@@ -124,6 +138,8 @@ impl Form {
             Self::Member(MemberForm::NumericId) => "numeric-id",
             Self::TakeOut(MemberForm::UserName) => "take-out-user-name",
             Self::TakeOut(MemberForm::NumericId) => "take-out-numeric-id",
+            Self::Disable(DisableForm::Call) => "disable-call",
+            Self::Disable(DisableForm::Put) => "disable-put",
         }
     }
 
@@ -313,6 +329,23 @@ pub fn next_move(plan: &Plan, ledger: &Ledger, now: Timestamp) -> Move {
         Move::Rest(Rest::Succeeded)
     } else {
         Move::Rest(Rest::NeedsPerson("the plan and its ledger do not belong together".to_owned()))
+    }
+}
+
+impl Ledger {
+    /// How a step of this plan is tried: as its own attempts have settled, or, for a membership, as another
+    /// membership of the same account was brought about.
+    pub fn form(&self, plan: &Plan, place: usize) -> Option<Form> {
+        let own = self.steps.get(place)?.form;
+        own.or_else(|| {
+            plan.steps.get(place)?.group()?;
+            plan.steps.iter().zip(&self.steps).rev().find_map(|(step, record)| {
+                match (step.group(), &record.state, record.form) {
+                    (Some(_), StepState::Done, Some(form @ Form::Member(_))) => Some(form),
+                    _ => None,
+                }
+            })
+        })
     }
 }
 

@@ -16,6 +16,7 @@ use crate::kit::Kit;
 use crate::rules::access::{permit, permit_name};
 use crate::store::people;
 use crate::store::workflows::Workflow;
+use crate::target::Subject;
 
 /// Reads the target and makes the plan.
 pub(super) async fn plan(
@@ -40,7 +41,8 @@ pub(super) async fn plan(
             account.id
         )));
     }
-    let snapshot = target.snapshot(user_name, &granted.groups).await?;
+    let subject = Subject { user_name, user_id: None };
+    let snapshot = target.snapshot(subject, &granted.groups).await?;
     if let UserSeen::Present(user) = &snapshot.user {
         return Err(NoPlan::NeedsPerson(taken(user)));
     }

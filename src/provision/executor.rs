@@ -25,7 +25,7 @@ use crate::store::secrets::{self, Sealed};
 use crate::store::steps::{self, Ended, Intent, Next, Record, Recorded};
 use crate::store::workflows::{self, Workflow};
 use crate::store::{ReadFault, WriteFault};
-use crate::target::{CallFault, Mark, StepCall, Target};
+use crate::target::{CallFault, Mark, StepCall, Subject, Target};
 use crate::worker::{Did, TurnFailed, Worker};
 
 /// A lease outlives the longest conversation of one attempt: some six calls of thirty seconds.
@@ -165,7 +165,7 @@ impl Executor {
 
     /// Reads the assumptions again and begins, unless they no longer hold.
     async fn begin(&self, run: &Run<'_>) -> Result<Begun, Left> {
-        let stopped = match run.target.snapshot(&run.plan.user_name, &run.plan.groups()).await {
+        let stopped = match run.target.snapshot(Subject::of(&run.plan), &run.plan.groups()).await {
             Ok(snapshot) => {
                 let voids = drift(&run.plan, &snapshot).voids;
                 (!voids.is_empty()).then_some(Stopped::Voided(voids))
@@ -268,7 +268,8 @@ impl Executor {
         };
         let world = &self.kit.world;
         let attempt = AttemptId::made(world.now(), world.bytes());
-        let begun = record.begin(attempt, purpose);
+        let form = ledger.form(&run.plan, place);
+        let begun = StepRecord { form, ..record }.begin(attempt, purpose);
         let (sealed, password) = self.password_for(run, step, purpose).await?;
         let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed };
         match self.record(run, ended, Next::Begin(Box::new(intent))).await? {

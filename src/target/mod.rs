@@ -29,7 +29,7 @@ pub trait Target: Send + Sync {
     fn preview(&self, plan: &Plan) -> Vec<Vec<PreviewCall>>;
 
     /// Reads what a plan for this user and these groups would assume.
-    async fn snapshot(&self, user_name: &UserName, groups: &[GroupName]) -> Result<Snapshot, CallFault>;
+    async fn snapshot(&self, subject: Subject<'_>, groups: &[GroupName]) -> Result<Snapshot, CallFault>;
 
     /// Brings the effect of a step about: looks, writes once if needed, reads back.
     async fn act(&self, call: &StepCall<'_>) -> Report;
@@ -48,6 +48,23 @@ pub trait Target: Send + Sync {
 
     /// Leaves the target in order, at the end of the service. Bounded in time.
     async fn close(&self) {}
+}
+
+/// Whose account is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The name that was asked for.
+    pub user_name: &'a UserName,
+    /// The account's number, where it is known. Then the account of this number is read, whatever its name is now; the
+    /// name is looked up only if there is none.
+    pub user_id: Option<VaultUserId>,
+}
+
+impl<'a> Subject<'a> {
+    /// Whose account a plan is about.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self { user_name: &plan.user_name, user_id: plan.account.as_ref().map(|account| account.id) }
+    }
 }
 
 /// One call as it is shown.

@@ -2,12 +2,13 @@
 //!
 //! Must hold: an act looks, writes at most once, and reads back; a look never writes. What happened after a write is
 //! never told as "without effect" unless the vault itself refused.
-//! The longer steps have files of their own: `create.rs`, `join.rs`, `verify.rs`.
+//! The longer steps have files of their own: `create.rs`, `existing.rs`, `update.rs`, `join.rs`, `leave.rs`, `access.rs`,
+//! `disable.rs`, `verify.rs`.
 
 use serde_json::json;
 
 use super::holder::{Holder, stranger};
-use super::put::Changed;
+use super::put::{Changed, Edit, Place};
 use super::talk::{Fault, Talk};
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::PlannedStep;
@@ -27,6 +28,16 @@ impl Told {
         Self { outcome, words: words.into(), user_id: None }
     }
 
+    /// A write changed more than was meant, or somebody else wrote at the same moment.
+    pub(super) fn lost(names: &[String]) -> Self {
+        let words = format!(
+            "the record has changed in more than was meant, by this write or by somebody else at the same moment; look \
+             at these fields: {}",
+            names.join(", ")
+        );
+        Self::new(Outcome::NeedsPerson, words)
+    }
+
     pub(super) fn about(outcome: Outcome, user: VaultUserId, words: impl Into<String>) -> Self {
         Self { outcome, words: words.into(), user_id: Some(user) }
     }
@@ -43,11 +54,11 @@ impl Talk<'_> {
             PlannedStep::AddToGroup(group) => self.add_to_group(call, group).await,
             PlannedStep::RequirePasswordChange => self.require_password_change(call).await,
             PlannedStep::VerifyUser => self.verify_user(call).await,
-            PlannedStep::UpdateUser(_)
-            | PlannedStep::RemoveFromGroup(_)
-            | PlannedStep::RecordAccess
-            | PlannedStep::DisableUser
-            | PlannedStep::DisableInDirectory => Err(not_ours(call.step)),
+            PlannedStep::UpdateUser(change) => self.update_user(call, change).await,
+            PlannedStep::RemoveFromGroup(group) => self.remove_from_group(call, group).await,
+            PlannedStep::RecordAccess => self.record_access(call).await,
+            PlannedStep::DisableUser => self.disable_user(call).await,
+            PlannedStep::DisableInDirectory => Err(by_hand()),
         };
         self.report(told)
     }
@@ -61,11 +72,11 @@ impl Talk<'_> {
             PlannedStep::AddToGroup(group) => self.look_for_member(call, group).await,
             PlannedStep::RequirePasswordChange => self.look_for_password_change(call).await,
             PlannedStep::VerifyUser => self.verify_user(call).await,
-            PlannedStep::UpdateUser(_)
-            | PlannedStep::RemoveFromGroup(_)
-            | PlannedStep::RecordAccess
-            | PlannedStep::DisableUser
-            | PlannedStep::DisableInDirectory => Err(not_ours(call.step)),
+            PlannedStep::UpdateUser(change) => self.look_for_update(call, change).await,
+            PlannedStep::RemoveFromGroup(group) => self.look_for_removal(call, group).await,
+            PlannedStep::RecordAccess => self.record_access(call).await,
+            PlannedStep::DisableUser => self.look_for_disabled(call).await,
+            PlannedStep::DisableInDirectory => Err(by_hand()),
         };
         self.report(told)
     }
@@ -78,11 +89,14 @@ impl Talk<'_> {
             calls: self.calls,
             user_id: told.user_id,
             stranger: self.stranger,
-            access: None,
+            access: self.access,
         }
     }
 
     async fn find_user(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
+        if let Some(planned) = &call.plan.account {
+            return self.find_existing(call, planned).await;
+        }
         Ok(match self.holder(call).await? {
             Holder::Nobody => Told::new(Outcome::Done, "the name is free"),
             Holder::Ours(account) => {
@@ -107,29 +121,24 @@ impl Talk<'_> {
     }
 
     async fn require_password_change(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
-        let account = self.our_account(call).await?;
+        let account = self.our_record(call).await?;
         if account.user.change_password_on_next_logon == Some(true) {
             return Ok(Told::new(
                 Outcome::AlreadySo,
                 "the vault already asks for a new password at the next log-on",
             ));
         }
-        Ok(match self.change(&account, "changePassOnNextLogon", json!(true)).await? {
+        let demanded = Edit { place: Place::top("changePassOnNextLogon"), value: json!(true) };
+        Ok(match self.change(&account, &[demanded]).await? {
             Changed::Seen => Told::new(
                 Outcome::Done,
                 "the vault asks for a new password at the next log-on; nothing else changed",
             ),
-            Changed::NotSeen => Told::new(
+            Changed::NotSeen(_) => Told::new(
                 Outcome::Unknown,
                 "the vault accepted the change, but the user's record does not show it yet",
             ),
-            Changed::Lost(names) => Told::new(
-                Outcome::NeedsPerson,
-                format!(
-                    "writing the user's record changed more than was meant; look at these fields: {}",
-                    names.join(", ")
-                ),
-            ),
+            Changed::Lost(names) => Told::lost(&names),
         })
     }
 
@@ -143,7 +152,7 @@ impl Talk<'_> {
     }
 }
 
-/// Nothing plans such a step for this target.
-pub(super) fn not_ours(step: &PlannedStep) -> Fault {
-    Fault::NeedsPerson(format!("{} is not among the steps that this connector carries out", step.kind()))
+/// Only a person can do it, and only there.
+fn by_hand() -> Fault {
+    Fault::NeedsPerson("the account comes from a directory and is disabled there, by a person".to_owned())
 }

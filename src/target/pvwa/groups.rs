@@ -10,10 +10,10 @@ use super::talk::{Fault, Talk};
 use super::users::Account;
 use crate::domain::ids::{VaultGroupId, VaultUserId};
 use crate::domain::plan::PlannedGroup;
-use crate::domain::snapshot::{GroupKind, VaultGroup};
+use crate::domain::snapshot::{GroupKind, MemberOf, VaultGroup};
 use crate::domain::step::MemberForm;
 
-pub(super) const GROUPS: List = List { path: "UserGroups", records: "value" };
+pub(super) const GROUPS: List<'static> = List { path: "UserGroups", records: "value" };
 
 /// Are the members wanted, too?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,22 @@ impl Talk<'_> {
         Ok(group.tells(account, sent))
     }
 
+    /// All groups that have the user among their members.
+    pub(super) async fn groups_of(&mut self, account: &Account) -> Result<Vec<MemberOf>, Fault> {
+        let all = self.list(GROUPS, &[("includeMembers", "true")]).await?;
+        let ours = all
+            .iter()
+            .filter(|record| members(record).iter().any(|member| member.id == Some(account.user.id.0)));
+        ours.map(|record| {
+            let id = id_of(record).map(VaultGroupId).ok_or_else(|| {
+                Fault::NeedsPerson("the vault lists a group of the user without a number".to_owned())
+            })?;
+            let name = text(record, "groupName").unwrap_or_default().to_owned();
+            Ok(MemberOf { id, name, kind: group(record).map(|group| group.group.kind) })
+        })
+        .collect()
+    }
+
     /// Adds the user in the given form. A success says nothing yet about who was added.
     pub(super) async fn add_member(
         &mut self,
@@ -162,16 +178,7 @@ impl Group {
     /// Who is in the group because the vault took a number for a name or a name for a number; in words.
     pub(super) fn misplaced(&self, account: &Account, sent: MemberForm) -> Option<String> {
         let ours = account.user.id;
-        let wrong = self.members.iter().find(|member| {
-            member.id != Some(ours.0)
-                && match sent {
-                    MemberForm::NumericId => member.name == ours.to_string(),
-                    MemberForm::UserName => {
-                        member.id.is_some_and(|id| id.to_string() == account.user.user_name)
-                    }
-                }
-        })?;
-        let who = wrong.id.map_or_else(|| "a user".to_owned(), |id| format!("user number {id}"));
+        let who = self.mistakable(account, sent)?;
         Some(format!(
             "{who} is in the group {} although user number {ours} was meant; the vault took the number for a name or \
              the name for a number",
@@ -179,7 +186,22 @@ impl Group {
         ))
     }
 
-    fn has(&self, user: VaultUserId) -> bool {
+    /// Who in the group could be understood by the form in which the account is named; in words.
+    pub(super) fn mistakable(&self, account: &Account, form: MemberForm) -> Option<String> {
+        let ours = account.user.id;
+        let other = self.members.iter().find(|member| {
+            member.id != Some(ours.0)
+                && match form {
+                    MemberForm::NumericId => member.name == ours.to_string(),
+                    MemberForm::UserName => {
+                        member.id.is_some_and(|id| id.to_string() == account.user.user_name)
+                    }
+                }
+        })?;
+        Some(other.id.map_or_else(|| "a user".to_owned(), |id| format!("user number {id}")))
+    }
+
+    pub(super) fn has(&self, user: VaultUserId) -> bool {
         self.members.iter().any(|member| member.id == Some(user.0))
     }
 }
@@ -193,18 +215,18 @@ fn group(record: &Raw) -> Option<Group> {
         None => GroupKind::Vault,
         Some(_) => return None,
     };
-    let members = field(record, "members").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let members = members
-        .iter()
-        .filter_map(Value::as_object)
-        .map(|member| Member {
-            id: id_of(member),
-            name: text(member, "username").unwrap_or_default().to_owned(),
-        })
-        .collect();
     let group =
         VaultGroup { id: VaultGroupId(id_of(record)?), name: text(record, "groupName")?.to_owned(), kind };
-    Some(Group { group, members })
+    Some(Group { group, members: members(record) })
+}
+
+fn members(record: &Raw) -> Vec<Member> {
+    let members = field(record, "members").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let member = |member: &Raw| Member {
+        id: id_of(member),
+        name: text(member, "username").unwrap_or_default().to_owned(),
+    };
+    members.iter().filter_map(Value::as_object).map(member).collect()
 }
 
 #[cfg(test)]

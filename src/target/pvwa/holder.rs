@@ -4,11 +4,12 @@
 //! create, or by a person's word; components, directory users and our own account are never touched.
 
 use super::talk::{Fault, Talk};
+use super::touch::{as_approved, own_record};
 use super::users::Account;
 use crate::domain::built_in::is_same_account;
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::Description;
-use crate::domain::snapshot::{ComponentUser, ProfileField, UserSource};
+use crate::domain::snapshot::ProfileField;
 use crate::target::{Adoption, StepCall};
 
 /// Who holds the plan's user name.
@@ -43,7 +44,7 @@ impl Talk<'_> {
             return Err(Fault::passing(format!("user number {id} is listed but cannot be read")));
         };
         self.named_as_planned(call, &account)?;
-        untouchable(&account)?;
+        own_record(&account)?;
         Ok(if call.user_id == Some(id) || is_marked(call, &account) {
             Holder::Ours(account)
         } else {
@@ -59,7 +60,8 @@ impl Talk<'_> {
 
     /// The account of this workflow, read by its number where that is known.
     pub(super) async fn our_account(&mut self, call: &StepCall<'_>) -> Result<Account, Fault> {
-        let Some(id) = call.user_id else {
+        let planned = call.plan.account.as_ref();
+        let Some(id) = call.user_id.or(planned.map(|planned| planned.id)) else {
             return match self.holder(call).await? {
                 Holder::Ours(account) | Holder::Adopted(account) => Ok(account),
                 Holder::Stranger(id) => Err(Fault::NeedsPerson(stranger(id))),
@@ -71,11 +73,21 @@ impl Talk<'_> {
             return Err(Fault::passing(format!("user number {id} cannot be seen in the vault")));
         };
         self.named_as_planned(call, &account)?;
-        untouchable(&account)?;
+        match planned {
+            Some(planned) => as_approved(planned, &account)?,
+            None => own_record(&account)?,
+        }
         Ok(account)
     }
 
-    fn named_as_planned(&self, call: &StepCall<'_>, account: &Account) -> Result<(), Fault> {
+    /// The account of this workflow, where its record is the vault's to change.
+    pub(super) async fn our_record(&mut self, call: &StepCall<'_>) -> Result<Account, Fault> {
+        let account = self.our_account(call).await?;
+        own_record(&account)?;
+        Ok(account)
+    }
+
+    pub(super) fn named_as_planned(&self, call: &StepCall<'_>, account: &Account) -> Result<(), Fault> {
         if account.user.user_name.eq_ignore_ascii_case(call.plan.user_name.as_str()) {
             self.refuse_own_account(&account.user.user_name)
         } else {
@@ -84,7 +96,7 @@ impl Talk<'_> {
         }
     }
 
-    fn refuse_own_account(&self, name: &str) -> Result<(), Fault> {
+    pub(super) fn refuse_own_account(&self, name: &str) -> Result<(), Fault> {
         if is_same_account(&self.pvwa.account, name) {
             return Err(Fault::NeedsPerson(
                 "this is the account with which we sign in ourselves; it is never touched".to_owned(),
@@ -107,18 +119,5 @@ pub(super) fn is_marked(call: &StepCall<'_>, account: &Account) -> bool {
             let description = account.user.profile.get(&ProfileField::Description);
             description.is_some_and(|text| call.our_marks.iter().any(|mark| mark.opens(text)))
         }
-    }
-}
-
-fn untouchable(account: &Account) -> Result<(), Fault> {
-    let id = account.user.id;
-    match (account.user.component, account.user.source) {
-        (ComponentUser::Yes, UserSource::Vault | UserSource::Directory) => Err(Fault::NeedsPerson(format!(
-            "user number {id} is a component of the vault and is never touched"
-        ))),
-        (ComponentUser::No, UserSource::Directory) => Err(Fault::NeedsPerson(format!(
-            "user number {id} comes from a directory; it can be changed only there"
-        ))),
-        (ComponentUser::No, UserSource::Vault) => Ok(()),
     }
 }

@@ -171,7 +171,7 @@ impl Talk<'_> {
     }
 
     /// A vault that wants names would take the number for one.
-    async fn refuse_ambiguous_number(&mut self, user: VaultUserId) -> Result<(), Fault> {
+    pub(super) async fn refuse_ambiguous_number(&mut self, user: VaultUserId) -> Result<(), Fault> {
         match self.users_named(&user.to_string()).await?.first() {
             None => Ok(()),
             Some(other) => Err(Fault::NeedsPerson(format!(
@@ -205,7 +205,7 @@ fn taken_out(planned: &PlannedGroup, sent: MemberForm) -> Told {
 }
 
 /// The form to send: pinned, settled by an earlier attempt, or the user name.
-fn form(call: &StepCall<'_>) -> Result<MemberForm, Fault> {
+pub(super) fn form(call: &StepCall<'_>) -> Result<MemberForm, Fault> {
     match call.plan.dialect.group_member {
         GroupMember::UserName => Ok(MemberForm::UserName),
         GroupMember::NumericId => Ok(MemberForm::NumericId),
@@ -215,13 +215,13 @@ fn form(call: &StepCall<'_>) -> Result<MemberForm, Fault> {
         )),
         GroupMember::Auto => match call.form {
             Some(Form::Member(form) | Form::TakeOut(form)) => Ok(form),
-            None => Ok(MemberForm::UserName),
+            Some(Form::Disable(_)) | None => Ok(MemberForm::UserName),
         },
     }
 }
 
 /// Only the vault's own clear no to the name makes the number worth trying.
-fn may_try_number(call: &StepCall<'_>, form: MemberForm, said: &Said) -> bool {
+pub(super) fn may_try_number(call: &StepCall<'_>, form: MemberForm, said: &Said) -> bool {
     let group_unknown = said
         .code
         .as_ref()

@@ -12,29 +12,37 @@ use url::Url;
 
 use crate::clock::World;
 use crate::config::{Product, Proxy};
-use crate::domain::names::{GroupName, TargetName, UserName};
+use crate::domain::names::{GroupName, TargetName};
 use crate::domain::plan::{DialectSettings, Plan};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
 use crate::domain::time::Timestamp;
-use crate::target::{CallFault, PreviewCall, StepCall, Target};
+use crate::target::{CallFault, PreviewCall, StepCall, Subject, Target};
 
+mod access;
 mod act;
 mod answer;
 mod client_credentials;
 mod cookies;
 mod create;
+mod disable;
+mod existing;
 mod gate;
 mod groups;
 mod holder;
 mod join;
+mod leave;
+mod memberships;
 mod pages;
 mod preview;
+mod profile;
 mod put;
 mod reading;
 mod session_logon;
 mod sign_in;
 mod talk;
+mod touch;
+mod update;
 mod users;
 mod verify;
 mod wire;
@@ -154,8 +162,8 @@ impl Target for Pvwa {
         preview::preview(plan)
     }
 
-    async fn snapshot(&self, user_name: &UserName, groups: &[GroupName]) -> Result<Snapshot, CallFault> {
-        Ok(Talk::new(self).snapshot(user_name, groups).await?)
+    async fn snapshot(&self, subject: Subject<'_>, groups: &[GroupName]) -> Result<Snapshot, CallFault> {
+        Ok(Talk::new(self).snapshot(subject, groups).await?)
     }
 
     async fn act(&self, call: &StepCall<'_>) -> Report {

@@ -18,16 +18,16 @@ const MOST_PAGES: usize = 200;
 
 /// A list of the interface.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct List {
+pub(super) struct List<'a> {
     /// The path, such as `Users`.
-    pub(super) path: &'static str,
+    pub(super) path: &'a str,
     /// The field of the answer that holds the records.
-    pub(super) records: &'static str,
+    pub(super) records: &'a str,
 }
 
 impl Talk<'_> {
     /// All records that the vault finds for the query.
-    pub(super) async fn list(&mut self, list: List, query: &[(&str, &str)]) -> Result<Vec<Raw>, Fault> {
+    pub(super) async fn list(&mut self, list: List<'_>, query: &[(&str, &str)]) -> Result<Vec<Raw>, Fault> {
         let mut all: Vec<Raw> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut link: Option<Vec<(String, String)>> = None;
@@ -42,9 +42,7 @@ impl Talk<'_> {
             };
             let page = Page::of(list, answer)?;
             let (count, before) = (page.records.len(), all.len());
-            all.extend(
-                page.records.into_iter().filter(|record| id_of(record).is_none_or(|id| seen.insert(id))),
-            );
+            all.extend(page.records.into_iter().filter(|record| seen.insert(identity(record))));
             // A vault that does not page sends the same records for ever.
             if all.len() == before {
                 return Ok(all);
@@ -60,6 +58,11 @@ impl Talk<'_> {
     }
 }
 
+/// What tells one record from another: its number, else all it says.
+fn identity(record: &Raw) -> String {
+    id_of(record).map_or_else(|| Value::Object(record.clone()).to_string(), |id| id.to_string())
+}
+
 struct Page {
     records: Vec<Raw>,
     next: Option<String>,
@@ -67,7 +70,7 @@ struct Page {
 }
 
 impl Page {
-    fn of(list: List, answer: Value) -> Result<Self, Fault> {
+    fn of(list: List<'_>, answer: Value) -> Result<Self, Fault> {
         let strange =
             || Fault::NeedsPerson(format!("the vault's list {} has a shape we do not know", list.path));
         let Value::Object(mut answer) = answer else { return Err(strange()) };
@@ -96,7 +99,7 @@ impl Page {
 
 /// The query of a `nextLink`, if the link leads to the same list. Links come whole, or relative to the interface or
 /// to the application above it; only their query is ever taken over.
-fn next_query(base: &Url, list: List, link: &str) -> Result<Vec<(String, String)>, Fault> {
+fn next_query(base: &Url, list: List<'_>, link: &str) -> Result<Vec<(String, String)>, Fault> {
     let here = |url: &Url| format!("{}/", url.path().trim_end_matches('/')).to_ascii_lowercase();
     let mut below = base.clone();
     below.set_path(&format!("{}/", base.path().trim_end_matches('/')));

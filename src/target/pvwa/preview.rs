@@ -1,9 +1,9 @@
 //! The calls that a plan would make, for people who want to see them.
 //!
 //! Must hold: a pure function of the plan; nothing here decides what is called, and no digest covers it, so words may
-//! change freely. A number that is learnt only on the way is written `{id}`.
+//! change freely. A number that is learnt only on the way is written `{id}`, a name in an address `{name}`.
 
-use crate::domain::plan::{GroupMember, Plan, PlannedGroup, PlannedStep};
+use crate::domain::plan::{DisableWith, GroupMember, Plan, PlannedGroup, PlannedStep};
 use crate::domain::snapshot::GroupKind;
 use crate::target::PreviewCall;
 
@@ -13,66 +13,125 @@ pub(super) fn preview(plan: &Plan) -> Vec<Vec<PreviewCall>> {
 }
 
 fn calls_of(plan: &Plan, step: &PlannedStep) -> Vec<PreviewCall> {
+    let user = User::of(plan);
     match step {
-        PlannedStep::FindUser => vec![look_up()],
-        PlannedStep::CreateUser(user) => vec![
+        PlannedStep::FindUser => match plan.account {
+            None => vec![look_up()],
+            Some(_) => vec![user.read("the approved account"), look_up()],
+        },
+        PlannedStep::CreateUser(made) => vec![
             look_up(),
             call(
                 "POST",
                 "Users",
                 &format!(
                     "with the name, user type {}, location {} and an initial password",
-                    user.user_type, user.location
+                    made.user_type, made.location
                 ),
             ),
-            read("to see what was made"),
+            user.read("to see what was made"),
         ],
-        PlannedStep::CaptureUserId => vec![read("to learn and confirm the number")],
+        PlannedStep::CaptureUserId => vec![user.read("to learn and confirm the number")],
+        PlannedStep::UpdateUser(_) => user
+            .rewritten("the same record with the approved fields changed; only if they are not so already"),
         PlannedStep::AddToGroup(group) => add_to_group(plan, group),
-        PlannedStep::RequirePasswordChange => vec![
-            read("the whole record"),
-            call(
-                "PUT",
-                "Users/{id}",
-                "the same record with a new password demanded at the next log-on; only if it is not demanded yet",
-            ),
-            read("to compare every field"),
+        PlannedStep::RemoveFromGroup(group) => remove_from_group(plan, group),
+        PlannedStep::RecordAccess => vec![
+            user.read("its groups and vault authorisations"),
+            call("GET", &user.at("/safes"), "its safes, where the vault tells them"),
         ],
-        PlannedStep::UpdateUser(_)
-        | PlannedStep::RemoveFromGroup(_)
-        | PlannedStep::RecordAccess
-        | PlannedStep::DisableUser
-        | PlannedStep::DisableInDirectory => vec![],
-        PlannedStep::VerifyUser => vec![read("to compare everything with this plan")],
+        PlannedStep::DisableUser => disable(plan, &user),
+        // A person does it, elsewhere.
+        PlannedStep::DisableInDirectory => vec![],
+        PlannedStep::RequirePasswordChange => user.rewritten(
+            "the same record with a new password demanded at the next log-on; only if it is not demanded yet",
+        ),
+        PlannedStep::VerifyUser => vec![user.read("to compare everything with this plan")],
     }
 }
 
 fn add_to_group(plan: &Plan, group: &PlannedGroup) -> Vec<PreviewCall> {
+    let user = User::of(plan);
     let found = call("GET", "UserGroups", &format!("the group named {}", group.name));
     match group.kind {
         // Nothing is sent to a directory group.
         GroupKind::Directory => return vec![found],
         GroupKind::Vault => {}
     }
-    let member = match plan.dialect.group_member {
+    vec![
+        found,
+        user.read("to see whether it is a member already"),
+        call("POST", &format!("UserGroups/{}/Members", group.id), named(plan)),
+        user.read("to see the membership"),
+    ]
+}
+
+fn remove_from_group(plan: &Plan, group: &PlannedGroup) -> Vec<PreviewCall> {
+    let user = User::of(plan);
+    let found = user.read("to see whether it is a member");
+    match group.kind {
+        // Nothing is sent to a directory group.
+        GroupKind::Directory => return vec![found],
+        GroupKind::Vault => {}
+    }
+    vec![
+        found,
+        call("DELETE", &format!("UserGroups/{}/Members/{{name}}/", group.id), named(plan)),
+        user.read("to see that it is out of the group"),
+    ]
+}
+
+fn named(plan: &Plan) -> &'static str {
+    match plan.dialect.group_member {
         GroupMember::Auto => "with the user name; by number only if the vault refuses the name",
         GroupMember::UserName => "with the user name",
         GroupMember::NumericId => "with the user's number",
+    }
+}
+
+fn disable(plan: &Plan, user: &User) -> Vec<PreviewCall> {
+    let written = "the same record, disabled";
+    let note = match plan.dialect.disable_with {
+        DisableWith::Auto => {
+            "to disable it; the whole record is written instead if the vault does not know this call"
+        }
+        DisableWith::Call => "to disable it",
+        DisableWith::Put => return user.rewritten(written),
     };
     vec![
-        found,
-        read("to see whether it is a member already"),
-        call("POST", &format!("UserGroups/{}/Members", group.id), member),
-        read("to see the membership"),
+        user.read("to see whether it is enabled"),
+        call("POST", &user.at("/disable/"), note),
+        user.read("to see that it is disabled"),
     ]
+}
+
+/// The account in an address.
+struct User(String);
+
+impl User {
+    fn of(plan: &Plan) -> Self {
+        Self(plan.account.as_ref().map_or_else(|| "{id}".to_owned(), |account| account.id.to_string()))
+    }
+
+    fn at(&self, below: &str) -> String {
+        format!("Users/{}{below}", self.0)
+    }
+
+    fn read(&self, note: &str) -> PreviewCall {
+        call("GET", &self.at(""), note)
+    }
+
+    fn rewritten(&self, note: &str) -> Vec<PreviewCall> {
+        vec![
+            self.read("the whole record"),
+            call("PUT", &self.at(""), note),
+            self.read("to compare every field"),
+        ]
+    }
 }
 
 fn look_up() -> PreviewCall {
     call("GET", "Users", "who has exactly this name")
-}
-
-fn read(note: &str) -> PreviewCall {
-    call("GET", "Users/{id}", note)
 }
 
 fn call(method: &'static str, path: &str, note: &str) -> PreviewCall {

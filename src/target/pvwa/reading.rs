@@ -1,6 +1,6 @@
 //! What a plan would assume, read in one go.
 //!
-//! Must hold: only reads; a user or group is in the snapshot only by its exact name; a list of user types that this
+//! Must hold: only reads; a user is in the snapshot by its number or its exact name, a group by its exact name; a list of user types that this
 //! vault does not offer is absent, not empty.
 
 use serde_json::Value;
@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::groups::Members;
 use super::pages::{field, text};
 use super::talk::{Fault, Talk};
-use super::users::Shape;
-use crate::domain::names::{GroupName, UserName, UserType};
+use super::users::{Account, Shape};
+use crate::domain::names::{GroupName, UserType};
 use crate::domain::snapshot::{GroupSeen, ProfileField, Snapshot, UserSeen};
+use crate::target::Subject;
 
 /// What a flat user record has room for.
 const FLAT_FIELDS: [ProfileField; 4] =
@@ -19,19 +20,14 @@ const FLAT_FIELDS: [ProfileField; 4] =
 impl Talk<'_> {
     pub(super) async fn snapshot(
         &mut self,
-        name: &UserName,
+        subject: Subject<'_>,
         groups: &[GroupName],
     ) -> Result<Snapshot, Fault> {
-        let user = match self.users_named(name.as_str()).await?.as_slice() {
-            [] => UserSeen::Absent,
-            [id] => match self.account(*id).await? {
-                Some(account) => UserSeen::Present(Box::new(account.user)),
-                None => return Err(Fault::passing(format!("user number {id} is listed but cannot be read"))),
-            },
-            [first, second, ..] => {
-                return Err(Fault::NeedsPerson(format!(
-                    "the vault shows more than one user with this name, numbers {first} and {second}"
-                )));
+        let user = match self.subject(subject).await? {
+            None => UserSeen::Absent,
+            Some(mut account) => {
+                account.user.groups = self.memberships(&account).await?;
+                UserSeen::Present(Box::new(account.user))
             }
         };
         let mut seen = Vec::with_capacity(groups.len());
@@ -46,6 +42,24 @@ impl Talk<'_> {
         };
         let read_at = self.pvwa.world.now();
         Ok(Snapshot { target: self.pvwa.name.clone(), read_at, user, groups: seen, user_types, kept_fields })
+    }
+
+    async fn subject(&mut self, subject: Subject<'_>) -> Result<Option<Account>, Fault> {
+        if let Some(id) = subject.user_id
+            && let Some(account) = self.account(id).await?
+        {
+            return Ok(Some(account));
+        }
+        match self.users_named(subject.user_name.as_str()).await?.as_slice() {
+            [] => Ok(None),
+            [id] => match self.account(*id).await? {
+                Some(account) => Ok(Some(account)),
+                None => Err(Fault::passing(format!("user number {id} is listed but cannot be read"))),
+            },
+            [first, second, ..] => Err(Fault::NeedsPerson(format!(
+                "the vault shows more than one user with this name, numbers {first} and {second}"
+            ))),
+        }
     }
 
     /// Offered by newer versions only, and not to everybody.

@@ -14,7 +14,7 @@ use super::sign_in::Pass;
 use super::wire::{Call, Sent};
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::Effect;
-use crate::domain::step::{CallSeen, Outcome};
+use crate::domain::step::{AccessSeen, CallSeen, Outcome};
 use crate::target::CallFault;
 
 /// Why a call, or a conversation, did not come to its good end.
@@ -104,6 +104,8 @@ pub(super) struct Talk<'a> {
     pub(super) hidden: Option<SecretString>,
     /// Who holds the plan's user name, if it is a stranger.
     pub(super) stranger: Option<VaultUserId>,
+    /// What the account can reach, where this conversation was to note it.
+    pub(super) access: Option<AccessSeen>,
     /// What else a person should know of this conversation.
     note: Option<&'static str>,
 }
@@ -118,7 +120,7 @@ enum Met {
 
 impl<'a> Talk<'a> {
     pub(super) fn new(pvwa: &'a Pvwa) -> Self {
-        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None, note: None }
+        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None, access: None, note: None }
     }
 
     /// Reads.
@@ -132,6 +134,11 @@ impl<'a> Talk<'a> {
     pub(super) async fn post(&mut self, path: &str, body: Value) -> Result<Value, Fault> {
         let call = Call { body: Some(body), ..without_body(Method::POST, path) };
         self.exchange(&call, Effect::Writes).await
+    }
+
+    /// Asks for something to be done at `path` that needs no words.
+    pub(super) async fn post_nothing(&mut self, path: &str) -> Result<Value, Fault> {
+        self.exchange(&without_body(Method::POST, path), Effect::Writes).await
     }
 
     /// Replaces what stands at `path`. Only `put.rs` may call this.

@@ -1,5 +1,6 @@
 //! The connector against a scripted vault: what it sends, and what it makes of the answers.
 
+mod changed_and_ended;
 mod creating;
 mod joining;
 mod logging_on;
@@ -23,13 +24,13 @@ use crate::domain::ids::{AttemptId, VaultGroupId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
 use crate::domain::plan::{
-    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
-    PlannedStep, UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Owner, Plan, PlannedAccount,
+    PlannedGroup, PlannedStep, UserShape,
 };
-use crate::domain::snapshot::{GroupKind, ProfileField};
+use crate::domain::snapshot::{GroupKind, ProfileField, UserSource};
 use crate::domain::step::{Form, MemberForm, Report};
 use crate::domain::time::Timestamp;
-use crate::target::{Adoption, Mark, StepCall, Target};
+use crate::target::{Adoption, Mark, StepCall, Subject, Target};
 
 const SECRET: &str = "client-secret-under-test";
 const PASSWORD: &str = "Initial-Pass-w0rd-under-test!";
@@ -85,9 +86,19 @@ impl Bench {
         change: impl FnOnce(&mut StepCall<'_>),
         acts: bool,
     ) -> Report {
-        let plan = plan(self.vault.dialect());
+        self.attempt_of(&plan(self.vault.dialect()), step, change, acts).await
+    }
+
+    /// An act or a look at a step of this very plan.
+    async fn attempt_of(
+        &self,
+        plan: &Plan,
+        step: &PlannedStep,
+        change: impl FnOnce(&mut StepCall<'_>),
+        acts: bool,
+    ) -> Report {
         let marks = [mark()];
-        let mut call = call(&plan, step, &marks);
+        let mut call = call(plan, step, &marks);
         change(&mut call);
         let report = if acts { self.vault.act(&call).await } else { self.vault.look(&call).await };
         let told = serde_json::to_string(&report).unwrap();
@@ -127,6 +138,10 @@ fn pinned_nested() -> DialectSettings {
 
 fn mark() -> Mark {
     Mark::of(AttemptId::parse("018f3c1e-0000-7000-8000-000000000001").unwrap())
+}
+
+fn subject(user_name: &UserName) -> Subject<'_> {
+    Subject { user_name, user_id: None }
 }
 
 fn new_user() -> NewUser {
@@ -170,6 +185,19 @@ fn plan(dialect: DialectSettings) -> Plan {
         hand_over: HandOver::Nobody,
         salt: "00".to_owned(),
     }
+}
+
+/// A plan for an account that is there already.
+fn change_plan(kind: Kind, dialect: DialectSettings, steps: Vec<PlannedStep>) -> Plan {
+    let account = PlannedAccount {
+        id: OURS,
+        user_name: "zobrien".to_owned(),
+        source: UserSource::Vault,
+        enabled: Some(true),
+        owner: Owner::Linked,
+        other_user_type: None,
+    };
+    Plan { kind, account: Some(account), steps, ..plan(dialect) }
 }
 
 fn call<'a>(plan: &'a Plan, step: &'a PlannedStep, marks: &'a [Mark]) -> StepCall<'a> {

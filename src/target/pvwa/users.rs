@@ -15,7 +15,7 @@ use crate::domain::plan::{NewUser, UserShape};
 use crate::domain::snapshot::{ComponentUser, GroupKind, MemberOf, ProfileField, UserSource, VaultUser};
 use crate::target::Mark;
 
-pub(super) const USERS: List = List { path: "Users", records: "Users" };
+pub(super) const USERS: List<'static> = List { path: "Users", records: "Users" };
 
 /// A user as one read showed it.
 #[derive(Debug, Clone)]
@@ -83,10 +83,14 @@ impl Talk<'_> {
         let Some(account) = self.account(VaultUserId(id)).await? else {
             return Err(Fault::passing("the user whose record was to show the vault's shape has gone"));
         };
-        let nested = field(&account.raw, "personalDetails").is_some_and(Value::is_object);
-        let shape = if nested { Shape::Nested } else { Shape::Flat };
-        Ok(*self.pvwa.shape.get_or_init(|| shape))
+        Ok(*self.pvwa.shape.get_or_init(|| own_shape(&account)))
     }
+}
+
+/// The shape of this very record.
+pub(super) fn own_shape(account: &Account) -> Shape {
+    let nested = field(&account.raw, "personalDetails").is_some_and(Value::is_object);
+    if nested { Shape::Nested } else { Shape::Flat }
 }
 
 /// Reads a record of either shape; `None` without number or name.

@@ -3,12 +3,13 @@
 //! Must hold: only reads; "done" means that every approved value was seen in this reading. What is missing is told
 //! by the names of the fields. A vault may be slow to show a value, so a difference is worth another look.
 
-use super::act::{Told, not_ours};
+use super::act::Told;
 use super::groups::Membership;
 use super::pages::number;
+use super::profile::shows;
 use super::talk::{Fault, Talk};
+use super::update::unchanged;
 use super::users::{Account, description};
-use crate::domain::names::Location;
 use crate::domain::plan::{Description, NewUser, PlannedGroup, PlannedStep};
 use crate::domain::snapshot::ProfileField;
 use crate::domain::step::Outcome;
@@ -18,21 +19,42 @@ impl Talk<'_> {
     pub(super) async fn verify_user(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
         let mut missing = Vec::new();
-        let mut groups = 0_usize;
+        let (mut joined, mut left) = (0_usize, 0_usize);
+        let mut seen = Vec::new();
         for step in &call.plan.steps {
             match step {
-                PlannedStep::FindUser | PlannedStep::CaptureUserId | PlannedStep::VerifyUser => {}
-                PlannedStep::UpdateUser(_)
-                | PlannedStep::RemoveFromGroup(_)
+                PlannedStep::FindUser
+                | PlannedStep::CaptureUserId
                 | PlannedStep::RecordAccess
-                | PlannedStep::DisableUser
-                | PlannedStep::DisableInDirectory => return Err(not_ours(step)),
-                PlannedStep::CreateUser(user) => missing.extend(unlike(call, user, &account)),
+                // No read of the vault can show it; it is a person's word.
+                | PlannedStep::DisableInDirectory
+                | PlannedStep::VerifyUser => {}
+                PlannedStep::CreateUser(user) => {
+                    seen.push("the type, location and profile are as approved".to_owned());
+                    missing.extend(unlike(call, user, &account));
+                }
+                PlannedStep::UpdateUser(change) => {
+                    seen.push("the profile is as approved".to_owned());
+                    missing.extend(unchanged(change, &account).into_iter().map(str::to_owned));
+                }
                 PlannedStep::AddToGroup(planned) => {
-                    groups += 1;
+                    joined += 1;
                     missing.extend(self.not_member(&account, planned).await?);
                 }
+                PlannedStep::RemoveFromGroup(planned) => {
+                    left += 1;
+                    if self.is_in(&account, planned).await? {
+                        missing.push(format!("out of group {}", planned.name));
+                    }
+                }
+                PlannedStep::DisableUser => {
+                    seen.push("it is disabled".to_owned());
+                    if account.user.enabled != Some(false) {
+                        missing.push("disabled".to_owned());
+                    }
+                }
                 PlannedStep::RequirePasswordChange => {
+                    seen.push("a new password is demanded".to_owned());
                     if account.user.change_password_on_next_logon != Some(true) {
                         missing.push("new password at the next log-on".to_owned());
                     }
@@ -41,11 +63,14 @@ impl Talk<'_> {
         }
         let id = account.user.id;
         if missing.is_empty() {
-            let words = format!(
-                "read user number {id} again: type, location, profile, the demand for a new password and {groups} \
-                 {} are as approved",
-                if groups == 1 { "group" } else { "groups" }
-            );
+            for (many, how) in [(joined, "in"), (left, "out of")] {
+                match many {
+                    0 => {}
+                    1 => seen.push(format!("it is {how} 1 group as approved")),
+                    many => seen.push(format!("it is {how} {many} groups as approved")),
+                }
+            }
+            let words = format!("read user number {id} again: {}", seen.join(", "));
             return Ok(Told::about(Outcome::Done, id, words));
         }
         Err(Fault::passing(format!("user number {id} is not yet as approved: {}", missing.join(", "))))
@@ -74,13 +99,12 @@ fn unlike(call: &StepCall<'_>, user: &NewUser, account: &Account) -> Vec<String>
         }
     };
     want(seen.user_type.eq_ignore_ascii_case(user.user_type.as_str()), "user type");
-    want(at(seen.profile.get(&ProfileField::Location), &user.location), "location");
+    want(shows(account, ProfileField::Location, user.location.as_str()), "location");
     want(seen.enabled == Some(true), "enabled");
     if let Some(end) = user.expires_at {
         want(number(&account.raw, "expiryDate") == Some(end.unix_seconds()), "expiry date");
     }
     for (field, value) in &user.profile {
-        let is = seen.profile.get(field);
         match field {
             // Both are looked at in their own way.
             ProfileField::Location | ProfileField::Description => {}
@@ -91,19 +115,12 @@ fn unlike(call: &StepCall<'_>, user: &NewUser, account: &Account) -> Vec<String>
             | ProfileField::Title
             | ProfileField::Organization
             | ProfileField::Department => {
-                want(is.map_or(value.is_empty(), |is| is.trim() == value.trim()), field.in_words());
+                want(shows(account, *field, value), field.in_words());
             }
         }
     }
     want(described(call, user, account), ProfileField::Description.in_words());
     missing
-}
-
-fn at(seen: Option<&String>, planned: &Location) -> bool {
-    let seen = seen.and_then(|path| {
-        Location::parse(path).ok().or_else(|| Location::parse(path.trim_end_matches('\\')).ok())
-    });
-    seen.is_some_and(|seen| seen.lies_under(planned) && planned.lies_under(&seen))
 }
 
 /// The description is ours: a mark and the request's words. An account that a person adopted keeps its own; a vault

@@ -77,14 +77,14 @@ async fn the_snapshot_tells_user_groups_and_types() {
         UserName::parse("zobrien").unwrap(),
         [GroupName::parse("Ops-Readers").unwrap(), GroupName::parse("Gone").unwrap()],
     );
-    let snapshot = bench.vault.snapshot(&name, &ask).await.unwrap();
+    let snapshot = bench.vault.snapshot(subject(&name), &ask).await.unwrap();
     let UserSeen::Present(user) = &snapshot.user else { panic!("no user") };
     assert_eq!((user.id, user.groups.as_ref().unwrap().len()), (OURS, 1));
     assert_eq!(snapshot.groups[0].found.as_ref().unwrap().id, VaultGroupId(5));
     assert_eq!(snapshot.groups[1].found, None);
     assert_eq!(snapshot.user_types.unwrap()[0].as_str(), "EPVUser");
-    assert_eq!(bench.vault.snapshot(&name, &ask).await.unwrap().user_types, None);
-    let fault = bench.vault.snapshot(&name, &ask).await.unwrap_err();
+    assert_eq!(bench.vault.snapshot(subject(&name), &ask).await.unwrap().user_types, None);
+    let fault = bench.vault.snapshot(subject(&name), &ask).await.unwrap_err();
     assert!(matches!(fault, CallFault::Retry { .. }));
 }
 
@@ -95,7 +95,8 @@ async fn a_link_to_elsewhere_is_not_followed() {
     let next = "https://evil.example/PasswordVault/API/UserGroups?offset=1";
     bench.script.on("GET UserGroups", vec![ok(json!({"value": [{"id": 1}], "nextLink": next}))]);
     let groups = [GroupName::parse("Ops-Readers").unwrap()];
-    let fault = bench.vault.snapshot(&UserName::parse("zobrien").unwrap(), &groups).await.unwrap_err();
+    let fault =
+        bench.vault.snapshot(subject(&UserName::parse("zobrien").unwrap()), &groups).await.unwrap_err();
     assert!(matches!(fault, CallFault::NeedsPerson { .. }), "{fault}");
 }
 

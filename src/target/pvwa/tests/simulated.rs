@@ -12,29 +12,21 @@ use crate::simulator::faults::{Effect, Fault, Meanwhile, Moment};
 use crate::simulator::tenant::{Descriptions, Dialect, TenantOptions};
 use crate::simulator::{Simulator, SimulatorOptions};
 
-const GROUPS: [&str; 2] = ["Ops-Readers", "Linux Admins"];
+pub(super) const GROUPS: [&str; 2] = ["Ops-Readers", "Linux Admins"];
 
 /// A simulated tenant, a connector to it and a joiner's plan.
-struct Trial {
-    simulator: Simulator,
-    vault: Pvwa,
-    plan: Plan,
+pub(super) struct Trial {
+    pub(super) simulator: Simulator,
+    pub(super) vault: Pvwa,
+    pub(super) plan: Plan,
 }
 
 impl Trial {
     async fn new(dialect: Dialect, settings: DialectSettings) -> Self {
-        let mut options =
-            SimulatorOptions::new(TenantOptions::new("svc-countersign@example", SecretString::from(SECRET)));
-        options.tenant.dialect = dialect;
-        options.groups = GROUPS.map(|name| json!({ "groupName": name })).to_vec();
-        options.users = vec![json!({ "username": "zobrien2" })];
-        let simulator = Simulator::start(options).await.unwrap();
-        let base = simulator.vault_url();
-        let (api, token) = (format!("{base}/PasswordVault/API"), format!("{base}/oauth2/platformtoken"));
-        let vault = Pvwa::new(connection(&api, &token, settings), World::real()).unwrap();
-        let mut plan = plan(settings);
+        let Self { simulator, vault, mut plan } =
+            Self::with(dialect, settings, &json!({ "username": "zobrien2" })).await;
         let names = GROUPS.map(|name| GroupName::parse(name).unwrap());
-        let snapshot = vault.snapshot(&plan.user_name, &names).await.unwrap();
+        let snapshot = vault.snapshot(subject(&plan.user_name), &names).await.unwrap();
         let steps = snapshot.groups.into_iter().map(|seen| {
             let found = seen.found.unwrap();
             PlannedStep::AddToGroup(PlannedGroup { name: seen.asked, id: found.id, kind: found.kind })
@@ -44,8 +36,22 @@ impl Trial {
         Self { simulator, vault, plan }
     }
 
+    /// A tenant with this user and the two groups, and a plan that is not about it yet.
+    pub(super) async fn with(dialect: Dialect, settings: DialectSettings, user: &Value) -> Self {
+        let mut options =
+            SimulatorOptions::new(TenantOptions::new("svc-countersign@example", SecretString::from(SECRET)));
+        options.tenant.dialect = dialect;
+        options.groups = GROUPS.map(|name| json!({ "groupName": name })).to_vec();
+        options.users = vec![user.clone()];
+        let simulator = Simulator::start(options).await.unwrap();
+        let base = simulator.vault_url();
+        let (api, token) = (format!("{base}/PasswordVault/API"), format!("{base}/oauth2/platformtoken"));
+        let vault = Pvwa::new(connection(&api, &token, settings), World::real()).unwrap();
+        Self { simulator, vault, plan: plan(settings) }
+    }
+
     /// Drives the plan to rest; the outcomes in order, and how it ended.
-    async fn run(&self) -> (Vec<String>, Rest) {
+    pub(super) async fn run(&self) -> (Vec<String>, Rest) {
         let mut now = Timestamp::from_unix_seconds(1_800_000_000).unwrap();
         let mut ledger = Ledger { steps: vec![StepRecord::fresh(now); self.plan.steps.len()], user_id: None };
         let (mut marks, mut story) = (Vec::new(), Vec::new());
@@ -65,7 +71,8 @@ impl Trial {
             if matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
                 marks.push(Mark::of(attempt));
             }
-            ledger.steps[place] = ledger.steps[place].clone().begin(attempt, purpose);
+            let record = StepRecord { form: ledger.form(&self.plan, place), ..ledger.steps[place].clone() };
+            ledger.steps[place] = record.begin(attempt, purpose);
             let mut call = call(&self.plan, step, &marks);
             call.mark = Mark::of(attempt);
             (call.user_id, call.form) = (ledger.user_id, ledger.steps[place].form);
@@ -91,7 +98,7 @@ impl Trial {
         }
     }
 
-    fn writes(&self) -> Vec<&'static str> {
+    pub(super) fn writes(&self) -> Vec<&'static str> {
         self.simulator.vault.journal().iter().map(|entry| entry.what).collect()
     }
 
