@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::World;
 use crate::domain::canon::Digest;
-use crate::domain::ids::WorkflowId;
+use crate::domain::ids::{SignInId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
 
@@ -85,6 +85,44 @@ impl LinkToken {
     }
 
     /// The text for the link.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the database keeps.
+    pub fn hash(&self) -> Digest {
+        Digest::of_bytes(self.0.as_bytes())
+    }
+}
+
+/// Six digits in clear; they go into one mail and nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignInCode(Zeroizing<String>);
+
+impl SignInCode {
+    /// The digits, for the mail.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A session's id in clear; it lives in one browser's cookie.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BrowserSecret(Zeroizing<String>);
+
+impl BrowserSecret {
+    /// A fresh one.
+    pub fn made(world: &World) -> Self {
+        let fresh = Zeroizing::new(world.bytes::<32>());
+        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(*fresh)))
+    }
+
+    /// Takes what came in a cookie. Anything may come; only its hash is looked up.
+    pub fn received(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The text for the cookie.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -190,6 +228,32 @@ impl KeyRing {
         (-60..=most_seconds).contains(&age) && bool::from(same)
     }
 
+    /// The code of one asking for sign-in. Made anew whenever it is needed, so that none lies in the database.
+    pub fn sign_in_code(&self, asking: SignInId, address: &EmailAddress, browser: Digest) -> SignInCode {
+        let message = format!("{asking}\n{}\n{browser}", address.key());
+        let mac = self.mac("sign-in-code", message.as_bytes());
+        // 128 bits over a million: no digit is likelier than another by anything that could be measured.
+        let number = mac.first_chunk::<16>().map_or(0, |first| u128::from_be_bytes(*first));
+        SignInCode(Zeroizing::new(format!("{:06}", number % 1_000_000)))
+    }
+
+    /// What the database keeps of a code, and what an entered one is compared with. Keyed, for six digits alone are
+    /// tried out in a moment.
+    pub fn sign_in_code_hash(&self, asking: SignInId, digits: &str) -> Digest {
+        Digest(self.mac("sign-in-code-hash", format!("{asking}\n{digits}").as_bytes()))
+    }
+
+    /// That a session was seen at a moment; it travels in the cookie, since looking may not write.
+    pub fn seen_mark(&self, session: Digest, at: Timestamp) -> String {
+        let mac = self.mac("session-seen", format!("{session}\n{}", at.unix_seconds()).as_bytes());
+        URL_SAFE_NO_PAD.encode(mac)
+    }
+
+    /// Is this our own word that the session was seen then?
+    pub fn seen_mark_holds(&self, session: Digest, at: Timestamp, mark: &str) -> bool {
+        bool::from(subtle::ConstantTimeEq::ct_eq(self.seen_mark(session, at).as_bytes(), mark.as_bytes()))
+    }
+
     /// The key that signs heads of the audit log.
     pub fn signer(&self) -> HeadSigner {
         HeadSigner(SigningKey::from_bytes(&self.derived("head-signature")))
@@ -290,6 +354,38 @@ mod tests {
         assert!(!ring().form_token_holds(plan, link, &token, (at(1100), 600)));
         assert!(!ring().form_token_holds(link, plan, "1000.AAAA", (at(1100), 600)));
         assert!(!ring().form_token_holds(link, plan, "", (at(1100), 600)));
+    }
+
+    #[test]
+    fn a_sign_in_code_has_six_digits_and_is_of_one_asking() {
+        let at = Timestamp::from_unix_seconds(1).unwrap();
+        let ana = EmailAddress::parse("ana@example.com").unwrap();
+        let browser = Digest::of_bytes(b"browser");
+        let mut seen = std::collections::BTreeSet::new();
+        for number in 0..200_u8 {
+            let asking = SignInId::made(at, [number; 10]);
+            let code = ring().sign_in_code(asking, &ana, browser);
+            assert!(code.reveal().len() == 6 && code.reveal().bytes().all(|byte| byte.is_ascii_digit()));
+            assert!(code == ring().sign_in_code(asking, &ana, browser));
+            seen.insert(code.reveal().to_owned());
+        }
+        assert!(seen.len() > 190);
+        let asking = SignInId::made(at, [1; 10]);
+        let hash = ring().sign_in_code_hash(asking, "123456");
+        assert_ne!(hash, ring().sign_in_code_hash(SignInId::made(at, [2; 10]), "123456"));
+        assert_ne!(hash, KeyRing::from_bytes([8; 32]).sign_in_code_hash(asking, "123456"));
+    }
+
+    #[test]
+    fn only_our_own_word_says_when_a_session_was_seen() {
+        let at = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+        let (session, other) = (Digest::of_bytes(b"one"), Digest::of_bytes(b"other"));
+        let mark = ring().seen_mark(session, at(5));
+        assert!(ring().seen_mark_holds(session, at(5), &mark));
+        assert!(
+            !ring().seen_mark_holds(session, at(6), &mark) && !ring().seen_mark_holds(other, at(5), &mark)
+        );
+        assert!(!ring().seen_mark_holds(session, at(5), ""));
     }
 
     #[test]

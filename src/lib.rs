@@ -15,6 +15,8 @@
 //! 6. [`audit`] gives every committed event its place in one log and signs the head; [`sweeper`] brings to rest what
 //!    nobody decided; [`console`] shows all of it to operators and their tools.
 //!
+//! Who decides proves who they are in [`people`]: a code from the mailbox, then a session.
+//!
 //! [`service`] puts the rooms together, [`commands`] is the command line, [`worker`] the loop that the background
 //! stations run in. [`simulator`] is the outside world for demonstration and stories; it imports nothing of ours.
 //! Modules stand in the order of their layers: each imports only what stands above it (`tests/layering.rs`).
@@ -30,6 +32,7 @@ pub mod worker;
 pub mod kit;
 pub mod web;
 pub mod pages;
+pub mod people;
 pub mod intake;
 pub mod planning;
 pub mod approval;

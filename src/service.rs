@@ -34,7 +34,7 @@ use crate::target::pvwa::{Connection, Pvwa};
 use crate::web::trace::PatternSpan;
 use crate::web::{assets, headers, page, problem};
 use crate::worker::{Crew, Worker};
-use crate::{approval, console, intake};
+use crate::{approval, console, intake, people};
 
 /// A service that is ready to run.
 pub struct Service {
@@ -106,9 +106,11 @@ impl Service {
             App::new()
                 .app_data(kit.clone())
                 .app_data(metrics.clone())
+                .wrap(actix_web::middleware::from_fn(people::renew))
                 .wrap(headers::security())
                 .wrap(TracingLogger::<PatternSpan>::new())
                 .configure(intake::routes)
+                .configure(people::routes)
                 .configure(approval::routes)
                 .configure(console::routes)
                 .configure(assets::routes)

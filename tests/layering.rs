@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A room may import the rooms before it, and itself.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 21] = [
     "domain",
     "config",
     "clock",
@@ -21,6 +21,7 @@ const ROOMS: [&str; 20] = [
     "kit",
     "web",
     "pages",
+    "people",
     "intake",
     "planning",
     "approval",

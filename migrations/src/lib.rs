@@ -18,6 +18,7 @@ mod m0009_secrets;
 mod m0010_leases;
 mod m0011_audit;
 mod m0012_growing_words;
+mod m0014_sign_in;
 mod m0016_found_by;
 mod m0017_disable_in_directory;
 mod m0018_disable_forms;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_leases::Migration),
             Box::new(m0011_audit::Migration),
             Box::new(m0012_growing_words::Migration),
+            Box::new(m0014_sign_in::Migration),
             Box::new(m0016_found_by::Migration),
             Box::new(m0017_disable_in_directory::Migration),
             Box::new(m0018_disable_forms::Migration),

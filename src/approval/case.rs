@@ -7,6 +7,7 @@ use crate::domain::canon::{Digest, Tag};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::Plan;
 use crate::domain::request::Request;
+use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::key::LinkToken;
@@ -33,10 +34,12 @@ pub(super) struct Case {
     pub(super) since_before: Option<SinceBefore>,
     /// What was said about this plan.
     pub(super) said: Vec<Recorded>,
+    /// What proves that the reader is the person who was asked.
+    pub(super) proof: Proof,
 }
 
 impl Case {
-    /// The asking that a link leads to.
+    /// The asking that a link leads to, for somebody who has proven no more than having it.
     pub(super) async fn find(kit: &Kit, token: &str) -> Result<Option<Self>, ReadFault> {
         let hash = LinkToken::received(token).hash();
         match asks::ask_by_link(&kit.store, hash).await? {
@@ -47,7 +50,13 @@ impl Case {
 
     /// The same asking as it stands now.
     pub(super) async fn again(&self, kit: &Kit) -> Result<Option<Self>, ReadFault> {
-        Self::of(kit, self.ask.clone()).await
+        let again = Self::of(kit, self.ask.clone()).await?;
+        Ok(again.map(|again| Self { proof: self.proof, ..again }))
+    }
+
+    /// How strong a proof this asking wants, by the settings of now and by those of when it began.
+    pub(super) fn wants(&self, kit: &Kit) -> Strength {
+        kit.settings.sign_in.mode.strength().max(self.kept.routing.sign_in)
     }
 
     async fn of(kit: &Kit, ask: Ask) -> Result<Option<Self>, ReadFault> {
@@ -65,7 +74,8 @@ impl Case {
         };
         let mut said = decisions::of_workflow(&kit.store, ask.workflow).await?;
         said.retain(|recorded| recorded.plan_number == ask.plan_number);
-        Ok(Some(Self { ask, workflow, request, kept, plan, since_before, said }))
+        let proof = Proof::Link;
+        Ok(Some(Self { ask, workflow, request, kept, plan, since_before, said, proof }))
     }
 
     /// Is there a newer plan than the one that was asked about?
@@ -132,7 +142,8 @@ impl Case {
             .stages
             .get(stage)
             .map_or(Eligible::NoLonger, |stage| still_eligible(&kit.settings, stage, &self.ask.approver));
-        Answer { by: self.ask.approver.clone(), stage: self.ask.stage, verdict, digest, eligible, at }
+        let proof = self.proof;
+        Answer { by: self.ask.approver.clone(), stage: self.ask.stage, verdict, digest, eligible, proof, at }
     }
 
     /// Would this answer count, as things stand now? The store asks the same rule again when it writes.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::answers::{see, unreadable};
 use super::case::Case;
+use super::reader;
 use super::screen::{self, Shown, why_not};
 use crate::domain::approval::{Answer, Refused, Verdict};
 use crate::domain::canon::Digest;
@@ -65,10 +66,9 @@ pub(super) async fn decide(
         Ok(form) => form.into_inner(),
         Err(fault) => return unreadable_form(&kit, fault.as_response_error().status_code()),
     };
-    match Case::find(&kit, &token).await {
-        Ok(Some(case)) => consider(&kit, &case, &token, fields).await,
-        Ok(None) => page::unknown(&Home::of(&kit)),
-        Err(fault) => unreadable(&kit, &fault),
+    match reader::of(&kit, &request, &token).await {
+        Ok(case) => consider(&kit, &case, &token, fields).await,
+        Err(answer) => answer,
     }
 }
 
@@ -247,9 +247,11 @@ async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpR
         | Refused::PlanChanged
         | Refused::Expired(_)
         | Refused::OtherStage => StatusCode::CONFLICT,
-        Refused::NotAsked | Refused::NoLongerEligible | Refused::IsRequester | Refused::IsSubject => {
-            StatusCode::FORBIDDEN
-        }
+        Refused::NotAsked
+        | Refused::NoLongerEligible
+        | Refused::ProofTooWeak
+        | Refused::IsRequester
+        | Refused::IsSubject => StatusCode::FORBIDDEN,
     };
     let note = format!("{note} Nothing of yours was recorded.");
     screen::answer(kit, case, Shown { status, note: Some(note), ..Shown::plain(token) }).await

@@ -2,11 +2,12 @@
 //!
 //! Must hold: looking changes nothing; a token is never logged, and an unknown one is answered like any unknown
 //! address; whether an answer counts is decided by the core's rule, asked here for the page and asked again by the
-//! store in its transaction. Read in this order: `answers`, `case`, `screen`, `door`.
+//! store in its transaction. Read in this order: `answers`, `case`, `reader`, `screen`, `door`.
 
 mod answers;
 mod case;
 mod door;
+mod reader;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,7 @@ use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use serde::Deserialize;
 
-use self::answers::{see, unreadable};
-use self::case::Case;
+use self::answers::unreadable;
 use self::screen::Shown;
 use crate::kit::Kit;
 use crate::pages::live;
@@ -37,33 +37,38 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(
             web::resource("/approve/{token}/decision")
                 .app_data(web::FormConfig::default().limit(MOST_FORM_BYTES))
-                .route(looks().to(back))
+                .route(looks().to(reader::back))
                 .route(web::post().to(door::decide)),
+        )
+        .service(
+            web::resource("/approve/{token}/code")
+                .route(looks().to(reader::back))
+                .route(web::post().to(reader::ask)),
+        )
+        .service(
+            web::resource("/approve/{token}/sign-in")
+                .app_data(web::FormConfig::default().limit(MOST_FORM_BYTES))
+                .route(looks().to(reader::back))
+                .route(web::post().to(reader::enter)),
         );
 }
 
-async fn show(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
-    match Case::find(&kit, &token).await {
-        Ok(Some(case)) if case.is_replaced() => {
-            screen::replaced(&case).answer(&Home::of(&kit), StatusCode::OK)
-        }
-        Ok(Some(case)) => screen::answer(&kit, &case, Shown::plain(&token)).await,
-        Ok(None) => page::unknown(&Home::of(&kit)),
-        Err(fault) => unreadable(&kit, &fault),
+async fn show(request: HttpRequest, token: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    match reader::of(&kit, &request, &token).await {
+        Ok(case) if case.is_replaced() => screen::replaced(&case).answer(&Home::of(&kit), StatusCode::OK),
+        Ok(case) => screen::answer(&kit, &case, Shown::plain(&token)).await,
+        Err(answer) => answer,
     }
 }
 
-async fn progress(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
-    match Case::find(&kit, &token).await {
-        Ok(Some(case)) if case.is_outdated() => {
-            screen::replaced(&case).answer(&Home::of(&kit), StatusCode::GONE)
-        }
-        Ok(Some(case)) => match case.progress(&kit).await {
+async fn progress(request: HttpRequest, token: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    match reader::of_part(&kit, &request, &token).await {
+        Ok(case) if case.is_outdated() => screen::replaced(&case).answer(&Home::of(&kit), StatusCode::GONE),
+        Ok(case) => match case.progress(&kit).await {
             Ok(progress) => page::html(StatusCode::OK, &progress),
             Err(fault) => unreadable(&kit, &fault),
         },
-        Ok(None) => page::unknown(&Home::of(&kit)),
-        Err(fault) => unreadable(&kit, &fault),
+        Err(answer) => answer,
     }
 }
 
@@ -78,23 +83,13 @@ async fn follow(
     kit: Data<Kit>,
     page: Result<Query<After>, actix_web::Error>,
 ) -> HttpResponse {
-    match Case::find(&kit, &token).await {
+    match reader::of_part(&kit, &request, &token).await {
         // A browser does not come back after 204.
-        Ok(Some(case)) if case.is_outdated() => HttpResponse::NoContent().finish(),
-        Ok(Some(case)) => {
+        Ok(case) if case.is_outdated() => HttpResponse::NoContent().finish(),
+        Ok(case) => {
             let after = live::position(&request, page.ok().and_then(|page| page.after));
             live::answer(&request, &kit.store, case.workflow.id, after)
         }
-        Ok(None) => page::unknown(&Home::of(&kit)),
-        Err(fault) => unreadable(&kit, &fault),
-    }
-}
-
-/// Somebody loads the address of the form anew: the page itself is meant.
-async fn back(token: Path<String>, kit: Data<Kit>) -> HttpResponse {
-    match Case::find(&kit, &token).await {
-        Ok(Some(_)) => see(&kit, &token),
-        Ok(None) => page::unknown(&Home::of(&kit)),
-        Err(fault) => unreadable(&kit, &fault),
+        Err(answer) => answer,
     }
 }

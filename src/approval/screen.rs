@@ -37,6 +37,8 @@ pub(super) struct ApprovalPage {
     pub(super) here: String,
     /// Whom the link was sent to.
     pub(super) you: String,
+    /// Where the reader signs out, and back to which path of ours; without a session there is nothing to sign out of.
+    pub(super) leave: Option<(String, String)>,
 }
 
 impl ApprovalPage {
@@ -115,6 +117,10 @@ fn assemble(kit: &Kit, case: &Case, progress: Progress, shown: Shown<'_>) -> App
         form,
         note: shown.note.or(why),
         here: home.path(&format!("/approve/{}", shown.token)),
+        leave: case
+            .proof
+            .signed_in_at()
+            .map(|_| (home.path("/sign-out"), format!("/approve/{}", shown.token))),
         home,
         you: case.ask.approver.to_string(),
     }
@@ -175,6 +181,7 @@ pub(super) fn why_not(case: &Case, refused: &Refused) -> String {
         | Refused::PlanChanged
         | Refused::NotAsked
         | Refused::NoLongerEligible
+        | Refused::ProofTooWeak
         | Refused::IsRequester
         | Refused::IsSubject => {
             let words = refused.to_string();

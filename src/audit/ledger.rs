@@ -109,7 +109,10 @@ impl Replay {
             | EventKind::WorkflowResumed
             | EventKind::AccountAdopted
             | EventKind::WorkflowGivenUp
-            | EventKind::AlarmRaised => {}
+            | EventKind::AlarmRaised
+            | EventKind::SignInFailed
+            | EventKind::SignedIn
+            | EventKind::SignedOut => {}
         }
     }
 
@@ -155,7 +158,10 @@ impl Replay {
             | EventKind::CredentialRevealed
             | EventKind::CredentialDestroyed
             | EventKind::AccountAdopted
-            | EventKind::AlarmRaised => return,
+            | EventKind::AlarmRaised
+            | EventKind::SignInFailed
+            | EventKind::SignedIn
+            | EventKind::SignedOut => return,
         };
         self.state = Some(next);
         self.stalled = None;

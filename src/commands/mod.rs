@@ -9,6 +9,7 @@ mod demo_story;
 pub mod logging;
 mod proof;
 mod serve;
+mod sign_out;
 mod simulate;
 mod workflow;
 
@@ -47,6 +48,8 @@ enum Command {
     /// Show the initial password of a new account, once.
     #[command(subcommand)]
     Credential(workflow::Credential),
+    /// End every session of a person who has signed in.
+    SignOut(sign_out::SignOut),
     /// The simulated CyberArk, mailbox and HR system on their own.
     Simulator(simulate::Simulate),
 }
@@ -111,6 +114,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Audit(audit) => audit.run(world).await,
             Command::Workflow(workflow) => workflow.run(world).await,
             Command::Credential(credential) => credential.run(world).await,
+            Command::SignOut(sign_out) => sign_out.run(world).await,
             Command::Simulator(simulate) => simulate.run(&world).await,
         }
     })

@@ -107,7 +107,7 @@ impl OnWorkflow {
 }
 
 /// What the system calls the person at the keyboard.
-fn operator() -> String {
+pub(super) fn operator() -> String {
     ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok())

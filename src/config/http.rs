@@ -1,13 +1,13 @@
-//! `[http]` and `[sign_in]`: where the service listens and under which address people reach it.
+//! `[http]`: where the service listens and under which address people reach it.
 //!
-//! Must hold: links are built from `public_url` alone; without a sign-in stronger than the link itself that address
-//! is this machine's own. Deliberately absent: TLS of the listener, which belongs to the proxy in front.
+//! Must hold: links are built from `public_url` alone. Deliberately absent: TLS of the listener, which belongs to the
+//! proxy in front.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use url::Url;
 
-use super::reader::{NOT_YET, Section};
+use super::reader::Section;
 
 /// Where the service listens and how it is reached.
 #[derive(Debug, Clone)]
@@ -16,13 +16,6 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The address that people and senders use, without a path.
     pub public_url: Url,
-}
-
-/// How an approver proves who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignIn {
-    /// The personal link alone; only while `public_url` is loopback.
-    Link,
 }
 
 /// Is the host of this address the machine itself?
@@ -66,23 +59,6 @@ pub(super) fn read_http(section: &Section<'_>) -> Option<Http> {
     section.not_yet("trusted_proxies");
     section.refuse_unknown();
     Some(Http { listen, public_url: public_url? })
-}
-
-/// Reads `[sign_in]`; needs to know how the service is reached.
-pub(super) fn read_sign_in(section: &Section<'_>, http: Option<&Http>) -> SignIn {
-    section.not_yet("accept_forwarded_links");
-    match section.value("mode").map(toml::Value::as_str) {
-        None | Some(Some("link")) if http.is_some_and(|http| !is_loopback(&http.public_url)) => section
-            .fault(
-                "mode",
-                "\"link\" needs an http.public_url on loopback; the stronger ways are not available yet",
-            ),
-        None | Some(Some("link")) => {}
-        Some(Some("code" | "oidc")) => section.fault("mode", NOT_YET),
-        Some(Some(_) | None) => section.fault("mode", "wanted: \"link\""),
-    }
-    section.refuse_unknown();
-    SignIn::Link
 }
 
 #[cfg(test)]

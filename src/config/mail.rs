@@ -1,4 +1,4 @@
-//! `[mail]` and `[operators]`: how mail leaves and who hears alarms.
+//! `[mail]` and `[operators]`: how mail leaves, who hears alarms and who may sign in on the console.
 //!
 //! Must hold: off loopback mail leaves over TLS only, for it carries personal links; a password stands in a key of
 //! its own and never in the address of the server.
@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::http::is_loopback;
-use super::reader::Section;
+use super::reader::{Distinct, Section};
 use crate::domain::names::{EmailAddress, ShortText};
 
 /// How mail leaves.
@@ -54,6 +54,17 @@ pub struct SmtpLogin {
     pub password: SecretString,
 }
 
+/// Who looks after the service.
+#[derive(Debug, Clone, Default)]
+pub struct Operators {
+    /// Who hears alarms; at least one. May be a list's address.
+    pub mail: Vec<EmailAddress>,
+    /// Who may sign in and act on the console.
+    pub members: Vec<EmailAddress>,
+    /// Who may sign in and look.
+    pub viewers: Vec<EmailAddress>,
+}
+
 /// Reads `[mail]`.
 pub(super) fn read_mail(section: &Section<'_>) -> Option<Mail> {
     let from = section.needed("from", "an address such as \"Countersign <countersign@example.com>\"", sender);
@@ -79,10 +90,19 @@ pub(super) fn read_mail(section: &Section<'_>) -> Option<Mail> {
 }
 
 /// Reads `[operators]`.
-pub(super) fn read_operators(section: &Section<'_>) -> Vec<EmailAddress> {
-    let mail = section.some("mail", "a mail address", |text| EmailAddress::parse(text).ok());
+pub(super) fn read_operators(section: &Section<'_>) -> Operators {
+    let address = |text: &str| EmailAddress::parse(text).ok();
+    let mail = section.some("mail", "a mail address", address);
+    let members = section.list("members", "a mail address", address);
+    let viewers = section.list("viewers", "a mail address", address);
+    let mut people = Distinct::default();
+    for (key, listed) in [("members", &members), ("viewers", &viewers)] {
+        for one in listed {
+            people.note(section, key, &one.key());
+        }
+    }
     section.refuse_unknown();
-    mail
+    Operators { mail, members, viewers }
 }
 
 fn sender(text: &str) -> Option<(Option<ShortText>, EmailAddress)> {

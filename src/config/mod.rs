@@ -13,6 +13,7 @@ mod reader;
 pub mod rules;
 pub mod secrets;
 pub mod service;
+pub mod sign_in;
 pub mod sources;
 pub mod targets;
 pub mod verify;
@@ -27,14 +28,15 @@ use toml::{Table, Value};
 
 pub use self::access::{ApproverGroup, Condition, HandOverTo, Profile};
 pub use self::fault::Fault;
-pub use self::http::{Http, SignIn, is_loopback};
-pub use self::mail::{Mail, Smtp, SmtpLogin, SmtpTls};
+pub use self::http::{Http, is_loopback};
+pub use self::mail::{Mail, Operators, Smtp, SmtpLogin, SmtpTls};
 pub use self::products::{
     ClientCredentials, LogonMethod, Product, Proxy, ProxyLogin, SessionLogon, Sessions,
 };
 pub use self::rules::{Ask, Rule, Rules, Stage};
 pub use self::secrets::Secret;
 pub use self::service::{Database, DatabaseEngine, LogFormat, WorkerSettings};
+pub use self::sign_in::{SignIn, SignInMode};
 pub use self::sources::{ApiClient, Format, Scope, SettableField, Source};
 pub use self::targets::{TargetSettings, UserPattern};
 pub use self::verify::{Algorithm, Basic, Encoding, HeaderText, Part, Recipe, SignedTime, Token, Verify};
@@ -43,7 +45,7 @@ pub use self::world::{Machine, World};
 use self::access::{Around, ManagerMail};
 use self::reader::{Gather, Section};
 use self::rules::Askable;
-use crate::domain::names::{EmailAddress, SourceName, TargetName};
+use crate::domain::names::{SourceName, TargetName};
 
 /// Everything an operator has decided.
 #[derive(Debug, Clone)]
@@ -58,8 +60,8 @@ pub struct Settings {
     pub key_file: PathBuf,
     /// How mail leaves.
     pub mail: Mail,
-    /// Who hears alarms; at least one.
-    pub operators: Vec<EmailAddress>,
+    /// Who looks after the service.
+    pub operators: Operators,
     /// How approvers prove who they are.
     pub sign_in: SignIn,
     /// Programs with an API token.
@@ -133,7 +135,7 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
     let key_file = service::read_secrets(&top.section("secrets"));
     let mail = mail::read_mail(&top.section("mail"));
     let operators = mail::read_operators(&top.section("operators"));
-    let sign_in = http::read_sign_in(&top.section("sign_in"), http.as_ref());
+    let sign_in = sign_in::read_sign_in(&top.section("sign_in"), http.as_ref());
     let (sources, declared_sources) = sources::read_sources(at_least_one(&top, "sources"));
     let api_clients = sources::read_clients(top.sections("api_clients"), &declared_sources);
     let targets = targets::read_targets(at_least_one(&top, "targets"));

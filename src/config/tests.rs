@@ -192,19 +192,24 @@ fn nothing_secret_is_printed() {
 
 /// One edit each: what stood there, what stands there now, the one line that is said.
 #[rustfmt::skip]
-const EDITS: [(&str, &str, &str); 61] = [
+const EDITS: [(&str, &str, &str); 66] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", "http.trusted_proxies: not available yet"),
-    ("\"http://127.0.0.1:8081\"", "\"https://cs.example.com\"", "sign_in.mode: \"link\" needs an http.public_url on loopback; the stronger ways are not available yet"),
+    ("\"http://127.0.0.1:8081\"", "\"https://cs.example.com\"", "sign_in.mode: \"link\" lets whoever has a mail decide, so it needs an http.public_url on loopback; wanted: \"code\", or accept_forwarded_links = true"),
     ("\"http://127.0.0.1:8081\"", "\"http://cs.example.com\"", "http.public_url: wanted: an address such as https://countersign.example.com, with a path if a proxy adds one; http only on loopback"),
     ("mode = \"link\"", "mode = \"oidc\"", "sign_in.mode: not available yet"),
-    ("mode = \"link\"", "accept_forwarded_links = true", "sign_in.accept_forwarded_links: not available yet"),
+    ("mode = \"link\"", "mode = \"links\"", "sign_in.mode: wanted: \"link\" or \"code\""),
+    ("mode = \"link\"", "mode = \"code\"\naccept_forwarded_links = true", "sign_in.accept_forwarded_links: only with mode = \"link\"; a code cannot be forwarded"),
+    ("mode = \"link\"", "idle_after = \"2h\"\nlifetime = \"1h\"", "sign_in.idle_after: wanted: at most lifetime"),
+    ("mode = \"link\"", "lifetime = \"2d\"", "sign_in.lifetime: wanted: a span such as \"7d\", \"72h\", \"30m\" or \"10s\", from 60 to 86400 seconds"),
     ("url = \"sqlite://countersign.db\"", "url = \"mysql://u:p@h\"", "database.url: wanted: sqlite://FILE or postgres://…"),
     ("key_file = \"countersign.key\"", "", "secrets.key_file: missing; wanted: the path of the key file"),
     ("smtp://127.0.0.1:1025", "smtp://mail.example.com", "mail.smtp_url: wanted: smtps://HOST[:PORT] or smtp://HOST[:PORT]?tls=required, without a name or password; plain smtp:// on loopback only"),
     ("\"smtp://127.0.0.1:1025\"", "\"smtp://127.0.0.1:1025\"\nusername = \"u\"", "mail.password: missing; wanted: a secret, because username is given"),
     ("mail = [\"pam-team@example.com\"]", "mail = []", "operators.mail: missing or empty; wanted: a list of at least one, each a mail address"),
+    ("mail = [\"pam-team@example.com\"]", "mail = [\"a@example.com\"]\nmembers = [\"olga\"]", "operators.members[0]: wanted: a mail address"),
+    ("mail = [\"pam-team@example.com\"]", "mail = [\"a@example.com\"]\nmembers = [\"olga@example.com\"]\nviewers = [\"Olga@example.com\"]", "operators.viewers: stands here twice; wanted: a value of its own"),
     ("{ env = \"READER\" }", "{ env = \"ABSENT\" }", "api_clients[0].token: the environment variable ABSENT is not set"),
     ("{ env = \"READER\" }", "{ env = \"a secret\" }", "api_clients[0].token: wanted: the name of an environment variable, of A-Z a-z 0-9 _"),
     ("{ env = \"READER\" }", "{ env = \"EMPTY\" }", "api_clients[0].token: is empty; wanted: a secret"),
@@ -293,6 +298,17 @@ fn a_verifier_leaves_no_second_reading() {
                timestamp_header = \"x-time\", window = \"2m\", delivery_key = \"x-id\", secrets = [\"a-key-of-some-length\"]";
     let Verify::Hmac(recipe) = load(&with(usual, all)).unwrap().sources[0].verify.clone() else { panic!() };
     assert_eq!((recipe.signed.len(), recipe.time.unwrap().window.num_seconds()), (6, 120));
+}
+
+#[test]
+fn off_loopback_a_link_alone_must_be_accepted_in_so_many_words() {
+    let away = ("\"http://127.0.0.1:8081\"", "\"https://cs.example.com\"");
+    for sign_in in
+        ["mode = \"code\"", "accept_forwarded_links = true", "mode = \"link\"\naccept_forwarded_links = true"]
+    {
+        let text = with(away.0, away.1).replacen("mode = \"link\"", sign_in, 1);
+        assert!(load(&text).is_ok(), "{sign_in}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::canon::Digest;
 use super::names::EmailAddress;
 use super::routing::{ResolvedStage, Routing};
+use super::sign_in::Proof;
 use super::time::Timestamp;
 
 /// Yes or no.
@@ -101,6 +102,8 @@ pub struct Answer {
     pub digest: Digest,
     /// Does the person still belong to the pool, by the settings of now?
     pub eligible: Eligible,
+    /// What proves that it is this person.
+    pub proof: Proof,
     /// When it came in.
     pub at: Timestamp,
 }
@@ -158,6 +161,9 @@ pub enum Refused {
     /// Left the pool.
     #[error("you no longer belong to the people who may answer this request")]
     NoLongerEligible,
+    /// The proof of the person is too weak for this plan.
+    #[error("this plan can only be decided by somebody who has signed in with a code")]
+    ProofTooWeak,
     /// Nobody approves what he asked for himself.
     #[error("you asked for this change, so somebody else must decide it")]
     IsRequester,
@@ -195,6 +201,9 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
         return Err(Refused::Expired(end));
     }
     may_answer(asking, &answer.by, answer.eligible)?;
+    if answer.proof.strength() < asking.routing.sign_in {
+        return Err(Refused::ProofTooWeak);
+    }
     let place = usize::try_from(asking.stage).unwrap_or(usize::MAX);
     let Some(stage) = asking.routing.stages.get(place) else { return Err(Refused::OtherStage) };
     let key = answer.by.key();

@@ -86,6 +86,12 @@ event_kinds! {
     WorkflowGivenUp = "workflow.given_up";
     /// Operators are told.
     AlarmRaised = "alarm.raised";
+    /// Somebody entered a sign-in code that does not hold.
+    SignInFailed = "sign_in.failed";
+    /// Somebody signed in with a code from their mailbox.
+    SignedIn = "sign_in.done";
+    /// A session was ended before its time.
+    SignedOut = "sign_in.ended";
 }
 
 /// Who brought an event about.
@@ -97,6 +103,8 @@ pub enum Actor {
     Source(SourceName),
     /// An approver, known by address.
     Approver(EmailAddress),
+    /// Somebody who has signed in, known by address.
+    Person(EmailAddress),
     /// Somebody with access to the service's command line; the name is what the system calls them.
     Operator(String),
 }
@@ -157,6 +165,10 @@ impl NewEvent {
             Actor::Approver(address) => {
                 personal.insert("actor", address.as_str().to_owned());
                 "approver".to_owned()
+            }
+            Actor::Person(address) => {
+                personal.insert("actor", address.as_str().to_owned());
+                "person".to_owned()
             }
             Actor::Operator(name) => {
                 personal.insert("actor", name);
@@ -264,7 +276,7 @@ pub struct EventRead {
     pub at: Timestamp,
     /// The persisted word for what happened.
     pub kind: String,
-    /// `countersign`, `source NAME`, `approver` or `operator`.
+    /// `countersign`, `source NAME`, `approver`, `person` or `operator`.
     pub actor: String,
     /// Impersonal facts.
     pub facts: BTreeMap<String, serde_json::Value>,

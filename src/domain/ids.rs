@@ -49,12 +49,14 @@ row_ids! {
     MessageId;
     /// One audit event.
     EventId;
-    /// One chain of audit events: a workflow's, or a delivery's where there is no workflow.
+    /// One chain of audit events: a workflow's; else a delivery's, or that of a sign-in that is about no workflow.
     ChainId;
     /// One sealed secret.
     SecretId;
     /// One human in one namespace.
     PersonId;
+    /// One asking for a sign-in code.
+    SignInId;
 }
 
 impl From<WorkflowId> for ChainId {
@@ -65,6 +67,12 @@ impl From<WorkflowId> for ChainId {
 
 impl From<DeliveryId> for ChainId {
     fn from(id: DeliveryId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<SignInId> for ChainId {
+    fn from(id: SignInId) -> Self {
         Self(id.0)
     }
 }

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod request;
 pub mod retry;
 pub mod routing;
+pub mod sign_in;
 pub mod snapshot;
 pub mod step;
 pub mod strict_json;

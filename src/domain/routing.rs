@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::names::EmailAddress;
+use super::sign_in::Strength;
 
 /// Who is asked for one request, and why just they.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct Routing {
     pub stages: Vec<ResolvedStage>,
     /// How long the answer may take, in seconds.
     pub expire_after_seconds: i64,
+    /// The weakest proof with which somebody may answer.
+    #[serde(default)]
+    pub sign_in: Strength,
 }
 
 /// Why a rule was taken.

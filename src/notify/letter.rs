@@ -6,7 +6,7 @@
 
 use super::mail::{
     self, About, Alarm, ApprovalWanted, Decided, Done, Footer, NeedsAttention, Outcome, PlanReplaced,
-    VaultAwaited, Written, plain,
+    SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
 use crate::domain::canon::Tag;
@@ -20,7 +20,7 @@ use crate::kit::Kit;
 use crate::store::asks::{self, Ask};
 use crate::store::outbox::OwedMessage;
 use crate::store::workflows::Workflow;
-use crate::store::{ReadFault, decisions, plans, seals, workflows};
+use crate::store::{ReadFault, codes, decisions, plans, seals, workflows};
 
 /// A mail with its addressees.
 pub(super) struct Letter {
@@ -58,6 +58,9 @@ pub(super) async fn letter(kit: &Kit, owed: &OwedMessage) -> Result<Letter, NoLe
     };
     if owed.kind == "alarm" {
         return alarm(kit, owed, workflow.as_ref(), &footer).await;
+    }
+    if owed.kind == "sign_in_code" {
+        return sign_in_code(kit, owed, &footer).await;
     }
     let workflow = workflow.ok_or(NoLetter::Impossible("the workflow it tells about is not there"))?;
     match owed.kind.as_str() {
@@ -168,6 +171,25 @@ fn vault_awaited(owed: &OwedMessage, workflow: &Workflow, footer: &Footer) -> Re
     Ok(Letter { to: vec![to], workflow: Some(workflow.id), written: written.map_err(|_| UNWRITABLE)? })
 }
 
+/// A mail of its own, in nobody's thread: what it is for stands on the page that asks for it.
+async fn sign_in_code(kit: &Kit, owed: &OwedMessage, footer: &Footer) -> Result<Letter, NoLetter> {
+    let code = match owed.code {
+        Some(id) => codes::find(&kit.store, id).await?,
+        None => None,
+    };
+    let code = code.ok_or(NoLetter::Impossible("the code it brings is not there"))?;
+    if !code.open || code.expires_at <= kit.world.now() {
+        return Err(NoLetter::NotNeeded("the code holds no more"));
+    }
+    let digits = kit.keys.sign_in_code(code.id, &code.address, code.browser);
+    if kit.keys.sign_in_code_hash(code.id, digits.reveal()) != code.code_hash {
+        return Err(NoLetter::Impossible("the key has changed, so its code cannot be made again"));
+    }
+    let mail = SignInCode { code: digits.reveal().to_owned(), until: code.expires_at.in_words() };
+    let written = mail::sign_in_code(&mail, footer).map_err(|_| UNWRITABLE)?;
+    Ok(Letter { to: vec![code.address], workflow: None, written })
+}
+
 async fn needs_attention(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
     let State::NeedsAttention { reason, stalled } = &workflow.state else {
         return Err(NoLetter::NotNeeded("somebody has seen to it"));
@@ -180,7 +202,7 @@ async fn needs_attention(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Res
     let reason = without_groups(kit, Some(workflow), reason).await?;
     let mail = NeedsAttention { workflow: workflow.id.to_string(), stalled, reason };
     let written = mail::needs_attention(&mail, footer).map_err(|_| UNWRITABLE)?;
-    Ok(Letter { to: kit.settings.operators.clone(), workflow: Some(workflow.id), written })
+    Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: Some(workflow.id), written })
 }
 
 async fn alarm(
@@ -193,7 +215,7 @@ async fn alarm(
     let words = without_groups(kit, workflow, words).await?;
     let mail = Alarm { workflow: owed.workflow.map(|id| id.to_string()), words };
     let written = mail::alarm(&mail, footer).map_err(|_| UNWRITABLE)?;
-    Ok(Letter { to: kit.settings.operators.clone(), workflow: owed.workflow, written })
+    Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: owed.workflow, written })
 }
 
 const UNWRITABLE: NoLetter = NoLetter::Impossible("its text cannot be made");

@@ -94,6 +94,14 @@ pub struct VaultAwaited {
     pub since: Option<String>,
 }
 
+/// To somebody who signs in: the code.
+pub struct SignInCode {
+    /// Six digits.
+    pub code: String,
+    /// The end of its time, such as `2026-12-01 08:00 UTC`.
+    pub until: String,
+}
+
 /// To the operators: a person must look.
 pub struct NeedsAttention {
     /// The workflow's id.
@@ -211,6 +219,20 @@ struct VaultAwaitedHtml<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "mail/sign_in_code.txt")]
+struct SignInCodeText<'a> {
+    mail: &'a SignInCode,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/sign_in_code.html")]
+struct SignInCodeHtml<'a> {
+    mail: &'a SignInCode,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
 #[template(path = "mail/needs_attention.txt")]
 struct NeedsAttentionText<'a> {
     mail: &'a NeedsAttention,
@@ -244,6 +266,7 @@ parts! {
     PlanReplaced as PlanReplacedText PlanReplacedHtml;
     Done as DoneText DoneHtml;
     VaultAwaited as VaultAwaitedText VaultAwaitedHtml;
+    SignInCode as SignInCodeText SignInCodeHtml;
     NeedsAttention as NeedsAttentionText NeedsAttentionHtml;
     Alarm as AlarmText AlarmHtml;
 }
@@ -271,6 +294,11 @@ pub fn done(mail: &Done, footer: &Footer) -> Result<Written, askama::Error> {
 /// Tells those who will be asked that the vault cannot be read.
 pub fn vault_awaited(mail: &VaultAwaited, footer: &Footer) -> Result<Written, askama::Error> {
     write(format!("Waiting for the vault: {}", mail.about.what), mail, footer)
+}
+
+/// Brings a sign-in code. The subject does not tell it: subjects stand in the logs of mail servers.
+pub fn sign_in_code(mail: &SignInCode, footer: &Footer) -> Result<Written, askama::Error> {
+    write("Your sign-in code for Countersign".to_owned(), mail, footer)
 }
 
 /// Calls an operator to a workflow.

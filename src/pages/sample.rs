@@ -13,6 +13,7 @@ use crate::domain::plan::{
 };
 use crate::domain::request::Request;
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::sign_in::Strength;
 use crate::domain::snapshot::{GroupKind, GroupSeen, ProfileField, Snapshot, UserSeen, VaultGroup};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
@@ -155,6 +156,7 @@ pub(crate) fn routing() -> Routing {
         because: Because::FirstMatch,
         stages: vec![manager, group],
         expire_after_seconds: 259_200,
+        sign_in: Strength::Link,
     }
 }
 

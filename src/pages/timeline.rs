@@ -85,6 +85,9 @@ fn sentence(told: &Told) -> String {
         EventKind::AlarmRaised => {
             format!("The operators were alarmed: {}.", clause(&personal("because")))
         }
+        EventKind::SignInFailed => format!("A sign-in failed: {}.", text("because")),
+        EventKind::SignedIn => format!("{} signed in.", actor(told)),
+        EventKind::SignedOut => format!("A session of {} was ended: {}.", personal("whose"), text("because")),
     }
 }
 
@@ -132,9 +135,13 @@ fn actor(told: &Told) -> String {
     let role = told.event.actor.as_str();
     match role {
         "countersign" => "Countersign".to_owned(),
-        "approver" | "operator" => told.personal("actor").map_or_else(|| format!("An {role}"), visible),
+        "approver" | "operator" | "person" => told.personal("actor").map_or_else(|| unnamed(role), visible),
         source => visible(source),
     }
+}
+
+fn unnamed(role: &str) -> String {
+    if role == "person" { "Somebody".to_owned() } else { format!("An {role}") }
 }
 
 #[cfg(test)]

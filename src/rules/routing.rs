@@ -14,6 +14,7 @@ use crate::domain::approval::Eligible;
 use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::sign_in::Strength;
 
 /// The rules with their compiled conditions.
 #[derive(Debug, Clone)]
@@ -64,17 +65,18 @@ pub async fn route(
     kind: Kind,
     req: &Value,
 ) -> Result<Routing, NoRoute> {
+    let sign_in = settings.sign_in.mode.strength();
     let because = match first_match(engine, rules, kind, req).await {
         Ok(None) => Because::NothingElseMatched,
         Ok(Some(rule)) => match resolve(rule, settings, req) {
-            Ok(stages) => return Ok(routing(rule, Because::FirstMatch, stages)),
+            Ok(stages) => return Ok(routing(rule, Because::FirstMatch, stages, sign_in)),
             Err(Unresolved::Manager) => Because::ManagerUnknown { rule: rule.name.to_string() },
             Err(Unresolved::TooFew) => Because::TooFewPeople { rule: rule.name.to_string() },
         },
         Err(failed) => failed,
     };
     let stages = resolve(&rules.default, settings, req).map_err(|_unresolved| NoRoute)?;
-    Ok(routing(&rules.default, because, stages))
+    Ok(routing(&rules.default, because, stages, sign_in))
 }
 
 async fn first_match<'r>(
@@ -101,9 +103,9 @@ async fn first_match<'r>(
     Ok(None)
 }
 
-fn routing(rule: &Rule, because: Because, stages: Vec<ResolvedStage>) -> Routing {
+fn routing(rule: &Rule, because: Because, stages: Vec<ResolvedStage>, sign_in: Strength) -> Routing {
     let expire_after_seconds = rule.expire_after.num_seconds();
-    Routing { rule: rule.name.to_string(), because, stages, expire_after_seconds }
+    Routing { rule: rule.name.to_string(), because, stages, expire_after_seconds, sign_in }
 }
 
 fn resolve(rule: &Rule, settings: &Settings, req: &Value) -> Result<Vec<ResolvedStage>, Unresolved> {

@@ -132,9 +132,12 @@ impl Decide {
         let mut event = NewEvent::new(EventKind::DecisionRecorded, Actor::Approver(self.answer.by.clone()))
             .text("decision", self.answer.verdict.word())
             .text("digest", self.answer.digest.to_string())
-            .text("sign_in", "link")
+            .text("sign_in", self.answer.proof.strength().word())
             .number("stage", i64::from(self.answer.stage))
             .number("plan", i64::from(workflow.plan_number));
+        if let Some(moment) = self.answer.proof.signed_in_at() {
+            event = event.text("signed_in_at", moment.to_string());
+        }
         event = match self.target_read {
             TargetRead::At(moment) => event.text("target_read_at", moment.to_string()),
             TargetRead::No => event.text("target_read_at", "not readable in time"),

@@ -17,7 +17,7 @@ use super::rows::{ask, owed, personal};
 use super::{Store, asks, audit};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::ids::{AskId, ChainId, MessageId, WorkflowId};
+use crate::domain::ids::{AskId, ChainId, MessageId, SignInId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Owed;
@@ -31,6 +31,8 @@ pub struct OwedMessage {
     pub workflow: Option<WorkflowId>,
     /// The asking whose personal link it carries.
     pub ask: Option<AskId>,
+    /// The sign-in code that it carries.
+    pub code: Option<SignInId>,
     /// The word for what it says.
     pub kind: String,
     /// To whom; the operators when absent.
@@ -110,6 +112,23 @@ pub(super) async fn owe_waiting<No>(
     Ok(())
 }
 
+/// Owes somebody a sign-in code.
+pub(super) async fn owe_code<No>(
+    tx: &mut Tx,
+    code: SignInId,
+    workflow: Option<WorkflowId>,
+    to: &EmailAddress,
+) -> Result<(), Fault<No>> {
+    let id = tx.id(MessageId::made);
+    let row = owed::ActiveModel {
+        code_id: Set(Some(code.0)),
+        recipient: Set(Some(to.as_str().to_owned())),
+        ..blank(tx, id, workflow, "sign_in_code")
+    };
+    owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
 async fn insert<No>(
     tx: &mut Tx,
     workflow: WorkflowId,
@@ -134,6 +153,7 @@ fn blank(tx: &Tx, id: MessageId, workflow: Option<WorkflowId>, kind: &str) -> ow
         kind: Set(kind.to_owned()),
         recipient: Set(None),
         event_id: Set(None),
+        code_id: Set(None),
         state: Set("owed".to_owned()),
         due_at: Set(tx.at.as_utc()),
         tries: Set(0),
@@ -334,6 +354,7 @@ impl OwedMessage {
             id: MessageId(row.id),
             workflow: row.workflow_id.map(WorkflowId),
             ask: row.ask_id.map(AskId),
+            code: row.code_id.map(SignInId),
             kind: row.kind.clone(),
             recipient: row.recipient.as_deref().map(EmailAddress::parse).transpose().map_err(|_| wrong())?,
             words: None,

@@ -152,6 +152,7 @@ table!(owed, "owed_messages", {
     ask_id: Option<Uuid>,
     kind: String,
     event_id: Option<Uuid>,
+    code_id: Option<Uuid>,
     recipient: Option<String>,
     state: String,
     due_at: ChronoDateTimeUtc,
@@ -190,6 +191,34 @@ table!(secret, "secrets", {
     sealed: Option<Vec<u8>>,
     made_at: ChronoDateTimeUtc,
     revealed_at: Option<ChronoDateTimeUtc>,
+});
+
+table!(sign_in_code, "sign_in_codes", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    chain: Uuid,
+    workflow_id: Option<Uuid>,
+    address: String,
+    address_key: String,
+    sort: String,
+    browser_hash: Vec<u8>,
+    code_hash: Vec<u8>,
+    state: String,
+    tries: i64,
+    asked_at: ChronoDateTimeUtc,
+    expires_at: ChronoDateTimeUtc,
+});
+
+table!(session, "sessions", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id_hash: Vec<u8>,
+    chain: Uuid,
+    address: String,
+    address_key: String,
+    began_at: ChronoDateTimeUtc,
+    ends_at: ChronoDateTimeUtc,
+    ended_at: Option<ChronoDateTimeUtc>,
+    ended_because: Option<String>,
 });
 
 table!(lease, "leases", {

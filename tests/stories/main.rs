@@ -11,20 +11,22 @@
 
 mod stage;
 
-/// Tells a story on both databases. The sentence is the name of an `async fn(Stage)`.
+/// Tells a story on both databases. The sentence is the name of an `async fn(Stage)`; `with` says what it wants
+/// otherwise.
 macro_rules! told_on_both {
-    ($($story:ident)*) => { $(
+    ($($story:ident)*) => { told_on_both! { with crate::stage::Choices::default(); $($story)* } };
+    (with $choices:expr; $($story:ident)*) => { $(
         mod $story {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_sqlite() {
-                let stage = crate::stage::Stage::begin(crate::stage::Database::sqlite()).await;
+                let stage = crate::stage::Stage::with(crate::stage::Database::sqlite(), $choices).await;
                 super::$story(stage).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             #[ignore = "needs a PostgreSQL server; tests/all starts one and runs this"]
             async fn on_postgresql() {
-                let stage = crate::stage::Stage::begin(crate::stage::Database::postgres()).await;
+                let stage = crate::stage::Stage::with(crate::stage::Database::postgres(), $choices).await;
                 super::$story(stage).await;
             }
         }
@@ -43,6 +45,7 @@ mod an_operator_starts_it;
 mod every_step_may_fail;
 mod one_person_one_account;
 mod senders_prove_themselves;
+mod somebody_signs_in;
 mod the_same_webhook_twice;
 mod the_service_is_killed;
 mod the_vault_is_provisioned;

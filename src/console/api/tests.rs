@@ -15,6 +15,7 @@ use crate::domain::plan::{
 };
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{GroupKind, Snapshot, UserSeen};
 use crate::domain::strict_json::Json;
 use crate::domain::workflow::State;
@@ -133,6 +134,7 @@ async fn planned(stage: &Stage, id: WorkflowId) -> (Digest, Digest) {
             because: Because::NothingElseMatched,
             stages: vec![first],
             expire_after_seconds: 3600,
+            sign_in: Strength::Link,
         },
         asks: vec![NewAsk { stage: 0, approver: ana(), link_hash }],
         plan,
@@ -145,8 +147,15 @@ async fn planned(stage: &Stage, id: WorkflowId) -> (Digest, Digest) {
 async fn approved(stage: &Stage, link_hash: Digest, digest: Digest) {
     let ask = asks::ask_by_link(&stage.kit.store, link_hash).await.unwrap().unwrap();
     let now = stage.kit.world.now();
-    let answer =
-        Answer { by: ana(), stage: 0, verdict: Verdict::Approve, digest, eligible: Eligible::Still, at: now };
+    let answer = Answer {
+        by: ana(),
+        stage: 0,
+        verdict: Verdict::Approve,
+        digest,
+        eligible: Eligible::Still,
+        proof: Proof::Link,
+        at: now,
+    };
     let deed = Decide {
         stamp: stage.kit.world.stamp(),
         ask,

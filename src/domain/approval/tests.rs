@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::routing::Because;
+use crate::domain::sign_in::Strength;
 
 fn mail(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
@@ -23,6 +24,7 @@ fn routing() -> Routing {
             stage(&["ana@example.com", "bo@example.com", "cy@example.com"], 2),
         ],
         expire_after_seconds: 60,
+        sign_in: Strength::Link,
     }
 }
 
@@ -54,6 +56,7 @@ impl Case {
             verdict,
             digest: Digest::of_bytes(b"plan"),
             eligible: Eligible::Still,
+            proof: Proof::Link,
             at: at(50),
         })
     }
@@ -125,6 +128,7 @@ fn stale_late_and_expelled_answers_do_not_count() {
         verdict: Verdict::Approve,
         digest: Digest::of_bytes(b"plan"),
         eligible: Eligible::Still,
+        proof: Proof::Link,
         at: at(99),
     };
     let case = Case::new(1);
@@ -134,4 +138,22 @@ fn stale_late_and_expelled_answers_do_not_count() {
     assert_eq!(case.answers(&stale), Err(Refused::PlanChanged));
     let expelled = Answer { eligible: Eligible::NoLonger, ..good };
     assert_eq!(case.answers(&expelled), Err(Refused::NoLongerEligible));
+}
+
+#[test]
+fn a_plan_that_wants_a_code_is_not_decided_by_a_link() {
+    let mut case = Case::new(0);
+    case.routing.sign_in = Strength::Code;
+    assert_eq!(case.says("boss@example.com", 0, Verdict::Approve), Err(Refused::ProofTooWeak));
+    assert_eq!(case.says("boss@example.com", 0, Verdict::Reject), Err(Refused::ProofTooWeak));
+    let signed_in = Answer {
+        by: mail("boss@example.com"),
+        stage: 0,
+        verdict: Verdict::Approve,
+        digest: Digest::of_bytes(b"plan"),
+        eligible: Eligible::Still,
+        proof: Proof::Code(at(40)),
+        at: at(50),
+    };
+    assert_eq!(case.answers(&signed_in), Ok(Decided::NextStage(1)));
 }

@@ -58,6 +58,10 @@ fn without_link() -> Vec<Written> {
         needs_attention(&attention(None), &footer()),
         alarm_of(Some(ID.to_owned()), Some("the vault cannot be read".to_owned())),
         alarm_of(None, None),
+        sign_in_code(
+            &SignInCode { code: "123456".to_owned(), until: "2026-12-01 08:00 UTC".to_owned() },
+            &footer(),
+        ),
     ];
     all.into_iter().map(Result::unwrap).collect()
 }

@@ -21,6 +21,7 @@ use crate::domain::plan::{
 };
 use crate::domain::retry::RetryPolicy;
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::domain::step::{Outcome, Purpose, Report, Rest, StepRecord, Waits};
 use crate::domain::time::Timestamp;
@@ -121,6 +122,7 @@ impl Stage {
                 quorum: 1,
             }],
             expire_after_seconds: 3_600,
+            sign_in: Strength::Link,
         };
         let snapshot = Snapshot {
             target: plan.target.clone(),
@@ -159,6 +161,7 @@ impl Stage {
             verdict,
             digest: SealedPlan::seal(plan).unwrap().digest(),
             eligible: Eligible::Still,
+            proof: Proof::Link,
             at: stamp.at,
         };
         Decide {

@@ -21,7 +21,7 @@ told_on_both! {
 }
 
 /// Every route there is, by the source. Who adds one adds it here and thereby to the stories below.
-const ROUTES: [&str; 22] = [
+const ROUTES: [&str; 27] = [
     "/api",
     "/api/v1/requests",
     "/api/v1/workflows",
@@ -29,12 +29,17 @@ const ROUTES: [&str; 22] = [
     "/api/v1/workflows/{id}/audit",
     "/api/{rest:.*}",
     "/approve/{token}",
+    "/approve/{token}/code",
     "/approve/{token}/decision",
     "/approve/{token}/live",
     "/approve/{token}/progress",
+    "/approve/{token}/sign-in",
     "/healthz",
     "/metrics",
     "/readyz",
+    "/sign-in",
+    "/sign-in/code",
+    "/sign-out",
     "/static/countersign.css",
     "/static/countersign.svg",
     "/static/live.js",

@@ -29,7 +29,7 @@ impl Whole {
 
     /// Is there a form to answer with?
     pub fn asks(&self) -> bool {
-        self.body.contains("<form")
+        self.body.contains("name=\"decision\"")
     }
 }
 

@@ -8,6 +8,7 @@ mod database;
 mod process;
 mod invariants;
 mod operator;
+mod visitor;
 mod world;
 
 pub use actors::Answer;
@@ -17,4 +18,5 @@ pub use browser::{Browser, Screen, Scripts};
 pub use database::Database;
 pub use invariants::steps;
 pub use process::{Outside, command, until};
+pub use visitor::{Visitor, another_code};
 pub use world::HandClock;

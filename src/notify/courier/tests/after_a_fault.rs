@@ -145,7 +145,8 @@ impl Post for Picky {
 #[tokio::test]
 async fn one_operator_who_is_gone_does_not_silence_the_others() {
     let mut stage = Stage::set_with(|settings| {
-        settings.operators = ["gone@example.com", "ada@example.com", "bob@example.com"].map(mail).to_vec();
+        settings.operators.mail =
+            ["gone@example.com", "ada@example.com", "bob@example.com"].map(mail).to_vec();
     })
     .await;
     let post = Picky::default();

@@ -103,7 +103,7 @@ async fn an_end_by_time_or_by_an_operator_is_told_as_such() {
 #[tokio::test]
 async fn operators_learn_the_reason_unless_it_names_a_group() {
     let stage = Stage::set_with(|settings| {
-        settings.operators = ["ada@example.com", "bob@example.com"].map(mail).to_vec();
+        settings.operators.mail = ["ada@example.com", "bob@example.com"].map(mail).to_vec();
     })
     .await;
     let plain = stage.workflow("Zoë", "O'Brien").await;

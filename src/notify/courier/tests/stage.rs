@@ -21,6 +21,7 @@ use crate::domain::plan::{
 };
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{GroupKind, Snapshot, UserSeen};
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
@@ -254,6 +255,7 @@ impl Stage {
                 because: Because::FirstMatch,
                 stages: vec![ResolvedStage { people, asked_as, quorum: 1 }],
                 expire_after_seconds: 3 * 24 * 3600,
+                sign_in: Strength::Link,
             },
             asks,
         };
@@ -273,6 +275,7 @@ impl Stage {
             verdict: Verdict::Approve,
             digest: plan.sealed.digest(),
             eligible: Eligible::Still,
+            proof: Proof::Link,
             at: self.now(),
         };
         let deed = Decide {

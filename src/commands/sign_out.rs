@@ -1,0 +1,52 @@
+//! `sign-out`: an operator ends the sessions of a person, for instance one whose laptop is lost.
+//!
+//! Must hold: one audited deed with a reason; nothing is made where there is no installation.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::workflow::operator;
+use super::{Configured, failed, tell};
+use crate::clock::World;
+use crate::domain::names::EmailAddress;
+use crate::service::{Limits, Service};
+use crate::store::sessions::Revoke;
+
+/// Whose sessions, and why.
+#[derive(Debug, Args)]
+pub(super) struct SignOut {
+    /// The mail address that the person signs in with.
+    address: String,
+    /// Why; goes into the audit trail.
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
+    #[command(flatten)]
+    at: Configured,
+}
+
+impl SignOut {
+    pub(super) async fn run(self, world: World) -> ExitCode {
+        let Ok(address) = EmailAddress::parse(&self.address) else {
+            return failed(&"ADDRESS: wanted: a mail address");
+        };
+        let settings = match self.at.existing() {
+            Ok(settings) => settings,
+            Err(code) => return code,
+        };
+        let kit = match Service::open(settings, world, Limits::default()).await {
+            Ok(service) => service.kit,
+            Err(faults) => return tell(&faults),
+        };
+        let revoke = Revoke { stamp: kit.world.stamp(), address, by: operator(), reason: self.reason };
+        let ended = kit.store.write(revoke).await;
+        kit.store.close().await;
+        match ended {
+            Ok(count) => {
+                println!("{count} ended");
+                ExitCode::SUCCESS
+            }
+            Err(fault) => failed(&fault),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Sign-in codes: asked for by a browser, mailed to one address, entered once.
+//!
+//! Must hold: a code never comes here, only its keyed hash; the bounds on asking and the five tries are counted in the
+//! transaction; a code holds for the browser that asked and for no other. A decoy is counted like any other code, is
+//! never mailed and never holds, so that nobody learns which addresses are known.
+
+use async_trait::async_trait;
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Set,
+};
+
+use super::deed::{Deed, Fault, Tx};
+use super::fault::ReadFault;
+use super::rows::{session, sign_in_code as rows};
+use super::sessions::{self, NewSession};
+use super::{Store, audit, outbox};
+use crate::clock::Stamp;
+use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::canon::Digest;
+use crate::domain::ids::{ChainId, SignInId, WorkflowId};
+use crate::domain::names::EmailAddress;
+use crate::domain::sign_in::{COUNTED_TOGETHER, Earlier, MOST_TRIES, REMEMBERED, TooOften, may_ask};
+use crate::domain::time::Timestamp;
+
+/// Is a code mailed, or only counted?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// The address is known.
+    Mailed,
+    /// It is not.
+    Decoy,
+}
+
+impl Sort {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Mailed => "mailed",
+            Self::Decoy => "decoy",
+        }
+    }
+}
+
+/// A code that is being asked for.
+#[derive(Debug, Clone)]
+pub struct NewCode {
+    /// Its id; the code is made of it.
+    pub id: SignInId,
+    /// Which workflow's link leads to it, if any; it then belongs to that workflow's chain.
+    pub workflow: Option<WorkflowId>,
+    /// Whose mailbox proves the person.
+    pub address: EmailAddress,
+    /// Is it mailed?
+    pub sort: Sort,
+    /// The browser that asks.
+    pub browser: Digest,
+    /// What an entered code is compared with.
+    pub code_hash: Digest,
+    /// It holds no longer than this.
+    pub expires_at: Timestamp,
+}
+
+/// A code that was asked for.
+#[derive(Debug, Clone)]
+pub struct Code {
+    /// Its id.
+    pub id: SignInId,
+    /// Which workflow's link leads to it.
+    pub workflow: Option<WorkflowId>,
+    /// Whose mailbox proves the person.
+    pub address: EmailAddress,
+    /// The browser that asked.
+    pub browser: Digest,
+    /// What an entered code is compared with.
+    pub code_hash: Digest,
+    /// It holds no longer than this.
+    pub expires_at: Timestamp,
+    /// May it still be entered, but for its time?
+    pub open: bool,
+}
+
+/// For whom a browser's code is looked up.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// For this address: a personal link knows it.
+    Of(&'a EmailAddress),
+    /// For whichever address was typed.
+    Typed,
+}
+
+/// The latest code that a browser asked for, if it was neither used nor spent. It may be too old.
+pub async fn latest(store: &Store, browser: Digest, whose: Whose<'_>) -> Result<Option<Code>, ReadFault> {
+    let mut query = rows::Entity::find()
+        .filter(rows::Column::BrowserHash.eq(browser.0.to_vec()))
+        .filter(rows::Column::State.eq("open"));
+    query = match whose {
+        Whose::Of(address) => query.filter(rows::Column::AddressKey.eq(address.key())),
+        Whose::Typed => query.filter(rows::Column::WorkflowId.is_null()),
+    };
+    let row = query.order_by_desc(rows::Column::AskedAt).limit(1).one(store.reads()).await?;
+    row.map(Code::from_row).transpose()
+}
+
+/// One code by id.
+pub async fn find(store: &Store, id: SignInId) -> Result<Option<Code>, ReadFault> {
+    rows::Entity::find_by_id(id.0).one(store.reads()).await?.map(Code::from_row).transpose()
+}
+
+/// Asks for a code. The mail is owed in the same deed; the browser's earlier codes hold no more.
+pub struct AskForCode {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// The code.
+    pub code: NewCode,
+}
+
+#[async_trait]
+impl Deed for AskForCode {
+    type Done = ();
+    type No = TooOften;
+
+    fn name(&self) -> &'static str {
+        "ask_for_code"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<TooOften>> {
+        let new = &self.code;
+        if rows::Entity::find_by_id(new.id.0).one(&tx.inner).await?.is_some() {
+            // The deed is run again and had been written after all.
+            return Ok(());
+        }
+        let (browser, address_key) = (new.browser.0.to_vec(), new.address.key());
+        let since = tx.at.plus(-REMEMBERED).as_utc();
+        let asked = rows::Entity::find().filter(rows::Column::AskedAt.gt(since));
+        let moments =
+            |query: sea_orm::Select<rows::Entity>| query.select_only().column(rows::Column::AskedAt);
+        let for_address: Vec<chrono::DateTime<chrono::Utc>> =
+            moments(asked.clone().filter(rows::Column::AddressKey.eq(address_key.clone())))
+                .into_tuple()
+                .all(&tx.inner)
+                .await?;
+        let from_browser: Vec<chrono::DateTime<chrono::Utc>> =
+            moments(asked.filter(rows::Column::BrowserHash.eq(browser.clone())))
+                .into_tuple()
+                .all(&tx.inner)
+                .await?;
+        let together = tx.at.plus(-COUNTED_TOGETHER).as_utc();
+        // Anybody may type an address; a personal link must be had first, and a flood elsewhere does not close it.
+        let by_all = if new.workflow.is_some() {
+            0
+        } else {
+            let typed = rows::Entity::find()
+                .filter(rows::Column::AskedAt.gt(together))
+                .filter(rows::Column::WorkflowId.is_null());
+            typed.count(&tx.inner).await?
+        };
+        let read = |moments: Vec<_>| moments.into_iter().map(Timestamp::from_utc).collect::<Vec<_>>();
+        let earlier = Earlier {
+            for_address: &read(for_address),
+            from_browser: &read(from_browser),
+            by_all: usize::try_from(by_all).unwrap_or(usize::MAX),
+        };
+        may_ask(earlier, tx.at).map_err(Fault::Refused)?;
+        let replaced = rows::ActiveModel { state: Set("replaced".to_owned()), ..Default::default() };
+        rows::Entity::update_many()
+            .set(replaced)
+            .filter(rows::Column::BrowserHash.eq(browser))
+            .filter(rows::Column::State.eq("open"))
+            .exec(&tx.inner)
+            .await?;
+        insert(tx, new).await?;
+        if new.sort == Sort::Mailed {
+            outbox::owe_code(tx, new.id, new.workflow, &new.address).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn insert<No>(tx: &Tx, new: &NewCode) -> Result<(), Fault<No>> {
+    let chain = new.workflow.map_or_else(|| ChainId::from(new.id), ChainId::from);
+    let row = rows::ActiveModel {
+        id: Set(new.id.0),
+        chain: Set(chain.0),
+        workflow_id: Set(new.workflow.map(|id| id.0)),
+        address: Set(new.address.as_str().to_owned()),
+        address_key: Set(new.address.key()),
+        sort: Set(new.sort.word().to_owned()),
+        browser_hash: Set(new.browser.0.to_vec()),
+        code_hash: Set(new.code_hash.0.to_vec()),
+        state: Set("open".to_owned()),
+        tries: Set(0),
+        asked_at: Set(tx.at.as_utc()),
+        expires_at: Set(new.expires_at.as_utc()),
+    };
+    rows::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+/// Enters a code.
+pub struct EnterCode {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which asking is answered.
+    pub code: SignInId,
+    /// The browser that answers.
+    pub browser: Digest,
+    /// The keyed hash of what was typed.
+    pub typed: Digest,
+    /// The session that begins.
+    pub session: NewSession,
+}
+
+/// What came of entering a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entered {
+    /// It is the one: the session has begun.
+    SignedIn(EmailAddress),
+    /// It is another one; so many tries are left.
+    Wrong(u32),
+    /// No code holds any more: too late, too often, replaced, or asked for by another browser.
+    Over,
+}
+
+#[async_trait]
+impl Deed for EnterCode {
+    type Done = Entered;
+    type No = std::convert::Infallible;
+
+    fn name(&self) -> &'static str {
+        "enter_code"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Entered, Fault<Self::No>> {
+        let row = rows::Entity::find_by_id(self.code.0).lock_exclusive().one(&tx.inner).await?;
+        let Some(row) = row else { return Ok(Entered::Over) };
+        let code = Code::from_row(row.clone())?;
+        if sessions::has_begun(tx, self.session.id_hash).await? {
+            return Ok(Entered::SignedIn(code.address));
+        }
+        if !code.open || code.browser != self.browser {
+            return Ok(Entered::Over);
+        }
+        let in_time = tx.at < code.expires_at;
+        let tries = row.tries + 1;
+        let last = tries >= i64::from(MOST_TRIES);
+        let holds = in_time && row.sort == Sort::Mailed.word() && code.code_hash == self.typed;
+        let state = match (holds, last) {
+            (true, _) => "used",
+            (false, true) => "spent",
+            (false, false) => "open",
+        };
+        let tried = rows::ActiveModel {
+            id: Set(row.id),
+            tries: Set(tries),
+            state: Set(state.to_owned()),
+            ..Default::default()
+        };
+        rows::Entity::update(tried).exec(&tx.inner).await?;
+        let chain = ChainId(row.chain);
+        if holds {
+            sessions::begin(tx, &self.session, &code.address, chain).await?;
+            return Ok(Entered::SignedIn(code.address));
+        }
+        metrics::counter!("countersign_sign_ins_failed_total").increment(1);
+        if row.sort == Sort::Mailed.word() {
+            let because = if in_time { "the code was wrong" } else { "the code came too late" };
+            let event = NewEvent::new(EventKind::SignInFailed, Actor::Countersign)
+                .text("because", because)
+                .number("tries", tries)
+                .personal("whose", code.address.as_str());
+            audit::append(tx, chain, event).await?;
+        }
+        let left = u32::try_from(i64::from(MOST_TRIES) - tries).unwrap_or(0);
+        Ok(if in_time && !last { Entered::Wrong(left) } else { Entered::Over })
+    }
+}
+
+/// Forgets codes and sessions that are long over. Nobody can sign in by them, and the trail tells of them.
+pub struct Forget {
+    /// Time and ids.
+    pub stamp: Stamp,
+}
+
+/// So long both are kept after their end.
+const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(2);
+
+#[async_trait]
+impl Deed for Forget {
+    type Done = ();
+    type No = std::convert::Infallible;
+
+    fn name(&self) -> &'static str {
+        "forget_sign_ins"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<Self::No>> {
+        let before = tx.at.plus(-KEPT).as_utc();
+        rows::Entity::delete_many().filter(rows::Column::AskedAt.lte(before)).exec(&tx.inner).await?;
+        session::Entity::delete_many().filter(session::Column::EndsAt.lte(before)).exec(&tx.inner).await?;
+        Ok(())
+    }
+}
+
+/// When there is something to forget.
+pub async fn next_to_forget(store: &Store) -> Result<Option<Timestamp>, ReadFault> {
+    let code = rows::Entity::find().order_by_asc(rows::Column::AskedAt).limit(1).one(store.reads()).await?;
+    let ended =
+        session::Entity::find().order_by_asc(session::Column::EndsAt).limit(1).one(store.reads()).await?;
+    let moments = [code.map(|row| row.asked_at), ended.map(|row| row.ends_at)];
+    Ok(moments.into_iter().flatten().min().map(|moment| Timestamp::from_utc(moment).plus(KEPT)))
+}
+
+impl Code {
+    fn from_row(row: rows::Model) -> Result<Self, ReadFault> {
+        let wrong =
+            |wrong| ReadFault::Inconsistent { table: "sign_in_codes", row: row.id.to_string(), wrong };
+        Ok(Self {
+            id: SignInId(row.id),
+            workflow: row.workflow_id.map(WorkflowId),
+            address: EmailAddress::parse(&row.address).map_err(|_| wrong("not a mail address"))?,
+            browser: audit::digest("sign_in_codes", row.id, &row.browser_hash)?,
+            code_hash: audit::digest("sign_in_codes", row.id, &row.code_hash)?,
+            expires_at: Timestamp::from_utc(row.expires_at),
+            open: row.state == "open",
+        })
+    }
+}
