@@ -59,43 +59,18 @@ fn without(mut value: Value, pointer: &str) -> Value {
     value
 }
 
-/// The nine examples of the format's description.
+/// One body for each kind and operation, as a sender would post it.
 fn examples() -> Vec<Value> {
-    vec![
-        json!({"schema": "jml/1", "kind": "joiner", "source_ref": "RITM0010001:3", "person_ref": "E10442",
-            "occurred_at": "2026-11-21T09:15:00Z", "effective": {"at": "2026-12-01", "tz": "Europe/Berlin"},
-            "subject": {"username": "zobrien", "first_name": "Zoë", "last_name": "O'Brien",
-                "email": "zoe.obrien@example.com"},
-            "employment": {"title": "Database Administrator", "department": "IT Ops", "type": "employee",
-                "manager": {"person_ref": "E00077"}},
-            "account": {"roles": ["dba"], "user_type": "EPVUser", "location": "\\Users\\Ops",
-                "groups": ["Ops-Readers"]},
-            "ticket": {"system": "servicenow", "id": "RITM0010001",
-                "record_id": "a1b2c3d4e5f60718293a4b5c6d7e8f90"},
-            "reason": "New hire"}),
-        json!({"schema": "jml/1", "kind": "mover", "source_ref": "bhr-4711-20270101", "person_ref": "E10442",
-            "effective": {"at": "2027-01-01", "tz": "Europe/Berlin"},
-            "employment": {"title": "Team Lead", "department": "Platform"},
-            "account": {"groups_add": ["Platform-Leads"], "groups_remove": ["Ops-Readers"],
-                "location": "\\Users\\Platform"}}),
-        json!({"schema": "jml/1", "kind": "leaver", "source_ref": "03ff0000-48a9-4f1c-932a-546413a20001",
-            "person_ref": "E10442", "sequence": 7, "effective": {"at": "2027-03-31", "tz": "Europe/Berlin"},
-            "leaver": {"mode": "disable", "reason_code": "resignation"}}),
-        json!({"schema": "jml/1", "kind": "leaver", "op": "amend",
-            "amends": "03ff0000-48a9-4f1c-932a-546413a20001",
-            "source_ref": "03ff0000-48a9-4f1c-932a-546413a20002", "person_ref": "E10442", "sequence": 8,
-            "effective": {"at": "2027-02-28", "tz": "Europe/Berlin"}}),
-        json!({"schema": "jml/1", "kind": "leaver", "op": "rescind",
-            "amends": "03ff0000-48a9-4f1c-932a-546413a20002",
-            "source_ref": "03ff0000-48a9-4f1c-932a-546413a20003", "person_ref": "E10442", "sequence": 9}),
-        json!({"schema": "jml/1", "kind": "leaver", "source_ref": "SEC-2231", "person_ref": "E20001",
-            "effective": {"at": "2026-11-21T16:05:00+01:00", "immediate": true},
-            "leaver": {"reason_code": "dismissal"}}),
-        json!({"schema": "jml/1", "kind": "rehire", "source_ref": "RITM0010777:1", "person_ref": "E10442",
-            "effective": {"at": "2027-09-01", "tz": "Europe/Berlin"}, "account": {"roles": ["dba"]}}),
-        json!({"schema": "jml/1", "kind": "reset_password", "source_ref": "JML-97", "person_ref": "E10442",
-            "ticket": {"system": "jira", "id": "JML-97"}, "reset_password": {"delivery": "sealed_link"}}),
-        json!({"schema": "jml/1", "kind": "unsuspend", "source_ref": "JML-98", "person_ref": "E10442",
-            "subject": {"username": "zobrien"}}),
-    ]
+    let files = [
+        include_str!("../../../tests/fixtures/webhooks/joiner.json"),
+        include_str!("../../../tests/fixtures/webhooks/mover.json"),
+        include_str!("../../../tests/fixtures/webhooks/leaver.json"),
+        include_str!("../../../tests/fixtures/webhooks/leaver_brought_forward.json"),
+        include_str!("../../../tests/fixtures/webhooks/leaver_withdrawn.json"),
+        include_str!("../../../tests/fixtures/webhooks/leaver_at_once.json"),
+        include_str!("../../../tests/fixtures/webhooks/rehire.json"),
+        include_str!("../../../tests/fixtures/webhooks/reset_password.json"),
+        include_str!("../../../tests/fixtures/webhooks/unsuspend.json"),
+    ];
+    files.into_iter().map(|text| serde_json::from_str(text).unwrap()).collect()
 }
