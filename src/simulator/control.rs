@@ -7,11 +7,12 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Json, Path, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults::Fault;
-use super::tenant::Refusal;
+use super::tenant::{Refusal, SessionKind};
 use super::vault::Vault;
 
 /// Adds the routes; the vault must be in the application's data.
@@ -36,7 +37,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .route("/safes", web::post().to(add_safe))
             .route("/safes/{name}/members", web::post().to(let_into_safe))
             .route("/safes/{name}/members/{member}", web::delete().to(put_out_of_safe))
-            .route("/tokens/revoke", web::post().to(revoke_tokens)),
+            .route("/tokens/revoke", web::post().to(revoke_tokens))
+            .route("/service_user/password", web::put().to(rotate_password))
+            .route("/sessions", web::get().to(count_sessions))
+            .route("/sessions", web::post().to(log_on_elsewhere))
+            .route("/sessions", web::delete().to(revoke_tokens)),
     );
 }
 
@@ -145,6 +150,29 @@ async fn put_out_of_safe(vault: Data<Vault>, names: Path<(String, String)>) -> H
 async fn revoke_tokens(vault: Data<Vault>) -> impl Responder {
     vault.revoke_tokens();
     HttpResponse::NoContent()
+}
+
+#[derive(Deserialize)]
+struct NewPassword {
+    password: String,
+}
+
+async fn rotate_password(vault: Data<Vault>, new: Json<NewPassword>) -> impl Responder {
+    vault.set_service_password(SecretString::from(new.into_inner().password));
+    HttpResponse::NoContent()
+}
+
+async fn count_sessions(vault: Data<Vault>) -> impl Responder {
+    Json(json!({ "open": vault.open_sessions() }))
+}
+
+#[derive(Deserialize)]
+struct Elsewhere {
+    kind: SessionKind,
+}
+
+async fn log_on_elsewhere(vault: Data<Vault>, wanted: Json<Elsewhere>) -> HttpResponse {
+    done(vault.log_on_elsewhere(wanted.kind))
 }
 
 fn made(result: Result<i64, Refusal>) -> HttpResponse {

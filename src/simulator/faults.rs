@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::tenant::Call;
+use super::tenant::{Call, SessionKind};
 
 /// Which requests a fault is meant for. What is not said fits everything.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -100,6 +100,8 @@ pub enum Meanwhile {
     },
     /// Deletes the group with this number and makes it anew under another one.
     RecreateGroup(i64),
+    /// Another process logs on with the service user's name and password.
+    LogOn(SessionKind),
 }
 
 impl Effect {

@@ -5,11 +5,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::clock::SimClock;
 use super::faults::{Effect, Fault, Meanwhile, Moment, Script};
-use super::tenant::{Answer, Call, JournalEntry, Refusal, Tenant, TenantOptions, WireEntry};
+use super::tenant::{Answer, Call, JournalEntry, Refusal, SessionKind, Tenant, TenantOptions, WireEntry};
 
 struct World {
     tenant: Tenant,
@@ -164,9 +165,26 @@ impl Vault {
         self.world().tenant.patch_group(id, changes)
     }
 
-    /// Ends every token.
+    /// Ends every token and every session.
     pub fn revoke_tokens(&self) {
         self.world().tenant.revoke_tokens();
+    }
+
+    /// Gives the service user another secret or password.
+    pub fn set_service_password(&self, password: SecretString) {
+        self.world().tenant.set_service_password(password);
+    }
+
+    /// Another process logs on with the service user's name and password.
+    pub fn log_on_elsewhere(&self, kind: SessionKind) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        self.world().tenant.log_on_elsewhere(now, kind)
+    }
+
+    /// How many sessions stand at this moment.
+    pub fn open_sessions(&self) -> usize {
+        let now = self.clock.now();
+        self.world().tenant.open_sessions(now)
     }
 
     /// Changes how the tenant is set up, from the next call on.
@@ -259,6 +277,7 @@ impl Vault {
                 self.id_of(name).and_then(|id| self.take_member(*group_id, id))
             }
             Meanwhile::RecreateGroup(id) => self.recreate_group(*id).map(drop),
+            Meanwhile::LogOn(kind) => self.log_on_elsewhere(*kind),
         };
         if let Err(refusal) = result {
             tracing::warn!(error = %refusal, "the outside hand was refused");

@@ -27,11 +27,13 @@ pub(super) fn routes(vault: &Vault) -> impl Fn(&mut ServiceConfig) + Clone + Sen
 
 async fn on_the_wire(request: HttpRequest, body: Bytes, vault: Data<Vault>) -> HttpResponse {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let cookies = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok());
     let call = Call {
         method: request.method().as_str().to_owned(),
         path: request.uri().path().to_owned(),
         query: request.query_string().to_owned(),
         authorization: authorization.map(str::to_owned),
+        cookies: cookies.map(str::to_owned),
         body: body.to_vec(),
     };
     // A task of its own, because the server drops this future when the client hangs up.
@@ -70,6 +72,9 @@ fn response(answer: Answer) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if let Some(seconds) = answer.retry_after {
         response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if let Some(cookie) = answer.cookie {
+        response.insert_header((header::SET_COOKIE, cookie));
     }
     match answer.body {
         Body::Empty => response.finish(),

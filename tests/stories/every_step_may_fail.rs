@@ -3,30 +3,45 @@
 //! Must hold: the calls are not listed here but counted as they are made, so a new call is tried without a new line;
 //! sign-ins are among them. One stage serves many people, since a stage costs more than a run.
 
+use chrono::TimeDelta;
 use countersign::simulator::faults::{Effect, Fault, Matching, Moment};
 use serde_json::json;
 
-use crate::stage::{Choices, Database, Dialect, Stage};
+use crate::stage::{Choices, Database, Dialect, Product, Stage};
 
 macro_rules! each_call_meets {
-    ($($mishap:ident)*) => { $(
+    ($product:ident: $($mishap:ident)*) => { $(
         mod $mishap {
-            use crate::stage::Dialect;
+            use crate::stage::{Dialect, Product};
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn in_the_products_dialect() {
-                super::every_call_meets(Dialect::Product, super::$mishap()).await;
+                let effect = crate::every_step_may_fail::$mishap();
+                crate::every_step_may_fail::every_call_meets(Product::$product, Dialect::Product, effect).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn in_the_guides_dialect() {
-                super::every_call_meets(Dialect::GuideAuto, super::$mishap()).await;
+                let effect = crate::every_step_may_fail::$mishap();
+                crate::every_step_may_fail::every_call_meets(Product::$product, Dialect::GuideAuto, effect).await;
             }
         }
     )* };
 }
 
+mod of_a_self_hosted_vault {
+    each_call_meets! {
+        SelfHosted:
+        a_500_after_the_effect
+        a_lost_answer
+        a_stale_token
+        a_401_out_of_the_blue
+        a_403_out_of_the_blue
+    }
+}
+
 each_call_meets! {
+    PrivilegeCloud:
     a_500_without_effect
     a_500_after_the_effect
     a_gateways_page
@@ -81,17 +96,19 @@ fn a_403_out_of_the_blue() -> Effect {
 }
 
 /// One person after the other is hired; for the n-th of them the n-th call of the run meets the mishap.
-async fn every_call_meets(dialect: Dialect, effect: Effect) {
+async fn every_call_meets(product: Product, dialect: Dialect, effect: Effect) {
     let groups = vec!["Ops-Readers".to_owned()];
     // One approver is enough here, and saves half of the mails.
     let edits =
         [("\"ana@example.com\", \"bo@example.com\"", "\"ana@example.com\""), ("quorum = 2", "quorum = 1")];
     let edits = edits.map(|(this, by)| (this.to_owned(), by.to_owned())).to_vec();
-    let choices = Choices { dialect, edits, groups, ..Choices::default() };
+    let choices = Choices { product, dialect, edits, groups, ..Choices::default() };
     let stage = Stage::with(Database::sqlite(), choices).await;
     let mut calls = 0;
     let mut workflows = vec![];
     loop {
+        // Sessions are ended below; that they end so often is no part of this story.
+        stage.later(TimeDelta::minutes(11)).await;
         let workflow = stage.approved_as(&person(&stage, calls + 1)).await;
         let before = stage.simulator.vault.wire().len();
         stage.simulator.vault.revoke_tokens();

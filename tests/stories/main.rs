@@ -33,8 +33,45 @@ macro_rules! told_on_both {
     )* };
 }
 
+/// Tells a story on both databases that begins by itself. The sentence is the name of an `async fn(Database)`.
+macro_rules! begun_on_both {
+    ($($story:ident)*) => { $(
+        mod $story {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$story(crate::stage::Database::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs a PostgreSQL server; tests/all starts one and runs this"]
+            async fn on_postgresql() {
+                super::$story(crate::stage::Database::postgres()).await;
+            }
+        }
+    )* };
+}
+
+/// Tells a story on both databases, and of both products.
+macro_rules! told_of_both_products {
+    ($($story:ident)*) => {
+        told_on_both! { $($story)* }
+        mod of_a_self_hosted_vault { $(
+            mod $story {
+                use crate::stage::{Choices, Database, Product, Stage};
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn on_sqlite() {
+                    let choices = Choices { product: Product::SelfHosted, ..Choices::default() };
+                    super::super::$story(Stage::with(Database::sqlite(), choices).await).await;
+                }
+            }
+        )* }
+    };
+}
+
 mod a_browser_approves;
 mod a_link_grows_old;
+mod a_vault_in_our_own_cellar;
 mod a_webhook_arrives;
 mod an_approver_decides;
 mod a_number_is_taken_for_a_name;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::stage::{Choices, Database, Dialect, Stage};
 
-told_on_both! {
+told_of_both_products! {
     an_approved_joiner_is_carried_out_and_verified
     execution_waits_for_the_effective_day
     the_person_is_linked_to_the_account

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{Choices, Database, Dialect, Stage, steps};
 
-told_on_both! {
+told_of_both_products! {
     a_lost_answer_to_the_create_makes_one_user_known_by_its_mark
     a_lost_create_makes_exactly_one_user
     a_name_taken_before_the_search_is_a_strangers

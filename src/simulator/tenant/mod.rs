@@ -1,4 +1,4 @@
-//! A pure state model of one CyberArk Privilege Cloud tenant, in the product's dialect or the guide's.
+//! A pure state model of one CyberArk vault, in the cloud or self-hosted, in the product's dialect or the guide's.
 //!
 //! Must hold: an answer follows from the state, the moment and the call alone; every accepted write of the client is
 //! in the journal, nothing else is. Deliberately not here: sockets, faults, a clock.
@@ -10,6 +10,7 @@ mod listing;
 mod outside;
 mod routes;
 mod safes;
+mod sessions;
 mod user;
 mod users;
 mod wire;
@@ -22,11 +23,13 @@ use serde_json::{Value, json};
 
 use super::chance::Chance;
 pub use journal::{JournalEntry, WireEntry};
+pub use sessions::{Challenge, Product, SessionKind};
 pub use user::Dialect;
 pub use wire::{Answer, Body, Call, Refusal};
 
 use journal::Deed;
 use safes::Safe;
+use sessions::Sessions;
 use user::{Source, Standing, User};
 
 /// What the service user may do in the tenant.
@@ -94,16 +97,24 @@ const LONGEST_PASSWORD: usize = 39;
 /// How a tenant is set up.
 #[derive(Clone)]
 pub struct TenantOptions {
+    /// How a client is let in.
+    pub product: Product,
     /// Whose account of the API it follows.
     pub dialect: Dialect,
     /// Where its ids and tokens begin.
     pub seed: u64,
     /// The service user's login name.
     pub client_id: String,
-    /// The service user's secret.
+    /// The service user's secret, or its password in a self-hosted vault.
     pub client_secret: SecretString,
     /// How long a token lives, in seconds.
     pub token_lifetime_seconds: i64,
+    /// How long a session lives without being used, in seconds.
+    pub session_idle_seconds: i64,
+    /// With so many wrong passwords in a row a user is suspended.
+    pub most_wrong_passwords: u32,
+    /// Whether a log-on asks for a second answer.
+    pub challenge: Challenge,
     /// How many items a list call without a limit returns.
     pub page_size: usize,
     /// Whether `description` is kept.
@@ -123,15 +134,20 @@ pub struct TenantOptions {
 }
 
 impl TenantOptions {
-    /// A product tenant with everything licensed, tokens of 15 minutes and pages of 25.
+    /// A tenant of the cloud in the product's dialect, with everything licensed, tokens of 15 minutes, sessions of 20 and
+    /// pages of 25.
     pub fn new(client_id: &str, client_secret: SecretString) -> Self {
         let licensed = |name: &str| LicensedType { name: name.to_owned(), seats: None };
         Self {
+            product: Product::PrivilegeCloud,
             dialect: Dialect::Product,
             seed: 1,
             client_id: client_id.to_owned(),
             client_secret,
             token_lifetime_seconds: 900,
+            session_idle_seconds: 1200,
+            most_wrong_passwords: 5,
+            challenge: Challenge::None,
             page_size: 25,
             descriptions: Descriptions::Kept,
             disable_call: DisableCall::Offered,
@@ -170,6 +186,7 @@ pub struct Tenant {
     groups: BTreeMap<i64, Group>,
     safes: Vec<Safe>,
     tokens: BTreeMap<String, DateTime<Utc>>,
+    sessions: Sessions,
     journal: Vec<JournalEntry>,
 }
 
@@ -184,6 +201,7 @@ impl Tenant {
             groups: BTreeMap::new(),
             safes: Vec::new(),
             tokens: BTreeMap::new(),
+            sessions: Sessions::default(),
             journal: Vec::new(),
         };
         tenant.furnish();
@@ -203,21 +221,13 @@ impl Tenant {
             (13, "PVWAAppUser", Standing::Component, "PVWA"),
         ];
         for (id, name, standing, user_type) in built_in {
-            let mut properties = user::defaults(self.options.dialect);
-            properties["username"] = json!(name);
-            properties["userType"] = json!(user_type);
-            properties["changePassOnNextLogon"] = json!(false);
-            let user = User {
-                id,
-                source: Source::CyberArk,
-                standing,
-                suspended: false,
-                directory_name: String::new(),
-                last_logon: 0,
-                properties: properties.as_object_mut().map(std::mem::take).unwrap_or_default(),
-                password: None,
-            };
-            self.users.insert(id, user);
+            self.furnish_user(id, name, (standing, user_type));
+        }
+        // The service user of the cloud is kept by the platform; that of a self-hosted vault is one of its users.
+        if self.options.product == Product::SelfHosted {
+            let name = self.options.client_id.clone();
+            self.furnish_user(15, &name, (Standing::Person, "EPVUser"));
+            self.set_service_password(self.options.client_secret.clone());
         }
         for (id, name, members) in [(10, "Vault Admins", vec![2]), (11, "Auditors", vec![7])] {
             let (kind, location) = ("Vault".to_owned(), "\\".to_owned());
@@ -225,6 +235,24 @@ impl Tenant {
                 Group { id, name: name.to_owned(), kind, description: String::new(), location, members };
             self.groups.insert(id, group);
         }
+    }
+
+    fn furnish_user(&mut self, id: i64, name: &str, kind: (Standing, &str)) {
+        let mut properties = user::defaults(self.options.dialect);
+        properties["username"] = json!(name);
+        properties["userType"] = json!(kind.1);
+        properties["changePassOnNextLogon"] = json!(false);
+        let user = User {
+            id,
+            source: Source::CyberArk,
+            standing: kind.0,
+            suspended: false,
+            directory_name: String::new(),
+            last_logon: 0,
+            properties: properties.as_object_mut().map(std::mem::take).unwrap_or_default(),
+            password: None,
+        };
+        self.users.insert(id, user);
     }
 
     /// The accepted writes of the client, oldest first.
@@ -284,6 +312,13 @@ impl Tenant {
         );
         self.tokens.insert(token.clone(), now + TimeDelta::seconds(lifetime));
         Answer::json(200, json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime }))
+    }
+
+    fn let_in(&mut self, now: DateTime<Utc>, call: &Call) -> Result<(), Refusal> {
+        match self.options.product {
+            Product::PrivilegeCloud => self.check_token(now, call),
+            Product::SelfHosted => self.let_in_by_session(now, call),
+        }
     }
 
     fn check_token(&self, now: DateTime<Utc>, call: &Call) -> Result<(), Refusal> {

@@ -170,15 +170,26 @@ impl Tenant {
         Ok(())
     }
 
-    /// Ends every token at once.
+    /// Ends every token and every session at once.
     pub fn revoke_tokens(&mut self) {
         self.tokens.clear();
+        self.end_sessions();
     }
 
-    /// Ends the token of one `Authorization` header.
+    /// Gives the service user another secret or password. What stands open stays open.
+    pub fn set_service_password(&mut self, password: SecretString) {
+        let name = self.options.client_id.clone();
+        if let Some(user) = self.users.values_mut().find(|user| user.is_named(&name)) {
+            user.password = Some(password.clone());
+        }
+        self.options.client_secret = password;
+    }
+
+    /// Ends the token or session of one `Authorization` header.
     pub fn revoke_token(&mut self, authorization: &str) {
         let token = authorization.split_once(' ').map_or(authorization, |(_, token)| token.trim());
         self.tokens.remove(token);
+        self.end_session(authorization);
     }
 
     /// How the tenant is set up; changes hold from the next call on.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::user::Dialect;
 use super::users::Turn;
 use super::wire::{Answer, Call, Refusal};
-use super::{DisableCall, Rights, SafeList, Tenant};
+use super::{DisableCall, Product, Rights, SafeList, Tenant};
 
 impl Tenant {
     /// Answers one call at the moment `now`.
@@ -20,13 +20,19 @@ impl Tenant {
         }
         let lowered: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
         let lowered: Vec<&str> = lowered.iter().map(String::as_str).collect();
-        let known = match lowered.as_slice() {
-            ["oauth2", "platformtoken"] if call.method == "POST" => return self.token(now, call),
-            ["oauth2", "platformtoken"] => return no_such_method(call),
-            ["passwordvault", "api", rest @ ..] => rest,
+        let product = self.options.product;
+        let known = match (lowered.as_slice(), product) {
+            (["oauth2", "platformtoken"], Product::PrivilegeCloud) if call.method == "POST" => {
+                return self.token(now, call);
+            }
+            (["oauth2", "platformtoken"], Product::PrivilegeCloud) => return no_such_method(call),
+            (["passwordvault", "api", "auth", rest @ ..], Product::SelfHosted) => {
+                return self.auth_call(now, call, rest);
+            }
+            (["passwordvault", "api", rest @ ..], Product::PrivilegeCloud | Product::SelfHosted) => rest,
             _ => return no_such_path(),
         };
-        if let Err(refusal) = self.check_token(now, call) {
+        if let Err(refusal) = self.let_in(now, call) {
             return refusal.into();
         }
         if call.method != "GET" && self.options.rights == Rights::Audit {
@@ -38,6 +44,18 @@ impl Tenant {
             ["usergroups", rest @ ..] => self.groups_call(now, call, (rest, last)),
             ["usertypes"] if call.method == "GET" => Ok(Answer::json(200, self.user_types())),
             ["usertypes"] => Ok(no_such_method(call)),
+            _ => Ok(no_such_path()),
+        };
+        answer.unwrap_or_else(Answer::from)
+    }
+
+    fn auth_call(&mut self, now: DateTime<Utc>, call: &Call, rest: &[&str]) -> Answer {
+        let answer = match rest {
+            ["cyberark" | "ldap" | "radius" | "windows", "logon"] if call.method == "POST" => {
+                self.log_on(now, call)
+            }
+            ["logoff"] if call.method == "POST" => self.log_off(now, call),
+            ["cyberark" | "ldap" | "radius" | "windows", "logon"] | ["logoff"] => Ok(no_such_method(call)),
             _ => Ok(no_such_path()),
         };
         answer.unwrap_or_else(Answer::from)

@@ -1,6 +1,7 @@
 //! The model in both dialects, spoken to through `answer` as the wire would.
 
 mod leaving;
+mod logging_on;
 
 use super::*;
 
@@ -41,6 +42,7 @@ impl Client {
             path: format!("/PasswordVault/API{path}"),
             query: query.to_owned(),
             authorization: Some(format!("Bearer {}", self.token)),
+            cookies: None,
             body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
         };
         let answer = self.tenant.answer(now, &call);

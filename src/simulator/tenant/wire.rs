@@ -16,6 +16,8 @@ pub struct Call {
     pub query: String,
     /// The `Authorization` header as sent.
     pub authorization: Option<String>,
+    /// The `Cookie` header as sent.
+    pub cookies: Option<String>,
     /// The raw body.
     pub body: Vec<u8>,
 }
@@ -57,23 +59,25 @@ pub struct Answer {
     pub body: Body,
     /// Seconds for a `Retry-After` header.
     pub retry_after: Option<u64>,
+    /// The `Set-Cookie` header.
+    pub cookie: Option<String>,
 }
 
 impl Answer {
     /// An answer with a JSON body.
     pub fn json(status: u16, body: Value) -> Self {
-        Self { status, body: Body::Json(body), retry_after: None }
+        Self { status, body: Body::Json(body), retry_after: None, cookie: None }
     }
 
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, body: Body::Empty, retry_after: None }
+        Self { status, body: Body::Empty, retry_after: None, cookie: None }
     }
 
     /// An answer in the voice of a gateway.
     pub fn html(status: u16, title: &str) -> Self {
         let page = format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
-        Self { status, body: Body::Html(page), retry_after: None }
+        Self { status, body: Body::Html(page), retry_after: None, cookie: None }
     }
 }
 

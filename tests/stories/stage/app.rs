@@ -31,9 +31,19 @@ pub enum Dialect {
     GuidePinned,
 }
 
+/// Which product the simulated vault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// Tokens of the platform.
+    PrivilegeCloud,
+    /// Sessions of the vault.
+    SelfHosted,
+}
+
 /// What a story may want otherwise.
 #[derive(Debug, Clone)]
 pub struct Choices {
+    pub product: Product,
     pub dialect: Dialect,
     pub keeps_description: bool,
     pub seed: u64,
@@ -45,6 +55,7 @@ pub struct Choices {
 impl Default for Choices {
     fn default() -> Self {
         Self {
+            product: Product::PrivilegeCloud,
             dialect: Dialect::Product,
             keeps_description: true,
             seed: 7,
@@ -54,6 +65,8 @@ impl Default for Choices {
     }
 }
 
+/// In the story's folder: the service user's password at a self-hosted vault.
+pub const PASSWORD_FILE: &str = "vault-password";
 pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDAAECAwQFBgc=";
 pub const CLIENT_SECRET: &str = "vault-client-secret-for-stories";
 pub const READER: &str = "reader-token-for-stories-0123456789";
@@ -84,6 +97,7 @@ impl Stage {
         let chance = Arc::new(SeededChance::fresh());
         let world = World { clock: clock.clone(), chance: chance.clone() };
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(PASSWORD_FILE), CLIENT_SECRET).unwrap();
         KeyRing::read_or_make(&folder.path().join("story.key"), &world).unwrap();
         let (service, socket) = open(&simulator, &database, folder.path(), &choices, world).await;
         let (server, address) = service.listen(socket).unwrap();
@@ -144,8 +158,11 @@ impl Stage {
 }
 
 pub(super) async fn simulator(choices: &Choices, clock: &HandClock) -> Simulator {
-    let mut tenant =
-        TenantOptions::new("svc-countersign@cyberark.cloud.1234", SecretString::from(CLIENT_SECRET));
+    let mut tenant = TenantOptions::new(account(choices.product), SecretString::from(CLIENT_SECRET));
+    tenant.product = match choices.product {
+        Product::PrivilegeCloud => tenant::Product::PrivilegeCloud,
+        Product::SelfHosted => tenant::Product::SelfHosted,
+    };
     tenant.seed = choices.seed;
     tenant.page_size = 3;
     tenant.dialect = match choices.dialect {
@@ -163,6 +180,14 @@ pub(super) async fn simulator(choices: &Choices, clock: &HandClock) -> Simulator
     options.users =
         ["zobrien2", "azobrien", "mkeller", "zo"].iter().map(|name| json!({ "username": name })).collect();
     Simulator::start(options).await.unwrap()
+}
+
+/// The service user's name.
+fn account(product: Product) -> &'static str {
+    match product {
+        Product::PrivilegeCloud => "svc-countersign@cyberark.cloud.1234",
+        Product::SelfHosted => "svc-countersign",
+    }
 }
 
 async fn open(
@@ -200,6 +225,27 @@ pub(super) fn spelled(
     text
 }
 
+fn sign_in(product: Product, vault: &str, folder: &std::path::Path) -> String {
+    let account = account(product);
+    match product {
+        Product::PrivilegeCloud => format!(
+            r#"product = "privilege-cloud"
+api_url = "{vault}/PasswordVault/API"
+token_url = "{vault}/oauth2/platformtoken"
+client_id = "{account}"
+client_secret = "{CLIENT_SECRET}""#
+        ),
+        Product::SelfHosted => format!(
+            r#"product = "self-hosted"
+api_url = "{vault}/PasswordVault/API"
+logon = "CyberArk"
+username = "{account}"
+password = {{ file = "{}" }}"#,
+            folder.join(PASSWORD_FILE).display()
+        ),
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "one settings file, read from top to bottom")]
 fn settings(
     simulator: &Simulator,
@@ -215,6 +261,7 @@ fn settings(
         Dialect::Product | Dialect::GuideAuto => "group_member = \"auto\"\nuser_shape = \"auto\"",
         Dialect::GuidePinned => "group_member = \"numeric-id\"\nuser_shape = \"flat\"",
     };
+    let sign_in = sign_in(choices.product, &vault, folder);
     let description = choices.keeps_description;
     let groups: Vec<String> = choices.groups.iter().map(|name| format!("\"{name}\"")).collect();
     let groups = groups.join(", ");
@@ -259,11 +306,7 @@ timezone = "Europe/Berlin"
 may_set = ["employment.manager.email"]
 [[targets]]
 name = "vault"
-product = "privilege-cloud"
-api_url = "{vault}/PasswordVault/API"
-token_url = "{vault}/oauth2/platformtoken"
-client_id = "svc-countersign@cyberark.cloud.1234"
-client_secret = "{CLIENT_SECRET}"
+{sign_in}
 allowed_user_types = ["EPVUser", "BasicUser"]
 location_root = "\\Users"
 grantable_groups = [{groups}]

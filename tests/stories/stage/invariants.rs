@@ -152,7 +152,9 @@ impl Stage {
         audit::export(&kit.store, &kit.keys, &mut export).await.unwrap();
         let export = String::from_utf8(export).unwrap();
         let mut secrets: Vec<String> =
-            [CLIENT_SECRET, WEBHOOK_SECRET, READER, WRITER, "eyJhbGciOi"].map(str::to_owned).to_vec();
+            [CLIENT_SECRET, WEBHOOK_SECRET, READER, WRITER, "eyJhbGciOi", "AAEAAAD"]
+                .map(str::to_owned)
+                .to_vec();
         secrets.extend(
             self.sealed_password(workflow).await.map(|clear| json!(clear).to_string().replace('"', "")),
         );

@@ -8,15 +8,19 @@ mod database;
 mod process;
 mod invariants;
 mod operator;
+mod relay;
 mod visitor;
 mod world;
 
 pub use actors::Answer;
-pub use app::{CLIENT_SECRET, Choices, Dialect, READER, Stage, WEBHOOK_SECRET, WRITER};
+pub use app::{
+    CLIENT_SECRET, Choices, Dialect, PASSWORD_FILE, Product, READER, Stage, WEBHOOK_SECRET, WRITER,
+};
 pub use approvers::{ONE_OF_THE_GROUP, Whole};
 pub use browser::{Browser, Screen, Scripts};
 pub use database::Database;
 pub use invariants::steps;
 pub use process::{Outside, command, until};
+pub use relay::{Relay, fixture};
 pub use visitor::{Visitor, another_code};
 pub use world::HandClock;

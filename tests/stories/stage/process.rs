@@ -13,7 +13,7 @@ use countersign::key::KeyRing;
 use countersign::simulator::Simulator;
 use tempfile::TempDir;
 
-use super::app::{Choices, Stage, simulator, spelled};
+use super::app::{CLIENT_SECRET, Choices, PASSWORD_FILE, Stage, simulator, spelled};
 use super::database::Database;
 use super::world::HandClock;
 
@@ -68,9 +68,13 @@ pub struct Outside {
 
 impl Outside {
     pub async fn begin(database: Database) -> Self {
-        let choices = Choices::default();
+        Self::with(database, Choices::default()).await
+    }
+
+    pub async fn with(database: Database, choices: Choices) -> Self {
         let simulator = simulator(&choices, &HandClock::begin()).await;
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(PASSWORD_FILE), CLIENT_SECRET).unwrap();
         KeyRing::read_or_make(&folder.path().join("story.key"), &World::real()).unwrap();
         Self { simulator, folder, database, choices }
     }
