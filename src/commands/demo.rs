@@ -7,12 +7,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::demo_settings::{CLIENT_ID, Dialect, GROUPS, Places, Secrets, toml};
+use super::demo_settings::{Dialect, GROUPS, Places, Product, Secrets, Simulated, toml};
 use super::demo_story::Story;
 use super::{failed, logging, serve, tell};
 use crate::clock::World;
@@ -20,7 +20,6 @@ use crate::config::{LogFormat, Machine, Settings};
 use crate::service::{Limits, Service};
 use crate::simulator::clock::SimClock;
 use crate::simulator::hr::{Joiner, Webhook};
-use crate::simulator::tenant::{self, TenantOptions};
 use crate::simulator::{Listen, Simulator, SimulatorOptions};
 
 /// Try it out.
@@ -43,18 +42,8 @@ pub(super) struct Demo {
     database: Option<String>,
 }
 
-/// Products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Product {
-    /// CyberArk Privilege Cloud.
-    PrivilegeCloud,
-}
-
 impl Demo {
     pub(super) async fn run(self, world: World) -> ExitCode {
-        match self.product {
-            Product::PrivilegeCloud => {}
-        }
         logging::begin(LogFormat::Pretty, if self.once { LevelFilter::WARN } else { LevelFilter::INFO });
         let folder = match Folder::made(&world) {
             Ok(folder) => folder,
@@ -81,7 +70,7 @@ impl Demo {
         };
         let key = folder.0.join("countersign.key");
         crate::key::KeyRing::read_or_make(&key, &world).map_err(|fault| failed(&fault))?;
-        let text = toml(&places, &secrets, self.dialect);
+        let text = toml(&places, &secrets, self.simulated());
         let settings = Settings::from_toml(&text, "demo.toml", &Machine).map_err(|faults| tell(&faults))?;
         let service =
             Service::open(settings, world, Limits::default()).await.map_err(|faults| tell(&faults))?;
@@ -112,13 +101,13 @@ impl Demo {
         Ok(code)
     }
 
+    fn simulated(&self) -> Simulated {
+        Simulated { product: self.product, dialect: self.dialect }
+    }
+
     async fn simulator(&self, world: &World, secrets: &Secrets) -> Result<Simulator, ExitCode> {
-        let mut tenant = TenantOptions::new(CLIENT_ID, secrets.client.clone());
+        let mut tenant = self.simulated().tenant(self.product.service_user(), secrets.client.clone());
         tenant.seed = world.number();
-        tenant.dialect = match self.dialect {
-            Dialect::Guide => tenant::Dialect::Guide,
-            Dialect::Product => tenant::Dialect::Product,
-        };
         let mut options = SimulatorOptions::new(tenant);
         options.listen = Listen::anywhere();
         options.clock = SimClock::following();

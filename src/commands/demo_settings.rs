@@ -11,11 +11,10 @@ use clap::ValueEnum;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::clock::World;
+use crate::simulator::tenant::{self, TenantOptions};
 
 /// The address that the demonstration's approver reads mail at.
 pub(super) const APPROVER: &str = "ana@example.com";
-/// The service user of the simulated tenant.
-pub(super) const CLIENT_ID: &str = "svc-countersign@cyberark.cloud.1234";
 /// The groups that the demonstration's profile grants.
 pub(super) const GROUPS: [&str; 2] = ["Ops-Readers", "Linux Admins"];
 
@@ -26,6 +25,50 @@ pub(super) enum Dialect {
     Guide,
     /// Nested users, members by name, a new password asked for by default.
     Product,
+}
+
+/// Products that can be simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Product {
+    /// CyberArk Privilege Cloud.
+    PrivilegeCloud,
+    /// CyberArk PAM, self-hosted.
+    SelfHosted,
+}
+
+impl Product {
+    /// The name of the service user there.
+    pub(super) const fn service_user(self) -> &'static str {
+        match self {
+            Self::PrivilegeCloud => "svc-countersign@cyberark.cloud.1234",
+            Self::SelfHosted => "svc-countersign",
+        }
+    }
+}
+
+/// What is simulated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Simulated {
+    /// The product.
+    pub product: Product,
+    /// How it speaks.
+    pub dialect: Dialect,
+}
+
+impl Simulated {
+    /// The same in the simulator's own words.
+    pub(super) fn tenant(self, client_id: &str, client_secret: SecretString) -> TenantOptions {
+        let mut tenant = TenantOptions::new(client_id, client_secret);
+        tenant.product = match self.product {
+            Product::PrivilegeCloud => tenant::Product::PrivilegeCloud,
+            Product::SelfHosted => tenant::Product::SelfHosted,
+        };
+        tenant.dialect = match self.dialect {
+            Dialect::Guide => tenant::Dialect::Guide,
+            Dialect::Product => tenant::Dialect::Product,
+        };
+        tenant
+    }
 }
 
 /// Secrets of one demonstration.
@@ -65,16 +108,17 @@ pub(super) struct Places<'a> {
 }
 
 /// The settings file.
-pub(super) fn toml(places: &Places<'_>, secrets: &Secrets, dialect: Dialect) -> String {
+pub(super) fn toml(places: &Places<'_>, secrets: &Secrets, simulated: Simulated) -> String {
     let Places { listen, vault_url, smtp, .. } = places;
+    let sign_in = sign_in(vault_url, secrets, simulated.product);
     let database = database(places);
     let key = quoted(&places.folder.join("countersign.key").display().to_string());
-    let forms = match dialect {
+    let forms = match simulated.dialect {
         Dialect::Product => "group_member = \"auto\"\nuser_shape = \"auto\"",
         Dialect::Guide => "group_member = \"numeric-id\"\nuser_shape = \"flat\"",
     };
     let webhook = secrets.webhook.expose_secret();
-    let (client, reader) = (secrets.client.expose_secret(), secrets.reader.expose_secret());
+    let reader = secrets.reader.expose_secret();
     let groups = GROUPS.map(quoted).join(", ");
     format!(
         r#"[http]
@@ -112,11 +156,8 @@ may_set = ["employment.manager.email"]
 
 [[targets]]
 name = "vault"
-product = "privilege-cloud"
 api_url = "{vault_url}/PasswordVault/API"
-token_url = "{vault_url}/oauth2/platformtoken"
-client_id = "{CLIENT_ID}"
-client_secret = "{client}"
+{sign_in}
 allowed_user_types = ["EPVUser", "BasicUser"]
 location_root = "\\"
 grantable_groups = [{groups}]
@@ -148,6 +189,24 @@ default = true
 stages = [{{ ask = ["group:pam-admins"], quorum = 2 }}]
 "#
     )
+}
+
+fn sign_in(vault_url: &str, secrets: &Secrets, product: Product) -> String {
+    let (user, secret) = (product.service_user(), secrets.client.expose_secret());
+    match product {
+        Product::PrivilegeCloud => format!(
+            r#"product = "privilege-cloud"
+token_url = "{vault_url}/oauth2/platformtoken"
+client_id = "{user}"
+client_secret = "{secret}""#
+        ),
+        Product::SelfHosted => format!(
+            r#"product = "self-hosted"
+logon = "CyberArk"
+username = "{user}"
+password = "{secret}""#
+        ),
+    }
 }
 
 fn database(places: &Places<'_>) -> String {

@@ -8,12 +8,11 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::demo_settings::{CLIENT_ID, Dialect, GROUPS};
+use super::demo_settings::{Dialect, GROUPS, Product, Simulated};
 use super::{failed, serve};
 use crate::clock::World;
 use crate::simulator::clock::SimClock;
 use crate::simulator::hr::Webhook;
-use crate::simulator::tenant::{self, TenantOptions};
 use crate::simulator::{Listen, Simulator, SimulatorOptions};
 
 /// The outside world on its own.
@@ -31,13 +30,16 @@ pub(super) struct Simulate {
     /// Where the HR system's page is.
     #[arg(long, default_value = "127.0.0.1:8026")]
     hr: SocketAddr,
+    /// Which product is simulated.
+    #[arg(long, value_enum, default_value_t = Product::PrivilegeCloud)]
+    product: Product,
     /// How the simulated vault speaks.
     #[arg(long, value_enum, default_value_t = Dialect::Product)]
     dialect: Dialect,
-    /// The service user's login name.
-    #[arg(long, default_value = CLIENT_ID)]
-    client_id: String,
-    /// The service user's secret.
+    /// The service user's login name; without a wish the one that suits the product.
+    #[arg(long)]
+    client_id: Option<String>,
+    /// The service user's secret, or its password in a self-hosted vault.
     #[arg(long, env = "SIMULATOR_CLIENT_SECRET", hide_env_values = true)]
     client_secret: String,
     /// Where the HR system posts its webhooks.
@@ -50,12 +52,10 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self, world: &World) -> ExitCode {
-        let mut tenant = TenantOptions::new(&self.client_id, SecretString::from(self.client_secret));
+        let client_id = self.client_id.as_deref().unwrap_or(self.product.service_user());
+        let simulated = Simulated { product: self.product, dialect: self.dialect };
+        let mut tenant = simulated.tenant(client_id, SecretString::from(self.client_secret));
         tenant.seed = world.number();
-        tenant.dialect = match self.dialect {
-            Dialect::Guide => tenant::Dialect::Guide,
-            Dialect::Product => tenant::Dialect::Product,
-        };
         let mut options = SimulatorOptions::new(tenant);
         options.listen = Listen { vault: self.listen, smtp: self.smtp, mailbox: self.mailbox, hr: self.hr };
         options.clock = SimClock::following();
