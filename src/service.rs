@@ -191,7 +191,8 @@ fn targets(settings: &Settings, world: &World) -> Result<BTreeMap<TargetName, Ar
     if faults.is_empty() { Ok(made) } else { Err(faults) }
 }
 
-fn connect(target: &TargetSettings, world: &World) -> Result<Arc<dyn Target>, String> {
+/// Prepares the way to a target; nothing is called yet. What is wrong is told in words.
+pub fn connect(target: &TargetSettings, world: &World) -> Result<Arc<dyn Target>, String> {
     let ca_pem = match &target.ca_file {
         None => None,
         Some(path) => {

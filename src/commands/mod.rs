@@ -3,6 +3,7 @@
 //! Must hold: what an operator does here uses the same deeds as any page; faults go to standard error, one a line,
 //! and the exit code tells: 0 done, 1 not done, 2 the command line itself was wrong.
 
+mod check;
 mod demo;
 mod demo_settings;
 mod demo_story;
@@ -39,6 +40,8 @@ enum Command {
     Serve(Configured),
     /// Bring the database up to date (serve does it too, under a lock).
     Migrate(Configured),
+    /// Look at settings, database, mail, targets and sources, and say what to mend; changes nothing.
+    Check(Configured),
     /// Check or export the audit trail.
     #[command(subcommand)]
     Audit(proof::Audit),
@@ -111,6 +114,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Demo(demo) => demo.run(world).await,
             Command::Serve(at) => serve::serve(&at, world).await,
             Command::Migrate(at) => serve::migrate(&at, world).await,
+            Command::Check(at) => check::check(&at, world).await,
             Command::Audit(audit) => audit.run(world).await,
             Command::Workflow(workflow) => workflow.run(world).await,
             Command::Credential(credential) => credential.run(world).await,

@@ -70,6 +70,16 @@ impl Smtp {
         }
         Ok(Self { transport: builder.build(), time_limit: TIME_LIMIT })
     }
+
+    /// Connects as for a mail, with TLS and login as configured, and sends none.
+    pub async fn greet(&self) -> Result<(), NotSent> {
+        match tokio::time::timeout(self.time_limit, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(NotSent::Later("the mail server does not take commands".to_owned())),
+            Ok(Err(fault)) => Err(sorted(&fault)),
+            Err(_) => Err(NotSent::Later("the mail server did not answer in time".to_owned())),
+        }
+    }
 }
 
 #[async_trait]

@@ -24,7 +24,8 @@ pub struct CheckKey {
 #[error("the database was begun with another key")]
 pub struct OtherKey;
 
-const NAME: &str = "key_fingerprint";
+/// Under which the fingerprint is kept.
+pub(super) const NAME: &str = "key_fingerprint";
 
 #[async_trait]
 impl Deed for CheckKey {

@@ -12,6 +12,7 @@ pub mod decisions;
 mod deed;
 pub mod deliveries;
 mod fault;
+pub mod inspect;
 pub mod installation;
 pub mod lease;
 mod open;

@@ -146,7 +146,7 @@ fn sqlite(url: &str, connections: u32, most_pages: Option<u32>) -> ConnectOption
     options
 }
 
-fn postgres(url: &str, schema: Option<&str>) -> ConnectOptions {
+pub(super) fn postgres(url: &str, schema: Option<&str>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options.max_connections(10).min_connections(1).sqlx_logging(false);
     options.acquire_timeout(Duration::from_secs(10)).connect_timeout(Duration::from_secs(10));

@@ -69,6 +69,19 @@ impl Database {
         sea_orm::Database::connect(options).await.unwrap()
     }
 
+    /// A connection that may write past the service, as another version of it would have.
+    pub async fn writing_connection(&self, folder: &Path) -> DatabaseConnection {
+        let mut options = match self {
+            Self::Sqlite => ConnectOptions::new(format!("sqlite://{}", folder.join("story.db").display())),
+            Self::Postgres { url, .. } => ConnectOptions::new(url),
+        };
+        if let Self::Postgres { schema, .. } = self {
+            options.set_schema_search_path(schema);
+        }
+        options.max_connections(1).sqlx_logging(false);
+        sea_orm::Database::connect(options).await.unwrap()
+    }
+
     /// The first column of what a question brings, each value as text, read over a second connection.
     pub async fn texts(&self, folder: &Path, question: &str) -> Vec<String> {
         let connection = self.second_connection(folder).await;
