@@ -115,7 +115,7 @@ pub(super) fn toml(places: &Places<'_>, secrets: &Secrets, simulated: Simulated)
     let key = quoted(&places.folder.join("countersign.key").display().to_string());
     let forms = match simulated.dialect {
         Dialect::Product => "group_member = \"auto\"\nuser_shape = \"auto\"",
-        Dialect::Guide => "group_member = \"numeric-id\"\nuser_shape = \"flat\"",
+        Dialect::Guide => "group_member = \"numeric-id\"\nuser_shape = \"flat\"\ndisable_with = \"put\"",
     };
     let webhook = secrets.webhook.expose_secret();
     let reader = secrets.reader.expose_secret();

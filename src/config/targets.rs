@@ -92,7 +92,7 @@ fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
     let dialect = read_dialect(section);
     let max_concurrent_calls = section.whole("max_concurrent_calls", 1..=64, 8);
     let ca_file = section.read("ca_file", "the path of a PEM file", |text| Some(PathBuf::from(text)));
-    for not_there in ["privileged_groups", "disable_with", "longest_server_delay"] {
+    for not_there in ["privileged_groups", "longest_server_delay"] {
         section.not_yet(not_there);
     }
     let token_url = match &product {
@@ -166,6 +166,12 @@ fn read_dialect(section: &Section<'_>) -> DialectSettings {
         "flat" => Some(UserShape::Flat),
         _ => None,
     });
+    let disable = section.read("disable_with", "\"auto\", \"call\" or \"put\"", |text| match text {
+        "auto" => Some(DisableWith::Auto),
+        "call" => Some(DisableWith::Call),
+        "put" => Some(DisableWith::Put),
+        _ => None,
+    });
     let description = match section.yes_or_no("keeps_description") {
         None | Some(true) => Description::Kept,
         Some(false) => Description::NotKept,
@@ -174,7 +180,7 @@ fn read_dialect(section: &Section<'_>) -> DialectSettings {
         group_member: member.unwrap_or(GroupMember::Auto),
         user_shape: shape.unwrap_or(UserShape::Auto),
         description,
-        disable_with: DisableWith::Auto,
+        disable_with: disable.unwrap_or_default(),
     }
 }
 

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::world::Unfetched;
 use super::*;
-use crate::domain::plan::{Description, UserShape};
+use crate::domain::plan::{Description, DisableWith, UserShape};
 
 /// A world of three maps.
 struct Paper {
@@ -106,6 +106,7 @@ privileged_groups = []
 protected_users = ["Administrator", "svc-*"]
 group_member = "auto"
 user_shape = "nested"
+disable_with = "put"
 keeps_description = false
 ca_file = ""
 
@@ -172,8 +173,8 @@ fn a_whole_file_becomes_domain_types() {
     assert_eq!(cloud.client_secret.value().expose_secret(), VAULT_PASSWORD);
     assert_eq!(target.api_url.as_str(), "https://acme.privilegecloud.cyberark.cloud/PasswordVault/API");
     assert_eq!(
-        (target.dialect.description, target.dialect.user_shape),
-        (Description::NotKept, UserShape::Nested)
+        (target.dialect.description, target.dialect.user_shape, target.dialect.disable_with),
+        (Description::NotKept, UserShape::Nested, DisableWith::Put)
     );
     assert_eq!(target.ca_file, None);
     assert_eq!(settings.profiles[0].when.key, "profiles[0].when");
@@ -192,7 +193,7 @@ fn nothing_secret_is_printed() {
 
 /// One edit each: what stood there, what stands there now, the one line that is said.
 #[rustfmt::skip]
-const EDITS: [(&str, &str, &str); 66] = [
+const EDITS: [(&str, &str, &str); 67] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", "http.trusted_proxies: not available yet"),
@@ -237,7 +238,8 @@ const EDITS: [(&str, &str, &str); 66] = [
     ("api_url = \"https", "api_url = \"http", "targets[0].api_url: wanted: an https address without name, password and query; http only on loopback"),
     ("max_concurrent_calls = 4", "max_concurrent_calls = 0", "targets[0].max_concurrent_calls: wanted: a whole number from 1 to 64"),
     ("privileged_groups = []", "privileged_groups = [\"Vault Admins\"]", "targets[0].privileged_groups: not available yet"),
-    ("privileged_groups = []", "disable_with = \"auto\"", "targets[0].disable_with: not available yet"),
+    ("disable_with = \"put\"", "disable_with = \"delete\"", "targets[0].disable_with: wanted: \"auto\", \"call\" or \"put\""),
+    ("disable_with = \"put\"", "disable_with = false", "targets[0].disable_with: wanted: \"auto\", \"call\" or \"put\""),
     ("privileged_groups = []", "proxy = \"http://u:p@p:1\"", "targets[0].proxy: wanted: http://HOST:PORT without name, password and path; a password stands in proxy_password"),
     ("privileged_groups = []", "proxy_username = \"cs\"\nproxy_password = \"x\"", "targets[0].proxy: missing; wanted: http://HOST:PORT without name, password and path; a password stands in proxy_password, because proxy_username is given"),
     ("privileged_groups = []", "proxy = \"http://p:1\"\nproxy_username = \"cs\"", "targets[0].proxy_password: missing; wanted: a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"program\", \"argument\"] }"),

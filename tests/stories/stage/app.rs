@@ -259,7 +259,9 @@ fn settings(
     let (vault, smtp) = (simulator.vault_url(), simulator.smtp_address());
     let forms = match choices.dialect {
         Dialect::Product | Dialect::GuideAuto => "group_member = \"auto\"\nuser_shape = \"auto\"",
-        Dialect::GuidePinned => "group_member = \"numeric-id\"\nuser_shape = \"flat\"",
+        Dialect::GuidePinned => {
+            "group_member = \"numeric-id\"\nuser_shape = \"flat\"\ndisable_with = \"put\""
+        }
     };
     let sign_in = sign_in(choices.product, &vault, folder);
     let description = choices.keeps_description;
