@@ -2,12 +2,14 @@
 
 mod changed_and_ended;
 mod creating;
+mod ending;
 mod joining;
 mod logging_on;
 mod reading;
 mod script;
 mod signing;
 mod simulated;
+mod updating;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, Response};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -83,8 +83,11 @@ impl Wire {
             .query(&call.query)
             .header(AUTHORIZATION, credential)
             .header(ACCEPT, "application/json");
-        if let Some(body) = &call.body {
-            sending = sending.json(body);
+        match &call.body {
+            Some(body) => sending = sending.json(body),
+            // Web servers of this kind refuse a POST that does not say how long it is.
+            None if call.method == Method::POST => sending = sending.header(CONTENT_LENGTH, 0),
+            None => {}
         }
         if let Some(cookies) = pass.cookies.as_ref().and_then(Cookies::header) {
             sending = sending.header(COOKIE, cookies);

@@ -14,7 +14,7 @@ fn known(call: &mut StepCall<'_>) {
     call.user_id = Some(OURS);
 }
 
-fn offset(query: &str) -> usize {
+pub(super) fn offset(query: &str) -> usize {
     let pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs.into_iter().find(|(key, _)| key == "offset").map_or(0, |(_, value)| value.parse().unwrap())
 }

@@ -1,0 +1,337 @@
+//! Ending access: what is noted before, disabling, memberships that go.
+
+use super::script::{Reply, by, error, html};
+use super::*;
+use crate::domain::step::{DisableForm, Outcome};
+
+const DISABLE: &str = "POST Users/42/disable/";
+const OUT_OF_OPS: &str = "DELETE UserGroups/5/Members/zobrien/";
+const BY_PUT: Form = Form::Disable(DisableForm::Put);
+const PASSING: Outcome = Outcome::Retry { after_seconds: None };
+
+fn leaver(dialect: DialectSettings) -> Plan {
+    let steps = vec![
+        PlannedStep::FindUser,
+        PlannedStep::RecordAccess,
+        PlannedStep::DisableUser,
+        PlannedStep::RemoveFromGroup(ops()),
+        PlannedStep::VerifyUser,
+    ];
+    change_plan(Kind::Leaver, dialect, steps)
+}
+
+fn go() -> PlannedStep {
+    PlannedStep::RemoveFromGroup(ops())
+}
+
+impl Bench {
+    async fn ends(&self, step: &PlannedStep, form: Option<Form>) -> Report {
+        self.attempt_of(&leaver(self.vault.dialect()), step, |call| call.form = form, true).await
+    }
+
+    async fn looks_for_end(&self, step: &PlannedStep) -> Report {
+        self.attempt_of(&leaver(self.vault.dialect()), step, |_| (), false).await
+    }
+}
+
+fn nobody() -> Reply {
+    Reply::Raw(204, String::new(), String::new())
+}
+
+fn in_ops() -> Reply {
+    ok(record("", &json!([{"groupID": 5, "groupName": "Ops-Readers"}, {"groupID": 6, "groupName": "All"}])))
+}
+
+fn in_others() -> Reply {
+    ok(record("", &json!([{"groupID": 6, "groupName": "All"}])))
+}
+
+fn disabled() -> Reply {
+    let mut record = record("", &json!([]));
+    record["enableUser"] = json!(false);
+    ok(record)
+}
+
+fn enabled() -> Reply {
+    ok(record("", &json!([])))
+}
+
+#[tokio::test]
+async fn a_member_is_removed_by_name_and_read_by_number() {
+    let bench = Bench::new(auto()).await;
+    bench.script.on("GET Users/42", vec![in_ops(), in_others()]).on(OUT_OF_OPS, vec![nobody()]);
+    let report = bench.ends(&go(), None).await;
+    assert_eq!(report.outcome, Outcome::Done, "{}", report.words);
+    let calls: Vec<_> = report.calls.iter().map(|call| format!("{} {}", call.method, call.path)).collect();
+    assert_eq!(calls, ["GET Users/42", "DELETE UserGroups/5/Members/{name}/", "GET Users/42"]);
+    assert_eq!(bench.ends(&go(), None).await.outcome, Outcome::AlreadySo);
+    assert_eq!(bench.looks_for_end(&go()).await.outcome, Outcome::Done);
+    assert_eq!(bench.script.writes(), [OUT_OF_OPS]);
+}
+
+#[tokio::test]
+async fn answers_to_a_removal_have_their_own_meanings() {
+    let number = Outcome::OtherForm { form: BY_NUMBER };
+    let busy = Reply::Raw(429, "Retry-After: 7\r\n".to_owned(), String::new());
+    let table = [
+        (Reply::Drop, in_ops(), Outcome::Unknown),
+        (html(502), in_ops(), Outcome::Unknown),
+        (error(500, "ITADM111E", "busy"), in_ops(), Outcome::Unknown),
+        (nobody(), in_ops(), Outcome::Unknown),
+        (nobody(), html(503), Outcome::Unknown),
+        (busy, in_ops(), Outcome::Retry { after_seconds: Some(7) }),
+        // "Not found" is believed only of a user who is not seen in the group.
+        (error(404, "CAWS00003E", "no such member"), in_others(), Outcome::AlreadySo),
+        (error(404, "ITATS003E", "no such user"), in_others(), Outcome::AlreadySo),
+        (error(404, "PASWS199E", "no such group"), in_others(), Outcome::AlreadySo),
+        (error(404, "CAWS00003E", "no such member"), html(503), PASSING),
+        (error(404, "CAWS00003E", "no such member"), in_ops(), number.clone()),
+        (error(404, "ITATS003E", "no such user"), in_ops(), number.clone()),
+        (error(400, "", "memberId must be a number"), in_ops(), number),
+        (error(404, "PASWS199E", "no such group"), in_ops(), Outcome::Refused),
+        (html(404), in_ops(), Outcome::Refused),
+        (error(403, "PASWS041E", "not authorised"), in_ops(), Outcome::Refused),
+        (error(500, "ITATS692E", "external"), in_ops(), Outcome::Refused),
+    ];
+    for (reply, after, outcome) in table {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![in_ops(), after]).on(OUT_OF_OPS, vec![reply]);
+        let report = bench.ends(&go(), None).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert_eq!(bench.script.writes(), [OUT_OF_OPS]);
+    }
+}
+
+#[tokio::test]
+async fn the_number_names_a_member_only_if_it_can_mean_nobody_else() {
+    let listing = |name: &str| ok(json!({"Users": [{"id": 7, "username": name}]}));
+    let members = |members: Value| ok(groups(&members));
+    let table = [
+        (listing("42"), members(json!([{"id": 42}])), "user number 7 has the name 42"),
+        (
+            listing("x42"),
+            members(json!([{"id": 42}, {"id": 7, "username": "42"}])),
+            "user number 7 is in the group",
+        ),
+        (listing("x42"), members(json!([{"id": 42}])), ""),
+    ];
+    for (users, members, words) in table {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![in_ops(), in_others()]).on("GET Users", vec![users]);
+        bench.script.on("GET UserGroups", vec![members]);
+        bench.script.on("DELETE UserGroups/5/Members/42/", vec![nobody()]);
+        let report = bench.ends(&go(), Some(BY_NUMBER)).await;
+        if words.is_empty() {
+            assert_eq!(report.outcome, Outcome::Done, "{}", report.words);
+            continue;
+        }
+        assert_eq!(report.outcome, Outcome::NeedsPerson);
+        assert!(report.words.contains(words), "{}", report.words);
+        assert_eq!(bench.script.writes(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_no_address_takes_and_a_directory_group_are_for_a_person() {
+    let cases = [
+        ("zoe+ops", GroupKind::Vault, "a sign that the vault takes in no address"),
+        ("4711", GroupKind::Vault, "digits alone"),
+        ("zobrien", GroupKind::Directory, "comes from a directory"),
+    ];
+    for (name, kind, words) in cases {
+        let bench = Bench::new(auto()).await;
+        let mut plan = leaver(auto());
+        plan.user_name = UserName::parse(name).unwrap();
+        let mut seen = record("", &json!([{"groupID": 5, "groupName": "Ops-Readers"}]));
+        seen["username"] = json!(name);
+        bench.script.on("GET Users/42", vec![ok(seen)]);
+        let step = PlannedStep::RemoveFromGroup(PlannedGroup { kind, ..ops() });
+        let report = bench.attempt_of(&plan, &step, |_| (), true).await;
+        assert_eq!(report.outcome, Outcome::NeedsPerson);
+        assert!(report.words.contains(words), "{}", report.words);
+        assert_eq!(bench.script.writes(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_membership_that_only_a_group_tells_ends_too_whatever_the_group_is_called_now() {
+    let bench = Bench::new(auto()).await;
+    let mut silent = record("", &json!([]));
+    silent.as_object_mut().unwrap().remove("groupsMembership");
+    bench.script.on("GET Users/42", vec![ok(silent)]).on(OUT_OF_OPS, vec![nobody()]);
+    let renamed =
+        |members: Value| json!({"value": [{"id": 5, "groupName": "Operations", "members": members}]});
+    let nothing = json!({"value": []});
+    let before = by({
+        let renamed = renamed(json!([{"id": 42}]));
+        move |seen| ok(if seen.query.contains("search") { nothing.clone() } else { renamed.clone() })
+    });
+    bench.script.on("GET UserGroups", vec![before.clone(), before, ok(renamed(json!([{"id": 7}])))]);
+    assert_eq!(bench.ends(&go(), None).await.outcome, Outcome::Done);
+    assert_eq!(bench.looks_for_end(&go()).await.outcome, Outcome::Done);
+}
+
+#[tokio::test]
+async fn answers_to_the_disable_call_have_their_own_meanings() {
+    let by_put = Outcome::OtherForm { form: BY_PUT };
+    let gone = || error(404, "ITATS003E", "no such user");
+    let table = [
+        (nobody(), disabled(), Outcome::Done),
+        (Reply::Raw(200, String::new(), String::new()), enabled(), Outcome::Unknown),
+        (ok(json!({})), html(503), Outcome::Unknown),
+        (Reply::Drop, enabled(), Outcome::Unknown),
+        (html(502), enabled(), Outcome::Unknown),
+        (error(500, "SRAPIE0006", "busy"), enabled(), Outcome::Unknown),
+        (html(404), enabled(), by_put.clone()),
+        (Reply::Json(405, json!({"Message": "no"})), enabled(), by_put.clone()),
+        (gone(), enabled(), by_put),
+        // The user has gone, not the call.
+        (gone(), gone(), PASSING),
+        (error(500, "ITATS692E", "external"), enabled(), Outcome::Refused),
+        (error(403, "PASWS041E", "not authorised"), enabled(), Outcome::Refused),
+    ];
+    for (reply, after, outcome) in table {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![enabled(), after]).on(DISABLE, vec![reply]);
+        let report = bench.ends(&PlannedStep::DisableUser, None).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert_eq!(bench.script.writes(), [DISABLE]);
+        let sent = bench.script.seen().into_iter().find(|seen| seen.line == DISABLE).unwrap();
+        assert!(sent.body.is_empty() && sent.head.to_ascii_lowercase().contains("content-length: 0"));
+    }
+}
+
+#[tokio::test]
+async fn a_pinned_call_is_not_replaced_and_a_pinned_record_asks_for_no_call() {
+    let bench = Bench::new(DialectSettings { disable_with: DisableWith::Call, ..auto() }).await;
+    bench.script.on("GET Users/42", vec![enabled()]).on(DISABLE, vec![html(405)]);
+    assert_eq!(bench.ends(&PlannedStep::DisableUser, None).await.outcome, Outcome::Refused);
+    let bench = Bench::new(DialectSettings { disable_with: DisableWith::Put, ..auto() }).await;
+    bench.script.on("GET Users/42", vec![enabled(), disabled()]).on("PUT Users/42", vec![ok(json!({}))]);
+    assert_eq!(bench.ends(&PlannedStep::DisableUser, None).await.outcome, Outcome::Done);
+    assert_eq!(bench.script.writes(), ["PUT Users/42"]);
+}
+
+#[tokio::test]
+async fn disabling_by_the_record_writes_all_of_it_and_compares_all_of_it() {
+    let mut clobbered = record("", &json!([]));
+    clobbered["enableUser"] = json!(false);
+    clobbered["personalDetails"] = json!({});
+    let table = [
+        (ok(json!({})), disabled(), Outcome::Done, ""),
+        (ok(json!({})), enabled(), Outcome::Unknown, ""),
+        (ok(json!({})), ok(clobbered), Outcome::NeedsPerson, "personalDetails.firstName"),
+        (Reply::Drop, enabled(), Outcome::Unknown, ""),
+        (error(500, "ITATS692E", "external"), enabled(), Outcome::Refused, "external"),
+    ];
+    for (reply, after, outcome, words) in table {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![enabled(), after]).on("PUT Users/42", vec![reply]);
+        let report = bench.ends(&PlannedStep::DisableUser, Some(BY_PUT)).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert!(report.words.contains(words), "{}", report.words);
+        let body = &bench.script.bodies("PUT Users/42")[0];
+        assert_eq!((&body["enableUser"], &body["somethingNew"]), (&json!(false), &json!(1)));
+        assert_eq!(bench.script.writes(), ["PUT Users/42"]);
+    }
+}
+
+#[tokio::test]
+async fn whether_it_is_disabled_is_read_and_a_directorys_account_is_refused() {
+    let step = PlannedStep::DisableUser;
+    let bench = Bench::new(auto()).await;
+    bench.script.on("GET Users/42", vec![disabled()]);
+    assert_eq!(bench.ends(&step, None).await.outcome, Outcome::AlreadySo);
+    assert_eq!(bench.looks_for_end(&step).await.outcome, Outcome::Done);
+    bench.script.on("GET Users/42", vec![enabled()]);
+    assert_eq!(bench.looks_for_end(&step).await.outcome, Outcome::NotThere);
+    let mut silent = record("", &json!([]));
+    silent.as_object_mut().unwrap().remove("enableUser");
+    bench.script.on("GET Users/42", vec![ok(silent)]);
+    assert_eq!(bench.ends(&step, None).await.outcome, Outcome::NeedsPerson);
+    let mut plan = leaver(auto());
+    plan.account.as_mut().unwrap().source = UserSource::Directory;
+    let mut directory = record("", &json!([]));
+    directory["source"] = json!("LDAP");
+    bench.script.on("GET Users/42", vec![ok(directory)]);
+    for acts in [true, false] {
+        let report = bench.attempt_of(&plan, &step, |_| (), acts).await;
+        assert_eq!(report.outcome, Outcome::NeedsPerson);
+        assert!(report.words.contains("comes from a directory"), "{}", report.words);
+    }
+    assert_eq!(bench.script.writes(), [""; 0]);
+    let calls = bench.script.lines().len();
+    let report = bench.attempt_of(&plan, &PlannedStep::DisableInDirectory, |_| (), true).await;
+    assert_eq!((report.outcome, bench.script.lines().len()), (Outcome::NeedsPerson, calls));
+}
+
+#[tokio::test]
+async fn what_the_account_can_reach_is_noted_and_what_is_not_told_is_said() {
+    let safes = json!({"Safes": [{"safeName": "Own"}, {"SafeUrlId": "T%2D1", "permissions": {"useAccounts": true, "manageSafe": false}}]});
+    let bench = Bench::new(auto()).await;
+    bench.script.on("GET Users/42", vec![in_ops()]).on("GET Users/42/safes", vec![ok(safes)]);
+    let report = bench.ends(&PlannedStep::RecordAccess, None).await;
+    let access = report.access.unwrap();
+    assert_eq!((report.outcome, access.groups.unwrap().len()), (Outcome::Done, 2), "{}", report.words);
+    let safes = access.safes.unwrap();
+    assert_eq!((safes[0].name.as_str(), safes[1].name.as_str()), ("Own", "T%2D1"));
+    assert_eq!(
+        (&safes[0].permissions, &safes[1].permissions),
+        (&None, &Some(vec!["useAccounts".to_owned()]))
+    );
+    assert_eq!(access.authorizations, Some(vec![]));
+    assert!(report.words.contains("had 2 groups, 2 safes and no vault authorisation"), "{}", report.words);
+    for (reply, outcome, words) in [
+        (
+            error(403, "PASWS041E", "not authorised"),
+            Outcome::Done,
+            "cannot be listed: the vault answered 403 PASWS041E",
+        ),
+        (html(404), Outcome::Done, "an unknown number of safes"),
+        (html(503), PASSING, ""),
+        (error(500, "ITATS001E", "broken"), Outcome::Refused, ""),
+        (ok(json!({"Safes": [{"number": 1}]})), Outcome::NeedsPerson, "a safe without a name"),
+    ] {
+        bench.script.on("GET Users/42/safes", vec![reply]);
+        let report = bench.ends(&PlannedStep::RecordAccess, None).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert!(report.words.contains(words), "{}", report.words);
+        assert_eq!(report.access.and_then(|access| access.safes), None);
+    }
+    let many: Vec<_> = (0..250).map(|number| json!({"safeName": format!("S{number}")})).collect();
+    for pages in [true, false] {
+        let many = many.clone();
+        let list = by(move |seen| {
+            let from = if pages { super::reading::offset(&seen.query) } else { 0 };
+            let to = if pages { (from + 100).min(250) } else { 250 };
+            ok(json!({"Safes": many[from..to]}))
+        });
+        bench.script.on("GET Users/42/safes", vec![list]);
+        let report = bench.ends(&PlannedStep::RecordAccess, None).await;
+        assert_eq!(report.access.unwrap().safes.unwrap().len(), 250, "{pages}");
+    }
+    assert_eq!(bench.script.writes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_leaver_is_verified_only_when_disabled_and_out_of_every_group() {
+    let plan = leaver(auto());
+    let verified = |enabled: bool, memberships: Value| {
+        let mut record = record("", &memberships);
+        record["enableUser"] = json!(enabled);
+        record
+    };
+    let others = json!([{"groupID": 6, "groupName": "All"}]);
+    let still = json!([{"groupID": 5, "groupName": "Ops-Readers"}]);
+    for (record, outcome, words) in [
+        (verified(false, others.clone()), Outcome::Done, "it is disabled, it is out of 1 group as approved"),
+        (verified(true, others), PASSING, "not yet as approved: disabled"),
+        (verified(false, still), PASSING, "not yet as approved: out of group Ops-Readers"),
+    ] {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![ok(record)]);
+        let report = bench.attempt_of(&plan, &PlannedStep::VerifyUser, |_| (), true).await;
+        assert_eq!(report.outcome, outcome);
+        assert!(report.words.ends_with(words), "{}", report.words);
+    }
+}
