@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::World;
 use crate::domain::canon::Digest;
-use crate::domain::ids::{SignInId, WorkflowId};
+use crate::domain::ids::{SecretId, SignInId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
 
@@ -207,6 +207,12 @@ impl KeyRing {
     ) -> LinkToken {
         let message = format!("{workflow}\n{}\n{stage}\n{number}", approver.key());
         LinkToken(Zeroizing::new(URL_SAFE_NO_PAD.encode(self.mac("link", message.as_bytes()))))
+    }
+
+    /// The token of the link to one password. Made anew whenever it is needed, so that none lies in the database.
+    pub fn hand_over_token(&self, secret: SecretId, recipient: &EmailAddress) -> LinkToken {
+        let message = format!("{secret}\n{}", recipient.key());
+        LinkToken(Zeroizing::new(URL_SAFE_NO_PAD.encode(self.mac("hand-over", message.as_bytes()))))
     }
 
     /// The token of a form: bound to the link it was shown under, the plan it showed and the time. Stateless, since

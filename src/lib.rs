@@ -12,7 +12,8 @@
 //!    ([`domain::approval::decide`]), asked once more inside the one deed that writes decisions.
 //! 5. [`provision`] waits for the effective time, reads the vault again, and obeys [`domain::step::next_move`]: intent,
 //!    call, outcome, step after step, the last one a fresh read that must show what was approved.
-//! 6. [`audit`] gives every committed event its place in one log and signs the head; [`sweeper`] brings to rest what
+//! 6. [`hand_over`] shows the initial password to its one recipient, once.
+//! 7. [`audit`] gives every committed event its place in one log and signs the head; [`sweeper`] brings to rest what
 //!    nobody decided; [`console`] shows all of it to operators and their tools.
 //!
 //! Who decides proves who they are in [`people`]: a code from the mailbox, then a session.
@@ -37,6 +38,7 @@ pub mod intake;
 pub mod planning;
 pub mod approval;
 pub mod provision;
+pub mod hand_over;
 pub mod notify;
 pub mod console;
 pub mod audit;

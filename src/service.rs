@@ -20,6 +20,7 @@ use crate::audit::Sealer;
 use crate::clock::World;
 use crate::config::{Database, DatabaseEngine, Fault, Settings, TargetSettings};
 use crate::domain::names::TargetName;
+use crate::hand_over::Clerk;
 use crate::key::KeyRing;
 use crate::kit::Kit;
 use crate::notify::{Courier, Smtp};
@@ -34,7 +35,7 @@ use crate::target::pvwa::{Connection, Pvwa};
 use crate::web::trace::PatternSpan;
 use crate::web::{assets, headers, page, problem};
 use crate::worker::{Crew, Worker};
-use crate::{approval, console, intake, people};
+use crate::{approval, console, hand_over, intake, people};
 
 /// A service that is ready to run.
 pub struct Service {
@@ -86,6 +87,7 @@ impl Service {
         let workers: Vec<Arc<dyn Worker>> = vec![
             Arc::new(Planner::new(kit.clone())),
             Arc::new(Executor::new(kit.clone())),
+            Arc::new(Clerk::new(kit.clone())),
             Arc::new(Courier::new(kit.clone(), Box::new(post))),
             Arc::new(Sweeper::new(kit.clone())),
             Arc::new(Sealer::new(kit.clone())),
@@ -112,6 +114,7 @@ impl Service {
                 .configure(intake::routes)
                 .configure(people::routes)
                 .configure(approval::routes)
+                .configure(hand_over::routes)
                 .configure(console::routes)
                 .configure(assets::routes)
                 .configure(problem::unmatched)

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A room may import the rooms before it, and itself.
-const ROOMS: [&str; 21] = [
+const ROOMS: [&str; 22] = [
     "domain",
     "config",
     "clock",
@@ -26,14 +26,15 @@ const ROOMS: [&str; 21] = [
     "planning",
     "approval",
     "provision",
+    "hand_over",
     "notify",
     "console",
     "audit",
     "sweeper",
     "service",
 ];
-const STATIONS: [&str; 8] =
-    ["intake", "planning", "approval", "provision", "notify", "console", "audit", "sweeper"];
+const STATIONS: [&str; 9] =
+    ["intake", "planning", "approval", "provision", "hand_over", "notify", "console", "audit", "sweeper"];
 
 #[test]
 fn a_room_imports_only_what_stands_above_it() {

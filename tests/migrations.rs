@@ -265,11 +265,26 @@ const SAMPLES: &[Sample] = &[
     },
     Sample {
         made_by: 14,
+        table: "hand_overs",
+        columns: &[
+            ("secret_id", "{uuid}"),
+            ("workflow_id", "{uuid}"),
+            ("recipient", "'max@example.com'"),
+            ("link_hash", "{bytes}"),
+            ("state", "'destroyed'"),
+            ("due_at", "{time}"),
+            ("revealed_at", "{time}"),
+            ("session_hash", "{bytes}"),
+            ("ended_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 15,
         table: "workflow_words",
         columns: &[("word", "'zobrien{n}x'"), ("workflow_id", "{uuid}")],
     },
     Sample {
-        made_by: 15,
+        made_by: 16,
         table: "steps",
         columns: &[
             ("workflow_id", "{uuid}"),
@@ -281,7 +296,7 @@ const SAMPLES: &[Sample] = &[
         ],
     },
     Sample {
-        made_by: 14,
+        made_by: 17,
         table: "steps",
         columns: &[
             ("workflow_id", "{uuid}"),
@@ -350,6 +365,11 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("sign_in_codes", &[("tries", "6")]),
     ("sessions", &[("ended_because", "'forgotten'")]),
     ("sessions", &[("ended_at", "null")]),
+    ("hand_overs", &[("state", "'lost'")]),
+    ("hand_overs", &[("state", "'waiting'")]),
+    ("hand_overs", &[("ended_at", "null")]),
+    ("hand_overs", &[("recipient", "null")]),
+    ("hand_overs", &[("session_hash", "null")]),
     ("audit_events", &[("position", "0")]),
     ("seals", &[("number", "0")]),
     ("workflow_words", &[("word", "''")]),

@@ -19,6 +19,7 @@ mod m0010_leases;
 mod m0011_audit;
 mod m0012_growing_words;
 mod m0014_sign_in;
+mod m0015_hand_overs;
 mod m0016_found_by;
 mod m0017_disable_in_directory;
 mod m0018_disable_forms;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_audit::Migration),
             Box::new(m0012_growing_words::Migration),
             Box::new(m0014_sign_in::Migration),
+            Box::new(m0015_hand_overs::Migration),
             Box::new(m0016_found_by::Migration),
             Box::new(m0017_disable_in_directory::Migration),
             Box::new(m0018_disable_forms::Migration),

@@ -103,6 +103,8 @@ impl Replay {
             | EventKind::PersonLinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
+            | EventKind::CredentialOffered
+            | EventKind::CredentialRefused
             | EventKind::CredentialDestroyed
             | EventKind::WorkflowSucceeded
             | EventKind::WorkflowNeedsAttention
@@ -156,6 +158,8 @@ impl Replay {
             | EventKind::PersonLinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
+            | EventKind::CredentialOffered
+            | EventKind::CredentialRefused
             | EventKind::CredentialDestroyed
             | EventKind::AccountAdopted
             | EventKind::AlarmRaised

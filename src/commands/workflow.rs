@@ -15,7 +15,7 @@ use crate::kit::Kit;
 use crate::service::{Limits, Service};
 use crate::store::WriteFault;
 use crate::store::operator::{Exit, TakeExit};
-use crate::store::secrets::RevealPassword;
+use crate::store::reveals::RevealPassword;
 
 /// What is done with a workflow that needs attention.
 #[derive(Debug, Subcommand)]

@@ -72,7 +72,11 @@ event_kinds! {
     CredentialSealed = "credential.sealed";
     /// A sealed password was shown to somebody.
     CredentialRevealed = "credential.revealed";
-    /// A sealed password was destroyed, because the vault refused it.
+    /// A sealed password waits for its recipient.
+    CredentialOffered = "credential.offered";
+    /// Somebody else reached for it.
+    CredentialRefused = "credential.refused";
+    /// A sealed password was erased: refused by the vault, shown, or not fetched in time.
     CredentialDestroyed = "credential.destroyed";
     /// Execution ended with a read that showed the wanted state.
     WorkflowSucceeded = "workflow.succeeded";

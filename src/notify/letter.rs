@@ -5,8 +5,8 @@
 //! Deliberately absent: sending, and any text (see `mail`).
 
 use super::mail::{
-    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, NeedsAttention, Outcome, PlanReplaced,
-    SignInCode, VaultAwaited, Written, plain,
+    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, HandOver, NeedsAttention, Outcome,
+    PlanReplaced, SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
 use crate::domain::canon::Tag;
@@ -20,7 +20,7 @@ use crate::kit::Kit;
 use crate::store::asks::{self, Ask};
 use crate::store::outbox::OwedMessage;
 use crate::store::workflows::Workflow;
-use crate::store::{ReadFault, codes, decisions, plans, seals, workflows};
+use crate::store::{ReadFault, codes, decisions, hand_overs, plans, seals, workflows};
 
 /// A mail with its addressees.
 pub(super) struct Letter {
@@ -66,6 +66,7 @@ pub(super) async fn letter(kit: &Kit, owed: &OwedMessage) -> Result<Letter, NoLe
     match owed.kind.as_str() {
         "needs_attention" => needs_attention(kit, &workflow, &footer).await,
         "vault_awaited" => vault_awaited(owed, &workflow, &footer),
+        "hand_over" => hand_over(kit, &workflow, &footer).await,
         _ => {
             let ask = match owed.ask {
                 Some(id) => asks::ask_by_id(&kit.store, id).await?,
@@ -169,6 +170,27 @@ fn vault_awaited(owed: &OwedMessage, workflow: &Workflow, footer: &Footer) -> Re
     let since = workflow.vault_awaited_since.map(Timestamp::in_words);
     let written = mail::vault_awaited(&VaultAwaited { about: about(workflow)?, since }, footer);
     Ok(Letter { to: vec![to], workflow: Some(workflow.id), written: written.map_err(|_| UNWRITABLE)? })
+}
+
+async fn hand_over(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
+    let found = hand_overs::of_workflow(&kit.store, workflow.id).await?;
+    let found = found.ok_or(NoLetter::Impossible("the hand-over it tells about is not there"))?;
+    let hand_overs::State::Waiting(end) = found.state else {
+        return Err(NoLetter::NotNeeded("the password is not to be had any more"));
+    };
+    if end <= kit.world.now() {
+        return Err(NoLetter::NotNeeded("the password is not to be had any more"));
+    }
+    let to = found.recipient.ok_or(NoLetter::Impossible("it has no addressee"))?;
+    let token = kit.keys.hand_over_token(found.secret, &to);
+    if Some(token.hash()) != found.link_hash {
+        return Err(NoLetter::Impossible("the key has changed, so its link cannot be made again"));
+    }
+    let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
+    let link = format!("{base}/credentials/{}", token.reveal());
+    let mail = HandOver { about: about(workflow)?, link, until: end.in_words() };
+    let written = mail::hand_over(&mail, footer).map_err(|_| UNWRITABLE)?;
+    Ok(Letter { to: vec![to], workflow: Some(workflow.id), written })
 }
 
 /// A mail of its own, in nobody's thread: what it is for stands on the page that asks for it.

@@ -94,6 +94,16 @@ pub struct VaultAwaited {
     pub since: Option<String>,
 }
 
+/// To the recipient of an initial password: it can be fetched.
+pub struct HandOver {
+    /// The request that made the account.
+    pub about: About,
+    /// The reader's own link.
+    pub link: String,
+    /// The end of its time, such as `2026-12-01 08:00 UTC`.
+    pub until: String,
+}
+
 /// To somebody who signs in: the code.
 pub struct SignInCode {
     /// Six digits.
@@ -219,6 +229,20 @@ struct VaultAwaitedHtml<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "mail/hand_over.txt")]
+struct HandOverText<'a> {
+    mail: &'a HandOver,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/hand_over.html")]
+struct HandOverHtml<'a> {
+    mail: &'a HandOver,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
 #[template(path = "mail/sign_in_code.txt")]
 struct SignInCodeText<'a> {
     mail: &'a SignInCode,
@@ -266,6 +290,7 @@ parts! {
     PlanReplaced as PlanReplacedText PlanReplacedHtml;
     Done as DoneText DoneHtml;
     VaultAwaited as VaultAwaitedText VaultAwaitedHtml;
+    HandOver as HandOverText HandOverHtml;
     SignInCode as SignInCodeText SignInCodeHtml;
     NeedsAttention as NeedsAttentionText NeedsAttentionHtml;
     Alarm as AlarmText AlarmHtml;
@@ -294,6 +319,11 @@ pub fn done(mail: &Done, footer: &Footer) -> Result<Written, askama::Error> {
 /// Tells those who will be asked that the vault cannot be read.
 pub fn vault_awaited(mail: &VaultAwaited, footer: &Footer) -> Result<Written, askama::Error> {
     write(format!("Waiting for the vault: {}", mail.about.what), mail, footer)
+}
+
+/// Tells the recipient of an initial password that it waits.
+pub fn hand_over(mail: &HandOver, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("An initial password waits for you: {}", mail.about.what), mail, footer)
 }
 
 /// Brings a sign-in code. The subject does not tell it: subjects stand in the logs of mail servers.

@@ -71,7 +71,17 @@ fn sentence(told: &Told) -> String {
             format!("Person and user number {} were linked.", number(told, "user_id"))
         }
         EventKind::CredentialSealed => "An initial password was generated and sealed.".to_owned(),
-        EventKind::CredentialDestroyed => "The vault refused the password, so it was destroyed.".to_owned(),
+        EventKind::CredentialDestroyed => match told.text("because") {
+            Some(because) => format!("The sealed password was erased: {}.", visible(because)),
+            None => "The vault refused the password, so it was destroyed.".to_owned(),
+        },
+        EventKind::CredentialOffered => match told.personal("recipient") {
+            Some(recipient) => format!("The sealed password waits for {}.", visible(recipient)),
+            None => "The sealed password waits for its recipient or an operator.".to_owned(),
+        },
+        EventKind::CredentialRefused => {
+            format!("{} reached for the sealed password, which is for somebody else.", actor(told))
+        }
         EventKind::CredentialRevealed => format!("The sealed password was shown to {}.", actor(told)),
         EventKind::WorkflowSucceeded => "Done: a fresh read showed what was approved.".to_owned(),
         EventKind::WorkflowNeedsAttention => {

@@ -80,6 +80,13 @@ pub(super) async fn asks_of<No>(
     Ok(query.order_by_asc(ask_rows::Column::Id).all(&tx.inner).await?)
 }
 
+/// Everybody who was ever asked to approve a workflow, by address key.
+pub(super) async fn approver_keys<No>(tx: &Tx, workflow: WorkflowId) -> Result<Vec<String>, Fault<No>> {
+    let rows =
+        ask_rows::Entity::find().filter(ask_rows::Column::WorkflowId.eq(workflow.0)).all(&tx.inner).await?;
+    Ok(rows.into_iter().map(|row| row.approver_key).collect())
+}
+
 /// The asking that a link belongs to.
 pub async fn ask_by_link(store: &Store, link_hash: Digest) -> Result<Option<Ask>, ReadFault> {
     let row = ask_rows::Entity::find()

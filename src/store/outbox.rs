@@ -129,6 +129,19 @@ pub(super) async fn owe_code<No>(
     Ok(())
 }
 
+/// Owes the recipient of a password the link to it.
+pub(super) async fn owe_hand_over<No>(
+    tx: &mut Tx,
+    workflow: WorkflowId,
+    to: &EmailAddress,
+) -> Result<(), Fault<No>> {
+    let id = tx.id(MessageId::made);
+    let row = blank(tx, id, Some(workflow), "hand_over");
+    let row = owed::ActiveModel { recipient: Set(Some(to.as_str().to_owned())), ..row };
+    owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
 async fn insert<No>(
     tx: &mut Tx,
     workflow: WorkflowId,

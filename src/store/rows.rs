@@ -193,6 +193,19 @@ table!(secret, "secrets", {
     revealed_at: Option<ChronoDateTimeUtc>,
 });
 
+table!(hand_over, "hand_overs", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    secret_id: Uuid,
+    workflow_id: Uuid,
+    recipient: Option<String>,
+    link_hash: Option<Vec<u8>>,
+    state: String,
+    due_at: ChronoDateTimeUtc,
+    revealed_at: Option<ChronoDateTimeUtc>,
+    session_hash: Option<Vec<u8>>,
+    ended_at: Option<ChronoDateTimeUtc>,
+});
+
 table!(sign_in_code, "sign_in_codes", {
     #[sea_orm(primary_key, auto_increment = false)]
     id: Uuid,

@@ -1,19 +1,16 @@
 //! Sealed secrets of a workflow: the initial password of a new account.
 //!
-//! Must hold: clear text never comes here; at most one sealed value stands for a workflow; what was shown once is
-//! destroyed in the same transaction that says so.
+//! Must hold: clear text never comes here; at most one sealed value stands for a workflow; what is over is erased in
+//! the same transaction that says so. Who may see it, and when it is over: `hand_overs` and `reveals`.
 
-use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
 
-use super::deed::{Deed, Fault, Tx};
+use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::secret;
-use super::{Store, audit, workflows};
-use crate::clock::Stamp;
+use super::{Store, audit};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{SecretId, WorkflowId};
-use crate::domain::workflow::State;
 
 /// A sealed value and the row it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,81 +47,51 @@ pub(super) async fn keep<No>(tx: &mut Tx, workflow: WorkflowId, sealed: &Sealed)
     Ok(())
 }
 
-/// Destroys the standing password: the vault refused it, so it is nobody's.
-pub(super) async fn destroy<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
-    if let Some(row) = standing(workflow).one(&tx.inner).await? {
-        let gone = secret::ActiveModel {
-            id: Set(row.id),
-            state: Set("destroyed".to_owned()),
-            sealed: Set(None),
-            ..Default::default()
-        };
-        secret::Entity::update(gone).exec(&tx.inner).await?;
-        let event = NewEvent::new(EventKind::CredentialDestroyed, Actor::Countersign)
-            .text("secret", SecretId(row.id).to_string());
-        audit::append(tx, workflow.into(), event).await?;
-    }
+/// The sealed password that stands for a workflow.
+pub(super) async fn sealed<No>(tx: &Tx, workflow: WorkflowId) -> Result<Option<Sealed>, Fault<No>> {
+    let row = standing(workflow).one(&tx.inner).await?;
+    Ok(row.and_then(|row| Some(Sealed { id: SecretId(row.id), bytes: row.sealed? })))
+}
+
+/// An operator has taken it out: nothing of it stays.
+pub(super) async fn shown<No>(tx: &Tx, id: SecretId) -> Result<(), Fault<No>> {
+    let shown = secret::ActiveModel {
+        id: Set(id.0),
+        state: Set("revealed".to_owned()),
+        sealed: Set(None),
+        revealed_at: Set(Some(tx.at.as_utc())),
+        ..Default::default()
+    };
+    secret::Entity::update(shown).exec(&tx.inner).await?;
     Ok(())
 }
 
-/// Takes the sealed password out for showing it once.
-pub struct RevealPassword {
-    /// Time and ids.
-    pub stamp: Stamp,
-    /// Whose password.
-    pub workflow: WorkflowId,
-    /// Who will see it.
-    pub by: String,
-    /// Why, in the person's words.
-    pub reason: String,
+/// Erases one password, and says why.
+pub(super) async fn erase<No>(
+    tx: &mut Tx,
+    id: SecretId,
+    workflow: WorkflowId,
+    because: &'static str,
+) -> Result<(), Fault<No>> {
+    let gone = secret::ActiveModel {
+        id: Set(id.0),
+        state: Set("destroyed".to_owned()),
+        sealed: Set(None),
+        ..Default::default()
+    };
+    secret::Entity::update(gone).exec(&tx.inner).await?;
+    let event = NewEvent::new(EventKind::CredentialDestroyed, Actor::Countersign)
+        .text("secret", id.to_string())
+        .text("because", because);
+    audit::append(tx, workflow.into(), event).await?;
+    Ok(())
 }
 
-/// There is nothing to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NothingToShow {
-    /// None is sealed.
-    #[error("there is no password to show: it was never made, was shown already, or was destroyed")]
-    Nothing,
-    /// While a run is under way every attempt at it uses the same sealed value.
-    #[error("the password can be shown once the account is done and verified")]
-    NotYet,
-}
-
-#[async_trait]
-impl Deed for RevealPassword {
-    type Done = Sealed;
-    type No = NothingToShow;
-
-    fn name(&self) -> &'static str {
-        "reveal_password"
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
-    async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
-        let workflow =
-            workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(NothingToShow::Nothing))?;
-        if workflow.state != State::Succeeded {
-            return Err(Fault::Refused(NothingToShow::NotYet));
-        }
-        let row = standing(self.workflow).one(&tx.inner).await?;
-        let sealed = row.and_then(|row| Some(Sealed { id: SecretId(row.id), bytes: row.sealed? }));
-        let sealed = sealed.ok_or(Fault::Refused(NothingToShow::Nothing))?;
-        let shown = secret::ActiveModel {
-            id: Set(sealed.id.0),
-            state: Set("revealed".to_owned()),
-            sealed: Set(None),
-            revealed_at: Set(Some(tx.at.as_utc())),
-            ..Default::default()
-        };
-        secret::Entity::update(shown).exec(&tx.inner).await?;
-        let event = NewEvent::new(EventKind::CredentialRevealed, Actor::Operator(self.by.clone()))
-            .text("secret", sealed.id.to_string())
-            .personal("reason", self.reason.clone());
-        audit::append(tx, self.workflow.into(), event).await?;
-        Ok(sealed)
+/// Destroys the standing password: the vault refused it, so it is nobody's.
+pub(super) async fn destroy<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
+    match sealed(tx, workflow).await? {
+        Some(standing) => erase(tx, standing.id, workflow, "the vault refused it").await,
+        None => Ok(()),
     }
 }
 

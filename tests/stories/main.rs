@@ -72,6 +72,7 @@ macro_rules! told_of_both_products {
 mod a_browser_approves;
 mod a_link_grows_old;
 mod a_vault_in_our_own_cellar;
+mod a_password_is_handed_over;
 mod a_webhook_arrives;
 mod an_approver_decides;
 mod a_number_is_taken_for_a_name;

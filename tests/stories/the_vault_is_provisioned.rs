@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use countersign::domain::ids::WorkflowId;
 use countersign::key::Purpose;
 use countersign::simulator::chance::Chance;
-use countersign::store::secrets::RevealPassword;
+use countersign::store::reveals::RevealPassword;
 use serde_json::json;
 
 use crate::stage::{Choices, Database, Dialect, Stage};

@@ -37,6 +37,7 @@ fn to_asked() -> Vec<Written> {
         approval_wanted(&wanted(None), &footer()),
         plan_replaced(&PlanReplaced { about: about(), link: link() }, &footer()),
         done(&Done { about: about(), link: link() }, &footer()),
+        hand_over(&HandOver { about: about(), link: link(), until: time() }, &footer()),
     ];
     let ends = outcomes().into_iter();
     all.extend(ends.map(|outcome| decided(&Decided { about: about(), outcome, link: link() }, &footer())));

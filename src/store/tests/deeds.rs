@@ -12,8 +12,9 @@ use crate::store::lease::NotYours;
 use crate::store::operator::{Exit, TakeExit};
 use crate::store::outbox::{self, ClaimMessage, ReportMessage, Sent};
 use crate::store::plans::{AwaitVault, VoidPlan};
+use crate::store::reveals::RevealPassword;
 use crate::store::runs::{self, LetGo, StartRun};
-use crate::store::secrets::{self, RevealPassword};
+use crate::store::secrets;
 use crate::store::steps::{self, Ended, Next};
 use crate::store::{WriteFault, audit, decisions, people, plans, seals, workflows};
 

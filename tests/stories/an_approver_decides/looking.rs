@@ -21,7 +21,7 @@ told_on_both! {
 }
 
 /// Every route there is, by the source. Who adds one adds it here and thereby to the stories below.
-const ROUTES: [&str; 27] = [
+const ROUTES: [&str; 30] = [
     "/api",
     "/api/v1/requests",
     "/api/v1/workflows",
@@ -34,6 +34,9 @@ const ROUTES: [&str; 27] = [
     "/approve/{token}/live",
     "/approve/{token}/progress",
     "/approve/{token}/sign-in",
+    "/credentials/{token}",
+    "/credentials/{token}/code",
+    "/credentials/{token}/sign-in",
     "/healthz",
     "/metrics",
     "/readyz",

@@ -129,6 +129,16 @@ impl Stage {
         self
     }
 
+    /// A second service on the same database and key, beside the first; answers its address.
+    pub async fn replica(&self) -> String {
+        let world = World { clock: self.clock.clone(), chance: Arc::new(SeededChance::fresh()) };
+        let (service, socket) =
+            open(&self.simulator, &self.database, self.folder.path(), &self.choices, world).await;
+        let (server, address) = service.listen(socket).unwrap();
+        tokio::spawn(server);
+        format!("http://{address}")
+    }
+
     /// Lets every worker do what is due at this moment, until nothing is left.
     pub async fn settle(&self) {
         for _ in 0..200 {

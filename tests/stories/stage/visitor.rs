@@ -91,6 +91,11 @@ impl Visitor<'_> {
         self.take(self.stage.browser.post(self.here(url)).header("Origin", origin).form(fields)).await
     }
 
+    /// Sends a form as a page under another address would.
+    pub async fn post_from(&self, origin: &str, url: &str, fields: &[(&str, &str)]) -> Whole {
+        self.take(self.stage.browser.post(url).header("Origin", origin).form(fields)).await
+    }
+
     /// Asks for a code behind a personal link, and the mail goes out.
     pub async fn ask(&self, link: &str) -> Whole {
         let answer = self.post(&format!("{link}/code"), &[]).await;

@@ -1,0 +1,231 @@
+//! The initial password of a new account reaches one person, once, behind a code from their mailbox; then it is gone.
+
+use chrono::TimeDelta;
+
+use crate::stage::{Choices, Database, Stage, Visitor, Whole, command};
+
+fn with_olga() -> Choices {
+    let people = "mail = [\"pam-team@example.com\"]\nmembers = [\"olga@example.com\"]";
+    Choices::edited(&[("mail = [\"pam-team@example.com\"]", people)])
+}
+
+told_on_both! {
+    with super::with_olga();
+    its_recipient_sees_it_once_and_for_five_minutes
+    another_session_of_the_recipient_does_not_see_it_again
+    somebody_else_sees_nothing_and_the_operators_hear_of_it
+    what_nobody_fetches_is_erased
+    an_operator_may_be_faster_and_is_not_when_too_late
+    a_second_replica_opens_what_the_first_has_sealed
+}
+
+const RECIPIENT: &str = "max@example.com";
+
+/// Hired with a manager, approved, done; the recipient's mail has gone out.
+async fn offered(stage: &Stage) -> (String, String) {
+    let workflow = stage.hire_told(|body| body["employment"]["manager"]["email"] = RECIPIENT.into()).await;
+    assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "succeeded");
+    let link = stage.link(RECIPIENT);
+    assert!(link.contains("/credentials/"), "{link}");
+    (workflow, link)
+}
+
+fn shown(page: &Whole) -> Option<String> {
+    let (_, rest) = page.body.split_once("<p class=\"password\"")?;
+    let (_, rest) = rest.split_once("<code>")?;
+    let text = rest.split_once("</code>")?.0;
+    Some(
+        text.replace("&#38;", "&")
+            .replace("&#60;", "<")
+            .replace("&#62;", ">")
+            .replace("&#34;", "\"")
+            .replace("&#39;", "'"),
+    )
+}
+
+fn opens(stage: &Stage, password: &str) -> bool {
+    stage.simulator.vault.password_is(stage.simulator.vault.id_of("zobrien").unwrap(), password)
+}
+
+async fn sealed(stage: &Stage) -> i64 {
+    stage.count("select count(*) from secrets where sealed is not null").await
+}
+
+async fn its_recipient_sees_it_once_and_for_five_minutes(stage: Stage) {
+    let (workflow, link) = offered(&stage).await;
+    let mail = stage.simulator.mailbox.mails_to(RECIPIENT).pop().unwrap();
+    assert_eq!(mail.subject, "An initial password waits for you: a new account for Zoë O'Brien");
+    assert!(!String::from_utf8_lossy(&mail.raw).contains("Ops-Readers"));
+    let max = stage.visitor();
+    let closed = max.open(&link).await;
+    assert!(closed.status == 200 && closed.body.contains("Mail me a code"), "{}", closed.body);
+    for private in ["zobrien", "Zo", RECIPIENT, workflow.as_str()] {
+        assert!(!closed.body.contains(private), "{private}");
+    }
+    assert_eq!(max.post(&link, &[]).await.status, 403, "not before the sign-in");
+    max.sign_in(&link, RECIPIENT).await;
+    stage.settle().await;
+    let before = stage.tables().await;
+    for _ in 0..3 {
+        let page = max.open(&link).await;
+        assert!(page.body.contains("Show the password") && shown(&page).is_none(), "{}", page.body);
+    }
+    assert_eq!(stage.tables().await, before, "looking shows and changes nothing");
+
+    let page = max.post(&link, &[]).await;
+    let password = shown(&page).unwrap_or_else(|| panic!("{}", page.body));
+    assert!(page.status == 200 && opens(&stage, &password));
+    assert_eq!(page.header("cache-control"), "no-store");
+    let page = max.open(&link).await;
+    assert!(page.body.contains("Show it again") && shown(&page).is_none(), "{}", page.body);
+    stage.clock.advance(TimeDelta::minutes(4));
+    assert_eq!(shown(&max.post(&link, &[]).await).as_deref(), Some(password.as_str()));
+    assert_eq!(sealed(&stage).await, 1);
+    stage.later(TimeDelta::minutes(1)).await;
+    assert_eq!(sealed(&stage).await, 0, "erased");
+    let gone = max.post(&link, &[]).await;
+    assert_eq!((gone.status, shown(&gone)), (410, None));
+    assert!(max.open(&link).await.body.contains("not to be had any more"));
+    let trail = stage.trail(&workflow).await;
+    let kinds: Vec<&str> = trail
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap())
+        .filter(|kind| kind.starts_with("credential"))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "credential.sealed",
+            "credential.offered",
+            "credential.revealed",
+            "credential.revealed",
+            "credential.destroyed"
+        ]
+    );
+    let revealed = trail.iter().find(|event| event["kind"] == "credential.revealed").unwrap();
+    assert_eq!(revealed["personal"]["actor"], RECIPIENT);
+    let told = format!("{trail:?} {:?}", stage.tables().await);
+    assert!(!told.contains(&password));
+    stage.check_proof(&[]).await;
+}
+
+async fn another_session_of_the_recipient_does_not_see_it_again(stage: Stage) {
+    let (_, link) = offered(&stage).await;
+    let (desk, phone) = (stage.visitor(), stage.visitor());
+    desk.sign_in(&link, RECIPIENT).await;
+    phone.sign_in(&link, RECIPIENT).await;
+    assert!(shown(&desk.post(&link, &[]).await).is_some());
+    let again = phone.post(&link, &[]).await;
+    assert_eq!((again.status, shown(&again)), (410, None));
+    assert!(!phone.open(&link).await.body.contains("Show"));
+    assert!(shown(&desk.post(&link, &[]).await).is_some());
+}
+
+async fn olga(stage: &Stage) -> Visitor<'_> {
+    let olga = stage.visitor();
+    let url = format!("{}/sign-in", stage.url);
+    olga.post(&format!("{url}/code"), &[("address", "olga@example.com")]).await;
+    stage.settle().await;
+    assert_eq!(olga.post(&url, &[("code", &stage.code("olga@example.com"))]).await.status, 303);
+    olga
+}
+
+async fn somebody_else_sees_nothing_and_the_operators_hear_of_it(stage: Stage) {
+    let (workflow, link) = offered(&stage).await;
+    let olga = olga(&stage).await;
+    for page in [olga.open(&link).await, olga.post(&link, &[]).await] {
+        assert_eq!((page.status, shown(&page)), (403, None));
+        assert!(page.body.contains("This link is for another person") && !page.body.contains("zobrien"));
+    }
+    stage.settle().await;
+    let alarm = stage.simulator.mailbox.mails_to("pam-team@example.com").pop().unwrap();
+    assert!(alarm.text.unwrap().contains("reached for an initial password"));
+    let trail = stage.trail(&workflow).await;
+    let refused: Vec<_> = trail.iter().filter(|event| event["kind"] == "credential.refused").collect();
+    assert_eq!((refused.len(), &refused[0]["personal"]["actor"]), (1, &"olga@example.com".into()));
+    let metrics = stage.open(&format!("{}/metrics", stage.url)).await.body;
+    assert!(metrics.contains("countersign_credentials_refused_total"), "{metrics}");
+    // A form from elsewhere shows nothing to the recipient either.
+    let max = stage.visitor();
+    max.sign_in(&link, RECIPIENT).await;
+    let here = link.replace(&stage.origin(), &stage.url);
+    assert_eq!(stage.send(&here, Some("https://evil.example"), &[]).await.status, 403);
+    assert!(shown(&max.post(&link, &[]).await).is_some(), "it still waits for its recipient");
+}
+
+async fn what_nobody_fetches_is_erased(stage: Stage) {
+    let (workflow, link) = offered(&stage).await;
+    stage.later(TimeDelta::days(7) - TimeDelta::minutes(1)).await;
+    assert_eq!(sealed(&stage).await, 1);
+    stage.later(TimeDelta::minutes(2)).await;
+    assert_eq!(sealed(&stage).await, 0);
+    let alarm = stage.simulator.mailbox.mails_to("pam-team@example.com").pop().unwrap();
+    assert!(alarm.text.unwrap().contains("nobody fetched the initial password in time"));
+    let max = stage.visitor();
+    max.sign_in(&link, RECIPIENT).await;
+    assert!(max.open(&link).await.body.contains("not to be had any more"));
+    assert_eq!(max.post(&link, &[]).await.status, 410);
+    let trail = stage.trail(&workflow).await;
+    let erased = trail.iter().find(|event| event["kind"] == "credential.destroyed").unwrap();
+    assert_eq!(erased["facts"]["because"], "nobody fetched it in time");
+}
+
+async fn an_operator_may_be_faster_and_is_not_when_too_late(stage: Stage) {
+    let (workflow, link) = offered(&stage).await;
+    let reveal = ["credential", "reveal", workflow.as_str(), "--reason", "In person"];
+    let max = stage.visitor();
+    max.sign_in(&link, RECIPIENT).await;
+    let said = command(&reveal, &stage.settings_file()).await;
+    assert!(opens(&stage, String::from_utf8(said.stdout).unwrap().trim_end()));
+    assert_eq!((max.post(&link, &[]).await.status, sealed(&stage).await), (410, 0));
+
+    let other = Stage::with(stage.database.another(), with_olga()).await;
+    let (workflow, link) = offered(&other).await;
+    let max = other.visitor();
+    max.sign_in(&link, RECIPIENT).await;
+    assert!(shown(&max.post(&link, &[]).await).is_some());
+    let reveal = ["credential", "reveal", workflow.as_str(), "--reason", "In person"];
+    let said = command(&reveal, &other.settings_file()).await;
+    assert!(!said.status.success() && said.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&said.stderr).contains("was shown already"));
+}
+
+/// Two services share the database and the key: one seals, the other signs the recipient in and opens.
+async fn a_second_replica_opens_what_the_first_has_sealed(stage: Stage) {
+    let (_, link) = offered(&stage).await;
+    let replica = stage.replica().await;
+    let max = stage.visitor();
+    let path = link.strip_prefix(&stage.origin()).unwrap();
+    // The replica listens elsewhere, but people reach both under the one public address.
+    let origin = replica.clone();
+    let send = async |path: String, fields: &[(&str, &str)]| {
+        max.post_from(&origin, &format!("{replica}{path}"), fields).await
+    };
+    assert_eq!(send(format!("{path}/code"), &[]).await.status, 303);
+    stage.settle().await;
+    assert_eq!(send(format!("{path}/sign-in"), &[("code", &stage.code(RECIPIENT))]).await.status, 303);
+    let page = send(path.to_owned(), &[]).await;
+    let password = shown(&page).unwrap_or_else(|| panic!("{}", page.body));
+    assert!(opens(&stage, &password));
+    // The first one knows the session, and what was shown in it.
+    assert_eq!(shown(&max.post(&link, &[]).await), Some(password));
+}
+
+/// Who is asked to approve does not get the password, whatever the profile says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approver_is_passed_over_and_the_operators_hear_of_it() {
+    let choices =
+        Choices::edited(&[("hand_over_to = \"manager\"", "hand_over_to = \"Bo+vault@example.com\"")]);
+    let stage = Stage::with(Database::sqlite(), choices).await;
+    let workflow = stage.hire_and_approve().await;
+    assert_eq!(stage.state(&workflow).await, "succeeded");
+    let mails = stage.simulator.mailbox.mails();
+    assert!(!mails.iter().any(|mail| String::from_utf8_lossy(&mail.raw).contains("/credentials/")));
+    let alarm = stage.simulator.mailbox.mails_to("pam-team@example.com").pop().unwrap();
+    assert!(alarm.text.unwrap().contains("its recipient was asked to approve"));
+    let reveal = ["credential", "reveal", workflow.as_str(), "--reason", "In person"];
+    let said = command(&reveal, &stage.settings_file()).await;
+    assert!(opens(&stage, String::from_utf8(said.stdout).unwrap().trim_end()));
+}
