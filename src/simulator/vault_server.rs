@@ -100,7 +100,7 @@ mod tests {
 
     use super::super::clock::SimClock;
     use super::super::serving::Served;
-    use super::super::tenant::TenantOptions;
+    use super::super::tenant::{Product, TenantOptions};
     use super::*;
 
     struct Stage {
@@ -226,6 +226,44 @@ mod tests {
         stage.fault(json!({ "effect": "stale_token" })).await;
         assert_eq!(stage.send("GET", USERS, Value::Null).await.unwrap().0, 401);
         stage.served.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_self_hosted_vault_is_logged_on_to_and_meddled_with_over_http() {
+        let mut options = TenantOptions::new("svc", SecretString::from("secret"));
+        options.product = Product::SelfHosted;
+        let vault = Vault::new(options, SimClock::following());
+        let served = Served::start(([127, 0, 0, 1], 0).into(), routes(&vault)).unwrap();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
+        let to = |path: &str| format!("{}{path}", served.url());
+        let log_on = async |password: &str| {
+            let body = json!({ "username": "svc", "password": password });
+            let url = to("/PasswordVault/API/Auth/CyberArk/Logon");
+            client.post(url).json(&body).send().await.unwrap()
+        };
+        let open =
+            async || client.get(to("/_sim/sessions")).send().await.unwrap().json::<Value>().await.unwrap();
+        let answer = log_on("secret").await;
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+        let token = answer.json::<String>().await.unwrap();
+        let list = async || {
+            let request = client.get(to(USERS)).header("Authorization", &token).header("Cookie", &cookie);
+            request.send().await.unwrap().status().as_u16()
+        };
+        assert_eq!((list().await, open().await), (200, json!({ "open": 1 })));
+        let elsewhere = client.post(to("/_sim/sessions")).json(&json!({ "kind": "single" }));
+        assert_eq!(elsewhere.send().await.unwrap().status(), 204);
+        assert_eq!((list().await, open().await), (401, json!({ "open": 1 })));
+        client.delete(to("/_sim/sessions")).send().await.unwrap();
+        assert_eq!(open().await, json!({ "open": 0 }));
+        let rotated = client.put(to("/_sim/service_user/password")).json(&json!({ "password": "other" }));
+        assert_eq!(rotated.send().await.unwrap().status(), 204);
+        assert_eq!(
+            (log_on("secret").await.status().as_u16(), log_on("other").await.status().as_u16()),
+            (403, 200)
+        );
+        assert!(vault.journal().is_empty());
+        served.stop().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
