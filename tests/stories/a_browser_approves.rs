@@ -19,7 +19,7 @@ async fn asked() -> (Stage, String, String) {
     (stage, workflow, link)
 }
 
-async fn assert_no_complaints(browser: &Browser) {
+pub(crate) async fn assert_no_complaints(browser: &Browser) {
     let mut complaints = browser.complaints().await;
     // The fragment of the progress, opened by itself, names no icon; and a form that came back says so by its status.
     let expected = ["/favicon.ico", "with a status of 422"];
@@ -204,7 +204,7 @@ fn album() -> Option<PathBuf> {
     std::env::var_os("COUNTERSIGN_TEST_PICTURES").map(PathBuf::from)
 }
 
-async fn look(browser: &Browser, screen: Screen, name: &str) {
+pub(crate) async fn look(browser: &Browser, screen: Screen, name: &str) {
     assert_well_built(browser).await;
     for scheme in ["light", "dark"] {
         browser.prefer(scheme).await;
