@@ -133,19 +133,31 @@ impl Service {
         let (server, address) = self.listen(socket)?;
         tracing::info!(%address, database = self.kit.store.engine(), "serving");
         let handle = server.handle();
-        let serving = tokio::spawn(server);
+        let mut serving = tokio::spawn(server);
         let poll = self.kit.settings.worker.poll_every.to_std().unwrap_or(Duration::from_secs(5));
         let bell = || self.kit.store.bell();
         let mut crew = Crew::start(&self.workers, &self.kit.world, bell, poll, &stop);
-        let watched = crew.watch().await;
+        // A service that does not answer any more, or does not work any more, ends, so that it is seen.
+        let early = tokio::select! {
+            () = crew.watch() => None,
+            served = &mut serving => Some(served),
+        };
+        stop.cancel();
         tracing::info!("stopping: finishing what is under way");
         self.kit.store.announce_end();
         handle.stop(true).await;
-        crew.finish().await;
+        let worked = crew.finish().await;
         self.close().await;
         tracing::info!("stopped");
-        serving.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))?;
-        watched.map_err(std::io::Error::other)
+        let failed = |fault| Err(std::io::Error::other(fault));
+        match early {
+            None => serving.await.unwrap_or_else(failed)?,
+            Some(served) => {
+                served.unwrap_or_else(failed)?;
+                return Err(std::io::Error::other("the web server ended by itself"));
+            }
+        }
+        worked.map_err(std::io::Error::other)
     }
 }
 

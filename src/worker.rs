@@ -4,12 +4,13 @@
 //! while all the same, since another process may have written; one failing turn does not end the worker; a turn is
 //! a plain function, so that a test can drive it by hand.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::World;
@@ -88,10 +89,12 @@ fn wait_after(turn: Option<Did>, now: Timestamp, poll: Duration) -> Duration {
 /// Workers at work, each in a task of its own.
 pub struct Crew {
     working: JoinSet<()>,
+    names: HashMap<Id, &'static str>,
     stop: CancellationToken,
+    failed: bool,
 }
 
-/// A worker ended although nobody had asked it to.
+/// A worker ended although nobody had asked it to, or in the middle of its last turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a worker ended by a fault of its own")]
 pub struct EndedByItself;
@@ -105,30 +108,42 @@ impl Crew {
         poll: Duration,
         stop: &CancellationToken,
     ) -> Self {
-        let mut working = JoinSet::new();
+        let (mut working, mut names) = (JoinSet::new(), HashMap::new());
         for worker in workers {
-            let (worker, world, bell, asked) = (Arc::clone(worker), world.clone(), bell(), stop.clone());
-            working.spawn(async move { run(worker.as_ref(), &world, bell, poll, asked).await });
+            let (name, worker, world) = (worker.name(), Arc::clone(worker), world.clone());
+            let (bell, asked) = (bell(), stop.clone());
+            let task = working.spawn(async move { run(worker.as_ref(), &world, bell, poll, asked).await });
+            names.insert(task.id(), name);
         }
-        Self { working, stop: stop.clone() }
+        Self { working, names, stop: stop.clone(), failed: false }
     }
 
     /// Waits until they are told to stop. One that ends by itself stops the others, too, so that it is seen.
-    pub async fn watch(&mut self) -> Result<(), EndedByItself> {
+    pub async fn watch(&mut self) {
         tokio::select! {
-            () = self.stop.cancelled() => Ok(()),
-            _ = self.working.join_next() => {
-                // It may have been asked to at this very moment.
-                let asked = self.stop.is_cancelled();
+            () = self.stop.cancelled() => {}
+            Some(ended) = self.working.join_next_with_id() => {
+                self.note(ended);
+                self.failed |= !self.stop.is_cancelled();
                 self.stop.cancel();
-                if asked { Ok(()) } else { Err(EndedByItself) }
             }
         }
     }
 
-    /// Waits for each to finish its turn.
-    pub async fn finish(mut self) {
-        while self.working.join_next().await.is_some() {}
+    /// Waits for each to finish its turn, and says whether all of them ended well.
+    pub async fn finish(mut self) -> Result<(), EndedByItself> {
+        while let Some(ended) = self.working.join_next_with_id().await {
+            self.note(ended);
+        }
+        if self.failed { Err(EndedByItself) } else { Ok(()) }
+    }
+
+    fn note(&mut self, ended: Result<(Id, ()), JoinError>) {
+        if let Err(fault) = ended {
+            self.failed = true;
+            let worker = self.names.get(&fault.id()).copied().unwrap_or_default();
+            tracing::error!(worker, fault = %fault, "a worker ended by a fault of its own");
+        }
     }
 }
 
@@ -199,9 +214,9 @@ mod tests {
     async fn a_worker_that_ends_by_itself_takes_the_others_along() {
         let stop = CancellationToken::new();
         let (mut crew, _ringer) = crew([|| Did::Idle, || panic!("a fault of its own")], &stop);
-        assert_eq!(crew.watch().await, Err(EndedByItself));
+        crew.watch().await;
         assert!(stop.is_cancelled());
-        crew.finish().await;
+        assert_eq!(crew.finish().await, Err(EndedByItself));
     }
 
     #[tokio::test]
@@ -209,7 +224,7 @@ mod tests {
         let stop = CancellationToken::new();
         let (mut crew, _ringer) = crew([|| Did::Idle, || Did::Idle], &stop);
         stop.cancel();
-        assert_eq!(crew.watch().await, Ok(()));
-        crew.finish().await;
+        crew.watch().await;
+        assert_eq!(crew.finish().await, Ok(()));
     }
 }

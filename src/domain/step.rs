@@ -110,7 +110,7 @@ pub enum DisableForm {
 
 /// How the next attempt at a step is made, where an earlier one has settled that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "way", content = "member")]
+#[serde(into = "String", try_from = "String")]
 pub enum Form {
     /// The member is named like this.
     Member(MemberForm),
@@ -146,6 +146,20 @@ impl Form {
     /// Reads the word back.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|form| form.word() == word)
+    }
+}
+
+impl From<Form> for String {
+    fn from(form: Form) -> Self {
+        form.word().to_owned()
+    }
+}
+
+impl TryFrom<String> for Form {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        Self::parse(&word).ok_or("wanted: a form in which a step is tried")
     }
 }
 
@@ -396,7 +410,8 @@ impl StepRecord {
                 StepState::Waiting { due: waits.now }
             }
             Outcome::TakenOut => {
-                self.form = None;
+                // Another membership may have settled the form that went wrong here; the name is tried first again.
+                self.form = Some(Form::Member(MemberForm::UserName));
                 StepState::Failed { reason: report.words.clone() }
             }
             Outcome::Retry { after_seconds } => match purpose {

@@ -419,6 +419,8 @@ pub async fn ledger(store: &Store, workflow: WorkflowId, plan_number: u32) -> Re
 
 fn record_of(row: step::Model) -> Result<StepRecord, ReadFault> {
     let due = Timestamp::from_utc(row.due_at);
+    let place = format!("{}/{}/{}", row.workflow_id, row.plan_number, row.number);
+    let inconsistent = |wrong| ReadFault::Inconsistent { table: "steps", row: place.clone(), wrong };
     let state = match (row.state.as_str(), row.reason) {
         ("waiting", _) => StepState::Waiting { due },
         ("begun", _) => StepState::Begun,
@@ -428,22 +430,19 @@ fn record_of(row: step::Model) -> Result<StepRecord, ReadFault> {
         ("failed", Some(reason)) => StepState::Failed { reason },
         ("skipped", _) => StepState::Skipped,
         ("manual", _) => StepState::Manual,
-        _ => {
-            let row = format!("{}/{}/{}", row.workflow_id, row.plan_number, row.number);
-            return Err(ReadFault::Inconsistent {
-                table: "steps",
-                row,
-                wrong: "its columns make up no state",
-            });
-        }
+        _ => return Err(inconsistent("its columns make up no state")),
     };
-    let form = row.form.as_deref().and_then(Form::parse);
+    // A newer release may know more forms; taking its word for none would try the step in a way that it had left.
+    let form = row
+        .form
+        .as_deref()
+        .map(|word| Form::parse(word).ok_or_else(|| inconsistent("its form is not known")));
     Ok(StepRecord {
         state,
         acts: u32::try_from(row.acts).unwrap_or(u32::MAX),
         looks: u32::try_from(row.looks).unwrap_or(u32::MAX),
         open: row.open_attempt.map(AttemptId),
-        form,
+        form: form.transpose()?,
     })
 }
 

@@ -78,13 +78,15 @@ fn what_went_to_somebody_else_is_undone_with_tries_of_its_own() {
     assert_eq!((wrong.form, wrong.acts, &wrong.state), (Some(undo), 0, &StepState::Waiting { due: at(10) }));
     let undone =
         wrong.begin(attempt(), Purpose::Act).settle(Purpose::Act, &report(Outcome::TakenOut), &waits(11));
-    assert_eq!((undone.form, undone.state.word()), (None, "failed"));
+    assert_eq!((undone.form, undone.state.word()), (Some(Form::Member(MemberForm::UserName)), "failed"));
 }
 
 #[test]
 fn every_form_has_its_word() {
     for form in Form::ALL {
         assert_eq!(Form::parse(form.word()), Some(form));
+        assert_eq!(serde_json::to_value(form).unwrap(), form.word());
+        assert_eq!(serde_json::from_value::<Form>(form.word().into()).unwrap(), form);
     }
     assert_eq!(Form::parse("by-heart"), None);
 }

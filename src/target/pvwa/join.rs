@@ -49,15 +49,15 @@ impl Talk<'_> {
             Membership::Out => {}
         }
         let form = form(call)?;
-        if form == MemberForm::NumericId {
-            self.refuse_ambiguous_number(account.user.id).await?;
-        }
         if could_mean_another(form, &account) {
-            // Who is in the group already was not put there by us, and must not be taken out for a mistake of ours.
+            // Who is in the group by now was not put there by this attempt, and is not taken out for a mistake of its.
             let group = self.planned_group(planned, Members::Told).await?;
             if let Some(words) = group.misplaced(&account, form) {
-                return Err(Fault::NeedsPerson(format!("{words}; nothing was sent")));
+                return Err(Fault::NeedsPerson(format!("{words}; nothing was sent in this attempt")));
             }
+        }
+        if form == MemberForm::NumericId {
+            self.refuse_ambiguous_number(account.user.id).await?;
         }
         match self.add_member(planned.id, &account, form).await {
             Ok(_) => self.read_membership_back(call, planned, form).await.map_err(Fault::after_a_write),
@@ -82,13 +82,13 @@ impl Talk<'_> {
             return self.look_whether_out(call, planned, sent).await;
         }
         let account = self.our_account(call).await?;
-        let sent = form(call).ok();
-        Ok(match self.membership(&account, planned, sent).await? {
+        Ok(match self.membership(&account, planned, form(call).ok()).await? {
             Membership::In => Told::new(Outcome::Done, format!("the user is in the group {}", planned.name)),
             Membership::Out => {
                 Told::new(Outcome::NotThere, format!("the user is not in the group {}", planned.name))
             }
-            Membership::Wrong(words) => misdirected(sent, words),
+            // The attempt may have ended before its call went out, so nobody knows whose doing this is.
+            Membership::Wrong(words) => Told::new(Outcome::NeedsPerson, words),
         })
     }
 
@@ -110,7 +110,7 @@ impl Talk<'_> {
                     planned.name
                 ),
             ),
-            Membership::Wrong(words) => misdirected(Some(form), words),
+            Membership::Wrong(words) => Told::new(Outcome::Misdirected { undo: Form::TakeOut(form) }, words),
         })
     }
 
@@ -123,14 +123,21 @@ impl Talk<'_> {
     ) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
         let group = self.planned_group(planned, Members::Told).await?;
-        if group.misplaced(&account, sent).is_none() {
-            return Ok(taken_out(planned, sent));
+        let Some(wrong) = group.misplaced(&account, sent) else { return Ok(taken_out(planned, sent)) };
+        match self.membership(&account, planned, None).await? {
+            Membership::Out => {}
+            // A late effect, or somebody's hand: the same word could mean our own user by now.
+            Membership::In | Membership::Wrong(_) => {
+                return Err(Fault::NeedsPerson(format!(
+                    "{wrong}; our user is in the group as well by now, so nothing was sent"
+                )));
+            }
         }
         match self.remove_member(planned.id, &account, sent).await {
             Ok(_) => {}
             // Whoever is not there any more needs no taking out; the read below tells.
             Err(Fault::Refused(said)) if said.status == 404 => {}
-            Err(fault) => return Err(fault),
+            Err(fault) => return Err(fault.told_after(&wrong)),
         }
         let group = self.planned_group(planned, Members::Told).await.map_err(Fault::after_a_write)?;
         Ok(match group.misplaced(&account, sent) {
@@ -186,18 +193,11 @@ fn already(planned: &PlannedGroup) -> Told {
     Told::new(Outcome::AlreadySo, format!("the user is already in the group {}", planned.name))
 }
 
-fn misdirected(sent: Option<MemberForm>, words: String) -> Told {
-    match sent {
-        Some(form) => Told::new(Outcome::Misdirected { undo: Form::TakeOut(form) }, words),
-        None => Told::new(Outcome::NeedsPerson, words),
-    }
-}
-
 fn taken_out(planned: &PlannedGroup, sent: MemberForm) -> Told {
     Told::new(
         Outcome::TakenOut,
         format!(
-            "the vault put somebody else into the group {} when the member was named {}; that one is out again; set group_member for this target to the form that it takes",
+            "the vault put somebody else into the group {} when the member was named {}; that one is out again; set group_member for this target to the form that it takes, for later workflows",
             planned.name,
             sent.in_words()
         ),

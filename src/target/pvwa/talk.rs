@@ -67,6 +67,19 @@ impl Fault {
         }
     }
 
+    /// The same fault, told after something that a person must know with it.
+    pub(super) fn told_after(self, first: &str) -> Self {
+        let both = |words: String| format!("{first}; {words}");
+        match self {
+            Self::Passing { words, after_seconds } => Self::Passing { words: both(words), after_seconds },
+            Self::Refused(said) => Self::Refused(Said { words: both(said.words), ..said }),
+            Self::NotSignedIn(words) => Self::NotSignedIn(both(words)),
+            Self::AlreadySo(said) => Self::AlreadySo(Said { words: both(said.words), ..said }),
+            Self::Unclear(words) => Self::Unclear(both(words)),
+            Self::NeedsPerson(words) => Self::NeedsPerson(both(words)),
+        }
+    }
+
     /// A passing trouble that we see ourselves.
     pub(super) fn passing(words: impl Into<String>) -> Self {
         Self::Passing { words: words.into(), after_seconds: None }

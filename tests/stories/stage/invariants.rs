@@ -34,6 +34,7 @@ impl Stage {
         let name = shown["user_name"].as_str().unwrap().to_owned();
         self.at_most_one_user(&name);
         self.no_group_beyond_the_plan(&shown, &name);
+        self.nobody_else_was_written_to().await;
         self.attempts_have_intent_and_outcome(workflow).await;
         self.writes_are_the_done_steps(&shown, &name);
         if shown["state"] == "succeeded" {
@@ -68,6 +69,17 @@ impl Stage {
         }
     }
 
+    /// Whoever was written to is somebody whom a workflow is about.
+    async fn nobody_else_was_written_to(&self) {
+        let about = "select distinct lower(user_name) from workflows where user_name is not null";
+        let about: BTreeSet<String> =
+            self.database.texts(self.folder.path(), about).await.into_iter().collect();
+        for entry in self.simulator.vault.journal() {
+            let Some(name) = &entry.user_name else { continue };
+            assert!(about.contains(&name.to_lowercase()), "nobody asked for this: {entry:?}");
+        }
+    }
+
     async fn attempts_have_intent_and_outcome(&self, workflow: &str) {
         let mut told: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for event in self.trail(workflow).await {
@@ -78,7 +90,10 @@ impl Stage {
                     assert_eq!(*counts, (0, 0), "the intent comes first, once");
                     counts.0 += 1;
                 }
-                "step.ended" | "step.looked_up" => counts.1 += 1,
+                "step.ended" | "step.looked_up" => {
+                    counts.1 += 1;
+                    sends_at_most_one_write(&event);
+                }
                 other => panic!("{other} names an attempt"),
             }
         }
@@ -162,6 +177,15 @@ impl Stage {
             assert!(!export.contains(&secret), "a secret is in the export");
         }
     }
+}
+
+/// A look writes nothing, an act at most once; a call refused at the door for its token is sent once more.
+fn sends_at_most_one_write(event: &Value) {
+    let calls = event["facts"]["calls"].as_array().unwrap().iter().map(|call| call.as_str().unwrap());
+    let writes: Vec<&str> = calls.filter(|call| !call.starts_with("GET ")).collect();
+    let most = usize::from(event["kind"] == "step.ended");
+    let heard = writes.iter().filter(|call| !call.ends_with(" 401")).count();
+    assert!(heard <= most && writes.len() <= 2 * most, "{writes:?} in one attempt");
 }
 
 /// The entry in the vault's journal that a step makes when it writes.
