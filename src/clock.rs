@@ -47,6 +47,11 @@ impl World {
         bytes
     }
 
+    /// 16 bytes of chance, in hexadecimal: the salt of a plan.
+    pub fn salt(&self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.bytes()))
+    }
+
     /// The moment and the chance of one deed.
     pub fn stamp(&self) -> Stamp {
         Stamp { at: self.now(), seed: self.bytes() }

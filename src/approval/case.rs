@@ -63,7 +63,7 @@ impl Case {
         let Some(workflow) = workflows::find(&kit.store, ask.workflow).await? else { return Ok(None) };
         let request = workflow.request.open(Tag::Request)?;
         let mut plans = plans::all(&kit.store, ask.workflow).await?;
-        let Some(place) = plans.iter().position(|kept| kept.number == ask.plan_number) else {
+        let Some(place) = plans.iter().position(|kept| kept.number == asked_now(&plans, &ask)) else {
             return Ok(None);
         };
         let kept = plans.swap_remove(place);
@@ -80,7 +80,7 @@ impl Case {
 
     /// Is there a newer plan than the one that was asked about?
     pub(super) fn is_outdated(&self) -> bool {
-        self.workflow.plan_number != self.ask.plan_number
+        self.workflow.plan_number != self.kept.number
     }
 
     /// Is there a newer plan, or is one being made?
@@ -169,7 +169,7 @@ impl Case {
 
     /// Where the workflow stands, step by step.
     pub(super) async fn progress(&self, kit: &Kit) -> Result<Progress, ReadFault> {
-        let (id, number) = (self.workflow.id, self.ask.plan_number);
+        let (id, number) = (self.workflow.id, self.kept.number);
         let run = Run {
             plan: self.plan.clone(),
             ledger: steps::ledger(&kit.store, id, number).await?,
@@ -178,4 +178,17 @@ impl Case {
         let told = audit::chain(&kit.store, id.into(), 0, MOST_EVENTS).await?;
         Ok(progress(&self.workflow, Some(&run), &self.said, &told, kit.world.now()))
     }
+}
+
+/// The plan that the answer to this asking stands for: the one that was asked about, or one that took its place
+/// without voiding it.
+fn asked_now(plans: &[KeptPlan], ask: &Ask) -> u32 {
+    let mut number = ask.plan_number;
+    for kept in plans.iter().filter(|kept| kept.number >= ask.plan_number) {
+        number = kept.number;
+        if !kept.voided_by.is_empty() {
+            break;
+        }
+    }
+    number
 }

@@ -16,8 +16,8 @@ use super::reader;
 use super::screen::{self, Shown, why_not};
 use crate::domain::approval::{Answer, Refused, Verdict};
 use crate::domain::canon::Digest;
+use crate::domain::drift::{Difference, Drift, drift};
 use crate::domain::names::Reason;
-use crate::domain::plan::{Difference, Drift, drift};
 use crate::kit::Kit;
 use crate::store::WriteFault;
 use crate::store::decisions::{Decide, TargetRead};
@@ -128,7 +128,7 @@ fn comment(verdict: Verdict, typed: &str) -> Result<String, &'static str> {
 async fn look(kit: &Kit, case: &Case) -> Seen {
     let unread = Seen { read: TargetRead::No, drift: Drift::default() };
     let Some(target) = kit.target(&case.plan.target) else { return unread };
-    let groups = case.plan.groups();
+    let groups = case.plan.assumed_groups();
     let reading = target.snapshot(Subject::of(&case.plan), &groups);
     match tokio::time::timeout(TARGET_TIME_LIMIT, reading).await {
         Ok(Ok(snapshot)) => {

@@ -531,7 +531,7 @@ async fn the_stream_tells_each_event_by_its_number_and_ends_with_the_run() {
 
 #[actix_web::test]
 async fn every_plain_page_renders() {
-    let because = vec![crate::domain::plan::Difference {
+    let because = vec![crate::domain::drift::Difference {
         what: "the group <b>".to_owned(),
         planned: "7".to_owned(),
         now: "31\u{202e}".to_owned(),

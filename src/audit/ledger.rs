@@ -78,7 +78,7 @@ impl Replay {
                 self.deliveries.insert(text(read, "delivery"), text(read, "body_sha256"));
             }
             EventKind::WorkflowReceived => self.request = Some(text(read, "request_sha256")),
-            EventKind::WorkflowPlanned => {
+            EventKind::WorkflowPlanned | EventKind::PlanWidened => {
                 self.plan = number(read, "plan");
                 self.plans.insert(self.plan, text(read, "digest"));
                 self.steps.clear();
@@ -92,6 +92,9 @@ impl Replay {
                 self.steps.insert(number(read, "step_number"), text(read, "state"));
                 let ended = (read.at, text(read, "outcome"));
                 self.attempts.entry(text(read, "attempt")).or_default().ended = Some(ended);
+            }
+            EventKind::StepMarkedDone => {
+                self.steps.insert(number(read, "step_number"), "done".to_owned());
             }
             EventKind::WorkflowReplanning
             | EventKind::VaultAwaited
@@ -130,7 +133,7 @@ impl Replay {
                 self.stage = number(read, "stage");
                 "pending_approval"
             }
-            EventKind::WorkflowApproved => "approved",
+            EventKind::WorkflowApproved | EventKind::PlanWidened => "approved",
             EventKind::WorkflowRejected => "rejected",
             EventKind::WorkflowExpired => "expired",
             EventKind::WorkflowStarted => "running",
@@ -155,6 +158,7 @@ impl Replay {
             | EventKind::StepBegun
             | EventKind::StepEnded
             | EventKind::StepLookedUp
+            | EventKind::StepMarkedDone
             | EventKind::PersonLinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed

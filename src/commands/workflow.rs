@@ -1,4 +1,4 @@
-//! `workflow retry|adopt|give-up` and `credential reveal`: what an operator does by hand.
+//! `workflow retry|adopt|mark-done|give-up` and `credential reveal`: what an operator does by hand.
 //!
 //! Must hold: each is one audited deed with a reason; a password is printed once, to standard output alone;
 //! nothing is made where there is no installation.
@@ -24,6 +24,8 @@ pub(super) enum Workflow {
     Retry(OnWorkflow),
     /// The account that was found is this workflow's own: go on with it.
     Adopt(OnWorkflow),
+    /// The step on which it waits was done by hand, elsewhere: go on.
+    MarkDone(OnWorkflow),
     /// End it.
     GiveUp(OnWorkflow),
 }
@@ -52,6 +54,7 @@ impl Workflow {
         let (exit, on) = match self {
             Self::Retry(on) => (Exit::Retry, on),
             Self::Adopt(on) => (Exit::Adopt, on),
+            Self::MarkDone(on) => (Exit::MarkDone, on),
             Self::GiveUp(on) => (Exit::GiveUp, on),
         };
         let (kit, workflow) = match on.open(world).await {

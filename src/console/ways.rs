@@ -3,9 +3,11 @@
 //! Must hold: only what the store's deed would do now is offered; each way says what follows from it.
 
 use crate::domain::ids::VaultUserId;
+use crate::domain::plan::PlannedStep;
 use crate::domain::step::StepState;
 use crate::domain::workflow::{Stalled, State};
 use crate::pages::progress::Run;
+use crate::pages::steps_in_words::title;
 use crate::store::operator::Exit;
 use crate::store::workflows::Workflow;
 
@@ -33,6 +35,13 @@ pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
         }
     };
     let mut ways = vec![way(workflow, Exit::Retry, retry)];
+    if let (Stalled::Running, Some(step)) = (stalled, run.and_then(by_hand)) {
+        let follows = format!(
+            "You say that this was done by hand: {}. The run goes on, and the trail keeps your word for it.",
+            title(step)
+        );
+        ways = vec![way(workflow, Exit::MarkDone, follows)];
+    }
     if let (Stalled::Running, Some(id)) = (stalled, run.and_then(found_account)) {
         let follows = format!(
             "The account with number {id}, which holds the name, is taken for this person\u{2019}s own, and the run \
@@ -49,10 +58,20 @@ fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
     let (title, word) = match exit {
         Exit::Retry => ("Try again", "retry"),
         Exit::Adopt => ("Adopt the account", "adopt"),
+        Exit::MarkDone => ("Mark it done", "mark-done"),
         Exit::GiveUp => ("Give up", "give-up"),
     };
     let command = format!("countersign workflow {word} {} --reason \"\u{2026}\" --config FILE", workflow.id);
     Way { title, follows, command }
+}
+
+/// The step that a person does elsewhere, where the run waits for it.
+fn by_hand(run: &Run) -> Option<&PlannedStep> {
+    let over =
+        |state: &StepState| matches!(state, StepState::Done | StepState::AlreadySo | StepState::Skipped);
+    let place = run.ledger.steps.iter().position(|step| !over(&step.state))?;
+    let waits = run.ledger.steps.get(place).is_some_and(|step| step.state == StepState::Manual);
+    if waits { run.plan.steps.get(place) } else { None }
 }
 
 /// Who holds the wanted name, as the last attempt at the step that stopped has seen it.
@@ -90,5 +109,21 @@ mod tests {
         for state in sample::states().into_iter().filter(|state| state.word() != "needs_attention") {
             assert!(ways(&Workflow { state, ..sample::workflow() }, Some(&run)).is_empty());
         }
+    }
+
+    #[test]
+    fn what_waits_for_a_hand_is_marked_done() {
+        let mut run = sample::run();
+        for step in &mut run.ledger.steps {
+            step.state = StepState::Done;
+        }
+        if let (Some(step), Some(planned)) = (run.ledger.steps.last_mut(), run.plan.steps.last_mut()) {
+            step.state = StepState::Manual;
+            *planned = PlannedStep::DisableInDirectory;
+        }
+        let state = State::NeedsAttention { reason: "r".to_owned(), stalled: Stalled::Running };
+        let offered = ways(&Workflow { state, ..sample::workflow() }, Some(&run));
+        assert_eq!(offered.iter().map(|way| way.title).collect::<Vec<_>>(), ["Mark it done", "Give up"]);
+        assert!(offered[0].command.contains("workflow mark-done"));
     }
 }

@@ -46,6 +46,10 @@ event_kinds! {
     WorkflowPlanned = "workflow.planned";
     /// The plan no longer fits the target and is made again.
     WorkflowReplanning = "workflow.replanning";
+    /// An approved plan that takes access away was made again, to take away what has come since.
+    PlanWidened = "plan.widened";
+    /// A person says that a step was done by hand.
+    StepMarkedDone = "step.marked_done";
     /// Approvers were told that the target cannot be read.
     VaultAwaited = "workflow.waiting_for_vault";
     /// People of one stage were asked.

@@ -1,7 +1,6 @@
 //! The plan: ordered steps in domain words, the dialect they are spoken in, and the snapshot they assume.
 //!
 //! Must hold: the digest covers every byte of the plan, a random salt among them; approval is given to a digest.
-//! A drift either voids (the approver would have read something else) or is only named.
 //! Deliberately absent: calls and JSON of any vault; those are previews and belong to the target.
 
 use std::collections::BTreeMap;
@@ -12,7 +11,7 @@ use super::canon::{CanonicalBytes, Corrupt, Digest, NotCanonical, Tag};
 use super::ids::{VaultGroupId, VaultUserId, WorkflowId};
 use super::kind::Kind;
 use super::names::{EmailAddress, GroupName, Location, TargetName, UserName, UserType};
-use super::snapshot::{GroupKind, ProfileField, Snapshot, UserSeen, UserSource, VaultGroup};
+use super::snapshot::{GroupKind, ProfileField, UserSource, VaultUser};
 use super::time::Timestamp;
 
 /// What will be done, in full.
@@ -47,6 +46,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The groups whose identity the approval leans on, to be looked up again before anything is written. Taking
+    /// access away leans on none.
+    pub fn assumed_groups(&self) -> Vec<GroupName> {
+        match self.kind {
+            Kind::Leaver => Vec::new(),
+            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
+                self.groups()
+            }
+        }
+    }
+
     /// The groups that the account comes into and goes out of, in order.
     pub fn groups(&self) -> Vec<GroupName> {
         self.joins().chain(self.leaves()).map(|group| group.name.clone()).collect()
@@ -87,6 +97,20 @@ pub struct PlannedAccount {
     /// The profile's licence seat, where the account holds another one. It is not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_user_type: Option<UserType>,
+}
+
+impl PlannedAccount {
+    /// The account as a reading shows it.
+    pub fn of(user: &VaultUser, owner: Owner) -> Self {
+        Self {
+            id: user.id,
+            user_name: user.user_name.clone(),
+            source: user.source,
+            enabled: user.enabled,
+            owner,
+            other_user_type: None,
+        }
+    }
 }
 
 /// How an account is known to be a person's.
@@ -393,88 +417,6 @@ impl SealedPlan {
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_slice()
     }
-}
-
-/// What has changed in the target since the plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Drift {
-    /// Changes that void an approval.
-    pub voids: Vec<Difference>,
-    /// Changes that are shown and no more.
-    pub named: Vec<Difference>,
-}
-
-/// One difference between what a plan assumed and what a read shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// What it is about, in words.
-    pub what: String,
-    /// As the plan assumed it.
-    pub planned: String,
-    /// As it is now.
-    pub now: String,
-}
-
-/// Compares a joiner's plan with a fresh reading (contract, promise 5).
-pub fn drift(plan: &Plan, snapshot: &Snapshot) -> Drift {
-    let mut drift = Drift::default();
-    for step in &plan.steps {
-        match step {
-            PlannedStep::AddToGroup(planned) => drift.voids.extend(group_drift(planned, snapshot)),
-            PlannedStep::CreateUser(user) => drift.voids.extend(user_type_drift(&user.user_type, snapshot)),
-            PlannedStep::FindUser
-            | PlannedStep::CaptureUserId
-            | PlannedStep::UpdateUser(_)
-            | PlannedStep::RemoveFromGroup(_)
-            | PlannedStep::RecordAccess
-            | PlannedStep::DisableUser
-            | PlannedStep::DisableInDirectory
-            | PlannedStep::RequirePasswordChange
-            | PlannedStep::VerifyUser => {}
-        }
-    }
-    if let UserSeen::Present(user) = &snapshot.user {
-        drift.named.push(Difference {
-            what: format!("the user name {}", plan.user_name),
-            planned: "free".to_owned(),
-            now: format!("taken, by the user with number {}", user.id),
-        });
-    }
-    drift
-}
-
-fn group_drift(planned: &PlannedGroup, snapshot: &Snapshot) -> Option<Difference> {
-    let now = snapshot.groups.iter().find(|seen| seen.asked.key() == planned.name.key());
-    let describe = |id: VaultGroupId, name: &str, kind: GroupKind| {
-        format!("{} \u{201c}{name}\u{201d} with number {id}", kind.in_words())
-    };
-    let found = now.and_then(|seen| seen.found.as_ref());
-    let same = |group: &VaultGroup| {
-        group.id == planned.id
-            && group.kind == planned.kind
-            && group.name.to_lowercase() == planned.name.key()
-    };
-    if found.is_some_and(same) {
-        return None;
-    }
-    Some(Difference {
-        what: format!("the group {}", planned.name),
-        planned: describe(planned.id, planned.name.as_str(), planned.kind),
-        now: found.map_or_else(
-            || "no group of that name".to_owned(),
-            |group| describe(group.id, &group.name, group.kind),
-        ),
-    })
-}
-
-fn user_type_drift(planned: &UserType, snapshot: &Snapshot) -> Option<Difference> {
-    let licensed = snapshot.user_types.as_ref()?;
-    let known = licensed.iter().any(|kind| kind.as_str().eq_ignore_ascii_case(planned.as_str()));
-    (!known).then(|| Difference {
-        what: format!("the user type {planned}"),
-        planned: "licensed".to_owned(),
-        now: "not in the vault's list of user types".to_owned(),
-    })
 }
 
 #[cfg(test)]

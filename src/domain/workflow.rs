@@ -7,8 +7,8 @@
 use super::approval::Verdict;
 use super::audit::{Actor, EventKind, NewEvent};
 use super::canon::Digest;
+use super::drift::Difference;
 use super::names::EmailAddress;
-use super::plan::Difference;
 use super::time::Timestamp;
 
 /// Where a workflow stands.
@@ -213,7 +213,7 @@ impl State {
 
     /// The plan no longer fits the target.
     pub fn replanning(&self, replans: u32, voids: &[Difference]) -> Result<Transition, WrongMove> {
-        if !matches!(self, Self::PendingApproval { .. }) {
+        if !matches!(self, Self::PendingApproval { .. } | Self::Approved { .. }) {
             return Err(self.wrong("a new plan"));
         }
         let words = in_words(voids);
@@ -309,14 +309,18 @@ impl State {
         Ok(stopped(reason, stalled))
     }
 
-    /// The vault changed between approval and start: the approval is void, and a person sends it back to planning.
-    pub fn voided_before_start(&self, because: &[Difference]) -> Result<Transition, WrongMove> {
+    /// An approved plan that takes access away was made again and takes more of the same away; the approval stands.
+    pub fn widened(&self, number: u32, digest: Digest, because: &str) -> Result<Transition, WrongMove> {
         match self {
-            Self::Approved { .. } => {
-                let words = in_words(because);
-                Ok(stopped(format!("the vault has changed since the approval: {words}"), Stalled::Planning))
-            }
-            _ => Err(self.wrong("a voided plan")),
+            Self::Approved { not_before } => Ok(Transition {
+                next: Self::Approved { not_before: *not_before },
+                event: event(EventKind::PlanWidened, Actor::Countersign)
+                    .number("plan", i64::from(number))
+                    .text("digest", digest.to_string())
+                    .text("because", because),
+                owed: vec![],
+            }),
+            _ => Err(self.wrong("a wider plan")),
         }
     }
 
@@ -418,14 +422,14 @@ mod tests {
         let from = |possible: &dyn Fn(&State) -> bool| {
             all().iter().filter(|state| possible(state)).map(State::word).collect::<Vec<_>>()
         };
-        assert_eq!(from(&|state| state.replanning(0, &[]).is_ok()), ["pending_approval"]);
+        assert_eq!(from(&|state| state.replanning(0, &[]).is_ok()), ["pending_approval", "approved"]);
         assert_eq!(from(&|state| state.next_stage(1).is_ok()), ["pending_approval"]);
         assert_eq!(from(&|state| state.decided(&by, Verdict::Approve, at(1)).is_ok()), ["pending_approval"]);
         assert_eq!(from(&|state| state.expired(at(5)).is_ok()), ["pending_approval"]);
         assert_eq!(from(&|state| state.expired(at(4)).is_ok()), [""; 0]);
         assert_eq!(from(&|state| state.started(at(5)).is_ok()), ["approved"]);
         assert_eq!(from(&|state| state.started(at(4)).is_ok()), [""; 0]);
-        assert_eq!(from(&|state| state.voided_before_start(&[]).is_ok()), ["approved"]);
+        assert_eq!(from(&|state| state.widened(2, Digest([0; 32]), "").is_ok()), ["approved"]);
         assert_eq!(from(&|state| state.succeeded().is_ok()), ["running"]);
         assert_eq!(
             from(&|state| state.needs_attention(String::new()).is_ok()),

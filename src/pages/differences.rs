@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::steps_in_words::sentence;
-use crate::domain::plan::{Difference, Plan};
+use crate::domain::drift::Difference;
+use crate::domain::plan::Plan;
 
 /// What is new in a plan.
 #[derive(Debug, Clone)]

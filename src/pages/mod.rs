@@ -3,7 +3,9 @@
 //! Must hold: everything shown comes out of the store as domain values and leaves as typed views; foreign text
 //! passes through `visible`. Deliberately absent: who may see it (the stations decide that).
 
+mod account_in_words;
 pub mod differences;
+mod line;
 pub mod live;
 pub mod plan_in_words;
 pub mod progress;
@@ -11,6 +13,9 @@ pub mod routing_in_words;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod steps_in_words;
+pub mod summary_in_words;
 pub mod time_in_words;
 pub mod timeline;
+mod unfit;
 pub mod unusual;
+mod unusual_account;

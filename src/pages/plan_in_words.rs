@@ -2,23 +2,28 @@
 //!
 //! Must hold: what the source claims is marked as claimed and kept apart from what was read in the vault; the
 //! account is shown as the plan has it, not as the request wishes it. Read before this: `steps_in_words`,
-//! `unusual`, `routing_in_words`, `differences`, `time_in_words`.
+//! `summary_in_words`, `account_in_words`, `unusual`, `routing_in_words`, `differences`, `time_in_words`.
 
+use super::account_in_words::{account, new_user};
 use super::differences::SinceBefore;
+use super::line::line;
 use super::routing_in_words::{self, RoutingInWords};
 use super::steps_in_words::{StepInWords, steps};
+use super::summary_in_words::{full_name, known_name, summary, title, undo};
 use super::time_in_words::{distance, runs};
 use super::unusual::unusual;
 use crate::domain::names::EmailAddress;
-use crate::domain::plan::{HandOver, NewUser, Plan, PlannedStep};
+use crate::domain::plan::{HandOver, Plan};
 use crate::domain::request::Request;
-use crate::domain::snapshot::{Snapshot, UserSeen};
+use crate::domain::snapshot::{GroupSeen, Snapshot, UserSeen};
 use crate::domain::time::Timestamp;
 use crate::store::decisions::Recorded;
 use crate::store::plans::KeptPlan;
 use crate::store::workflows::Workflow;
 use crate::target::PreviewCall;
 use crate::web::visible::visible;
+
+pub use super::line::Line;
 
 /// Everything that is put into words.
 #[derive(Debug, Clone, Copy)]
@@ -39,15 +44,6 @@ pub struct Material<'a> {
     pub open_stage: Option<u32>,
     /// The reader, where a page is personal.
     pub you: Option<&'a EmailAddress>,
-}
-
-/// A line of a list: what it is, and how it reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// What it is.
-    pub label: String,
-    /// How it reads.
-    pub text: String,
 }
 
 /// A plan, to be shown.
@@ -79,8 +75,8 @@ pub struct PlanInWords {
     pub routing: RoutingInWords,
     /// When it runs.
     pub runs: String,
-    /// What becomes of the password.
-    pub password: String,
+    /// What becomes of the password, where one is made.
+    pub password: Option<String>,
     /// How it is undone.
     pub undo: String,
     /// What is new since the plan before.
@@ -89,8 +85,8 @@ pub struct PlanInWords {
     pub number: u32,
     /// The first digits of its digest.
     pub digest: String,
-    /// The profile that gave the access.
-    pub profile: String,
+    /// The profile that gave the access, where one did.
+    pub profile: Option<String>,
 }
 
 /// Puts a plan into words.
@@ -100,79 +96,27 @@ pub fn plan_in_words(
     now: Timestamp,
 ) -> PlanInWords {
     let Material { workflow, request, kept, plan, previews, said, open_stage, you } = material;
-    let new = new_user(plan);
     PlanInWords {
-        title: format!("New vault user for {}", full_name(request)),
-        summary: summary(plan, new),
+        title: title(plan, &known_name(request, &kept.snapshot)),
+        summary: summary(plan),
         asker: asker(workflow, request),
         person: person(workflow, request),
         reason: request.reason.as_ref().map(|reason| visible(reason.as_str())),
         attributes: request.attributes.iter().map(|(key, text)| line(key.as_str(), text)).collect(),
-        account: account(plan, new),
+        account: account(plan, &kept.snapshot),
         steps: steps(plan, previews),
         vault: vault(plan, &kept.snapshot),
         read_at: format!("{}, {}", kept.snapshot.read_at.in_words(), distance(now, kept.snapshot.read_at)),
         unusual: unusual(request, plan, (&kept.snapshot, &kept.routing), now),
         routing: routing_in_words::routing(&kept.routing, said, you, open_stage),
         runs: runs(request.effective(), plan.not_before, now),
-        password: password(&plan.hand_over),
-        undo: format!(
-            "Disable the account: ask for a leaver for {}. Countersign deletes no user, so that the past of an \
-             account stays readable.",
-            workflow.person_ref
-        ),
+        password: new_user(plan).map(|_| password(&plan.hand_over)),
+        undo: undo(plan, workflow),
         since_before,
         number: kept.number,
         digest: kept.sealed.digest().short(),
-        profile: visible(&plan.profile),
+        profile: (!plan.profile.is_empty()).then(|| visible(&plan.profile)),
     }
-}
-
-fn line(label: impl Into<String>, text: &str) -> Line {
-    Line { label: label.into(), text: visible(text) }
-}
-
-fn new_user(plan: &Plan) -> Option<&NewUser> {
-    plan.steps.iter().find_map(|step| match step {
-        PlannedStep::CreateUser(new) => Some(new),
-        PlannedStep::FindUser
-        | PlannedStep::CaptureUserId
-        | PlannedStep::UpdateUser(_)
-        | PlannedStep::AddToGroup(_)
-        | PlannedStep::RemoveFromGroup(_)
-        | PlannedStep::RecordAccess
-        | PlannedStep::DisableUser
-        | PlannedStep::DisableInDirectory
-        | PlannedStep::RequirePasswordChange
-        | PlannedStep::VerifyUser => None,
-    })
-}
-
-fn group_names(plan: &Plan) -> Vec<String> {
-    plan.joins().map(|group| visible(group.name.as_str())).collect()
-}
-
-/// The person's name as the request gives it.
-pub fn full_name(request: &Request) -> String {
-    let Some(newcomer) = request.newcomer() else { return visible(request.person_ref.as_str()) };
-    let middle = newcomer.middle_name.as_ref().map(|name| format!("{} ", visible(name.as_str())));
-    let (first, last) = (visible(newcomer.first_name.as_str()), visible(newcomer.last_name.as_str()));
-    format!("{first} {}{last}", middle.unwrap_or_default())
-}
-
-fn summary(plan: &Plan, new: Option<&NewUser>) -> String {
-    let groups = group_names(plan);
-    let seat =
-        new.map_or_else(String::new, |new| format!(" It takes one licence seat of type {}.", new.user_type));
-    let joined = match groups.as_slice() {
-        [] => "no groups".to_owned(),
-        [one] => format!("the group \u{201c}{one}\u{201d}"),
-        several => {
-            let quoted: Vec<String> = several.iter().map(|name| format!("\u{201c}{name}\u{201d}")).collect();
-            format!("the groups {}", quoted.join(", "))
-        }
-    };
-    format!("Countersign makes the user {} in {} and adds it to {joined}.{seat}", plan.user_name, plan.target)
 }
 
 /// Who asks.
@@ -221,33 +165,17 @@ pub fn person(workflow: &Workflow, request: &Request) -> Vec<Line> {
     lines
 }
 
-fn account(plan: &Plan, new: Option<&NewUser>) -> Vec<Line> {
-    let mut lines = vec![line("User name", plan.user_name.as_str()), line("System", plan.target.as_str())];
-    if let Some(new) = new {
-        lines.push(line("Licence seat", new.user_type.as_str()));
-        lines.push(line("Location", new.location.as_str()));
-        for (field, text) in &new.profile {
-            let words = field.in_words();
-            let mut signs = words.chars();
-            let label: String = signs.next().into_iter().flat_map(char::to_uppercase).chain(signs).collect();
-            lines.push(line(label, text));
-        }
-        let ends = new.expires_at.map_or_else(|| "never by itself".to_owned(), Timestamp::in_words);
-        lines.push(line("Stops working", &ends));
-    }
-    let groups = group_names(plan);
-    let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
-    lines.push(line("Groups", &groups));
-    lines
-}
-
 fn vault(plan: &Plan, snapshot: &Snapshot) -> Vec<Line> {
-    let user = match &snapshot.user {
-        UserSeen::Absent => "free".to_owned(),
-        UserSeen::Present(user) => format!("taken, by the user with number {}", user.id),
+    let user = match (&snapshot.user, &plan.account) {
+        (UserSeen::Absent, None) => "free".to_owned(),
+        (UserSeen::Absent, Some(_)) => "not there".to_owned(),
+        (UserSeen::Present(user), None) => format!("taken, by the user with number {}", user.id),
+        (UserSeen::Present(user), Some(_)) => format!("there, with number {}", user.id),
     };
     let mut lines = vec![line(format!("User name {}", plan.user_name), &user)];
-    for seen in &snapshot.groups {
+    let named = plan.groups();
+    let planned = |seen: &&GroupSeen| named.iter().any(|name| name.key() == seen.asked.key());
+    for seen in snapshot.groups.iter().filter(planned) {
         let found = seen.found.as_ref().map_or_else(
             || "not there".to_owned(),
             |group| format!("there: {} with number {}", group.kind.in_words(), group.id),
@@ -288,7 +216,7 @@ mod tests {
         assert!(has(&told.vault, "User name zobrien", "free"));
         assert!(has(&told.vault, "Group Ops-Readers", "there: vault group with number 7"));
         assert!(told.read_at.ends_with("3 minutes ago"));
-        assert!(told.password.contains("the manager, max@example.com"));
+        assert!(told.password.as_ref().is_some_and(|told| told.contains("the manager, max@example.com")));
         assert!(told.undo.contains("leaver for E10442"));
         assert_eq!(told.steps.len(), 7);
     }

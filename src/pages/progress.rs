@@ -9,7 +9,7 @@ use super::steps_in_words::title;
 use super::time_in_words::distance;
 use super::timeline::{EventInWords, event_in_words};
 use crate::domain::approval::Verdict;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Doer, Plan};
 use crate::domain::step::{Ledger, StepState};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State};
@@ -171,7 +171,7 @@ fn standing(workflow: &Workflow, run: Option<&Run>, said: &[Recorded], now: Time
         ),
         State::Approved { .. } => told("Approved", "The run begins now."),
         State::Running => ("Being carried out".to_owned(), running(run)),
-        State::Succeeded => told("Done and verified", "A fresh read of the vault showed what was approved."),
+        State::Succeeded => told("Done and verified", seen_in_the_end(run)),
         State::Rejected => ("Rejected".to_owned(), rejected(said)),
         State::Expired => told("Expired", "Nobody decided in time. Nothing was changed in the vault."),
         State::Cancelled => told("Cancelled", "The source took the request back."),
@@ -181,6 +181,17 @@ fn standing(workflow: &Workflow, run: Option<&Run>, said: &[Recorded], now: Time
             "Waiting for an operator".to_owned(),
             format!("Countersign has stopped and told the operators. What it met: {}", visible(reason)),
         ),
+    }
+}
+
+/// What the last read showed, and what no read can show.
+fn seen_in_the_end(run: Option<&Run>) -> &'static str {
+    let by_hand = run.is_some_and(|run| run.plan.steps.iter().any(|step| step.doer() == Doer::Person));
+    if by_hand {
+        "A fresh read of the vault showed everything that the vault can show. That the account is disabled in its \
+         directory was said by a person, as the history tells; the vault cannot show it."
+    } else {
+        "A fresh read of the vault showed what was approved."
     }
 }
 

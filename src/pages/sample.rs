@@ -136,6 +136,47 @@ pub(crate) fn snapshot() -> Snapshot {
     }
 }
 
+/// A leaver's plan for the account of [`leaver_snapshot`].
+pub(crate) fn leaver_plan() -> Plan {
+    use crate::domain::plan::{Owner, PlannedAccount};
+    use crate::domain::request::{LeaverMode, LeaverTerms};
+    let UserSeen::Present(user) = leaver_snapshot().user else { unreachable!("the sample has a user") };
+    let terms = LeaverTerms {
+        mode: LeaverMode::Disable,
+        reason_code: None,
+        remove_groups: true,
+        revoke_sessions: false,
+    };
+    Plan {
+        kind: crate::domain::kind::Kind::Leaver,
+        profile: String::new(),
+        account: Some(PlannedAccount::of(&user, Owner::Linked)),
+        steps: crate::domain::removal::removal_steps(&user, &terms),
+        hand_over: HandOver::Nobody,
+        ..plan()
+    }
+}
+
+/// The vault with the account of somebody who leaves.
+pub(crate) fn leaver_snapshot() -> Snapshot {
+    use crate::domain::snapshot::{MemberOf, VaultUser};
+    let member = |id, name: &str| MemberOf {
+        id: VaultGroupId(id),
+        name: name.to_owned(),
+        kind: Some(GroupKind::Vault),
+    };
+    let user = VaultUser {
+        id: crate::domain::ids::VaultUserId(42),
+        user_name: "zobrien".to_owned(),
+        user_type: "EPVUser".to_owned(),
+        enabled: Some(true),
+        suspended: Some(false),
+        groups: Some(vec![member(7, "Ops-Readers"), member(12, "Linux Admins")]),
+        ..VaultUser::default()
+    };
+    Snapshot { user: UserSeen::Present(Box::new(user)), groups: Vec::new(), ..snapshot() }
+}
+
 pub(crate) fn routing() -> Routing {
     let people = vec![address("ana@example.com"), address("bo@example.com"), address("cy@example.com")];
     let group = ResolvedStage {

@@ -55,6 +55,19 @@ fn sentence(told: &Told) -> String {
         EventKind::WorkflowReplanning => {
             format!("The vault has changed, so the plan is made again: {}.", clause(&personal("because")))
         }
+        EventKind::PlanWidened => format!(
+            "The person has got more access since the approval, so plan {} takes that away, too: {}.",
+            number(told, "plan"),
+            text("because")
+        ),
+        EventKind::StepMarkedDone => {
+            format!(
+                "{}: {} says that it was done by hand: {}.",
+                step(told),
+                actor(told),
+                clause(&personal("reason"))
+            )
+        }
         EventKind::VaultAwaited => {
             format!("The vault cannot be read: {}.", clause(&personal("because")))
         }

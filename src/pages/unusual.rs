@@ -6,6 +6,8 @@
 use chrono::TimeDelta;
 
 use super::time_in_words::distance;
+use super::unfit::cut;
+use super::unusual_account::of_known_account;
 use crate::domain::plan::{NewUser, Plan, PlannedStep};
 use crate::domain::request::{EmploymentType, Request};
 use crate::domain::routing::{Because, Routing};
@@ -20,7 +22,10 @@ const STALE_AFTER_MINUTES: i64 = 60;
 pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now: Timestamp) -> Vec<String> {
     let (snapshot, routing) = seen;
     let mut points = Vec::new();
-    points.extend(taken(plan, snapshot));
+    match &plan.account {
+        None => points.extend(taken(plan, snapshot)),
+        Some(account) => points.extend(of_known_account(plan, account, snapshot)),
+    }
     points.extend(hidden(request));
     for step in &plan.steps {
         match step {
@@ -76,9 +81,12 @@ fn hidden(request: &Request) -> Option<String> {
     let names = newcomer.into_iter().flat_map(|newcomer| {
         [Some(&newcomer.first_name), newcomer.middle_name.as_ref(), Some(&newcomer.last_name)]
     });
+    let subject = request.known_subject();
+    let known = subject.into_iter().flat_map(|who| [&who.first_name, &who.middle_name, &who.last_name]);
+    let names = names.flatten().chain(known.flatten());
     let reason = request.reason.as_ref().is_some_and(|reason| hides_something(reason.as_str()));
     let work = [&request.employment.title, &request.employment.department, &request.employment.organization];
-    let mut lines = names.flatten().chain(work.into_iter().flatten());
+    let mut lines = names.chain(work.into_iter().flatten());
     let hides = reason || lines.any(|line| hides_something(line.as_str()));
     hides.then(|| {
         "The request holds characters that cannot be seen or that turn the text around them. They are spelled \
@@ -89,19 +97,7 @@ fn hidden(request: &Request) -> Option<String> {
 
 fn of_account(new: &NewUser, snapshot: &Snapshot, now: Timestamp) -> Vec<String> {
     let mut points = Vec::new();
-    for (field, requested) in &new.cut {
-        let (words, requested) = (field.in_words(), visible(requested));
-        // What was cut is still in the profile; what the vault keeps no field for is not.
-        points.push(match new.profile.get(field) {
-            Some(kept) => format!(
-                "The {words} is too long for the vault, which takes {} characters. Requested: \
-                 \u{201c}{requested}\u{201d}. Kept: \u{201c}{}\u{201d}.",
-                field.most(),
-                visible(kept)
-            ),
-            None => format!("The vault keeps no {words}, so this is left out: \u{201c}{requested}\u{201d}."),
-        });
-    }
+    points.extend(cut(&new.cut, |field| new.profile.get(&field).map(String::as_str)));
     if let Some(end) = new.expires_at {
         points.push(format!(
             "The account stops working by itself at {}, {}.",
@@ -127,8 +123,8 @@ fn not_an_employee(request: &Request) -> Option<String> {
         EmploymentType::Vendor => "sent by a supplier",
         EmploymentType::Service => "not a person but a service",
     };
-    let ends = request.new_joiner().is_some_and(|joiner| joiner.account.traits.expires_at.is_some());
-    let end = if ends { "" } else { ", and no end of the account is asked for" };
+    let endless = request.new_joiner().is_some_and(|joiner| joiner.account.traits.expires_at.is_none());
+    let end = if endless { ", and no end of the account is asked for" } else { "" };
     Some(format!("The source says that this is {words}{end}."))
 }
 

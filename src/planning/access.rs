@@ -4,13 +4,20 @@ use super::NoPlan;
 use crate::config::{HandOverTo, Profile, TargetSettings};
 use crate::domain::names::{GroupName, Location, UserType};
 use crate::domain::plan::HandOver;
-use crate::domain::request::Request;
+use crate::domain::request::{Joiner, Request};
 use crate::kit::Kit;
 use crate::rules::profiles::{NoSingleProfile, choose_profile};
 
-/// The access that will be planned.
-pub(super) struct Granted<'a> {
-    pub target: &'a TargetSettings,
+/// The one profile that matches, and its target.
+#[derive(Clone, Copy)]
+pub(super) struct Chosen<'k> {
+    pub target: &'k TargetSettings,
+    pub profile: &'k Profile,
+}
+
+/// The access that a joiner is given.
+pub(super) struct Granted<'k> {
+    pub target: &'k TargetSettings,
     pub profile: String,
     pub user_type: UserType,
     pub location: Location,
@@ -19,16 +26,12 @@ pub(super) struct Granted<'a> {
 }
 
 /// Chooses the one profile over all targets.
-pub(super) async fn grant<'k>(
-    kit: &'k Kit,
-    request: &Request,
-    words: &serde_json::Value,
-) -> Result<Granted<'k>, NoPlan> {
-    let mut chosen: Vec<(&TargetSettings, &Profile)> = Vec::new();
+pub(super) async fn choose<'k>(kit: &'k Kit, words: &serde_json::Value) -> Result<Chosen<'k>, NoPlan> {
+    let mut chosen: Vec<Chosen<'k>> = Vec::new();
     let mut none = Vec::new();
     for target in &kit.settings.targets {
         match choose_profile(&kit.engine, &kit.policy.profiles, &target.name, words).await {
-            Ok(profile) => chosen.push((target, profile)),
+            Ok(profile) => chosen.push(Chosen { target, profile }),
             Err(unmatched @ NoSingleProfile::NoneMatched { .. }) => none.push(unmatched.to_string()),
             Err(fault @ (NoSingleProfile::SeveralMatched { .. } | NoSingleProfile::Failed { .. })) => {
                 return Err(NoPlan::NeedsPerson(fault.to_string()));
@@ -36,27 +39,26 @@ pub(super) async fn grant<'k>(
         }
     }
     match chosen.as_slice() {
-        [(target, profile)] => access(target, profile, request),
+        [one] => Ok(*one),
         [] => Err(NoPlan::NeedsPerson(none.join("; "))),
         several => {
-            let names: Vec<&str> = several.iter().map(|(_, profile)| profile.name.as_str()).collect();
+            let names: Vec<&str> = several.iter().map(|one| one.profile.name.as_str()).collect();
             let names = names.join(", ");
             Err(NoPlan::NeedsPerson(format!("profiles of several targets match this request: {names}")))
         }
     }
 }
 
-fn access<'k>(
-    target: &'k TargetSettings,
-    profile: &'k Profile,
+/// What the profile gives a joiner, and what the request itself may add.
+pub(super) fn granted<'k>(
+    chosen: Chosen<'k>,
+    joiner: &Joiner,
     request: &Request,
 ) -> Result<Granted<'k>, NoPlan> {
-    let joiner = request.new_joiner();
-    let account = joiner.map(|joiner| &joiner.account);
-    let traits = account.map(|account| &account.traits);
+    let Chosen { target, profile } = chosen;
+    let traits = &joiner.account.traits;
     let mut groups = profile.groups.clone();
-    let asked = account.and_then(|account| account.groups.as_ref());
-    for group in asked.into_iter().flat_map(|groups| groups.iter()) {
+    for group in joiner.account.groups.iter().flat_map(|groups| groups.iter()) {
         if groups.iter().all(|known| known.key() != group.key()) {
             groups.push(group.clone());
         }
@@ -64,12 +66,8 @@ fn access<'k>(
     Ok(Granted {
         target,
         profile: profile.name.to_string(),
-        user_type: traits
-            .and_then(|traits| traits.user_type.clone())
-            .unwrap_or_else(|| profile.user_type.clone()),
-        location: traits
-            .and_then(|traits| traits.location.clone())
-            .unwrap_or_else(|| profile.location.clone()),
+        user_type: traits.user_type.clone().unwrap_or_else(|| profile.user_type.clone()),
+        location: traits.location.clone().unwrap_or_else(|| profile.location.clone()),
         groups,
         hand_over: hand_over(profile, request)?,
     })

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::NoPlan;
-use super::access::Granted;
+use super::access::{Chosen, Granted, granted};
 use crate::domain::names::GroupName;
 use crate::domain::plan::{GroupMember, NewUser, Plan, PlannedGroup, PlannedStep};
 use crate::domain::request::{Joiner, Request};
@@ -23,11 +23,10 @@ pub(super) async fn plan(
     kit: &Kit,
     workflow: &Workflow,
     request: &Request,
-    granted: Granted<'_>,
+    joiner: &Joiner,
+    chosen: Chosen<'_>,
 ) -> Result<(Plan, Snapshot), NoPlan> {
-    let Some(joiner) = request.new_joiner() else {
-        return Err(NoPlan::NeedsPerson(format!("a {} is not carried out by this version", workflow.kind)));
-    };
+    let granted = granted(chosen, joiner, request)?;
     let user_name = &joiner.subject.username;
     permit_name(granted.target, user_name).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
     let target = kit.target(&granted.target.name);
@@ -59,22 +58,24 @@ pub(super) async fn plan(
         dialect: target.dialect(),
         not_before: joiner.effective.waits_until().unwrap_or_else(|| kit.world.now()),
         hand_over: granted.hand_over.clone(),
-        salt: salt(kit),
+        salt: kit.world.salt(),
     };
-    if member_is_ambiguous(&plan) {
-        return Err(NoPlan::NeedsPerson(
-            "the user name is made of digits alone, so the vault may take it for a number: group_member must be pinned \
-             in the settings of the target"
-                .to_owned(),
-        ));
-    }
+    member_is_ambiguous(&plan)?;
     permit(granted.target, &plan).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
     Ok((plan, snapshot))
 }
 
 /// A name of digits could be taken for somebody's number where the form is only found out by trying.
-fn member_is_ambiguous(plan: &Plan) -> bool {
-    plan.user_name.is_digits() && plan.dialect.group_member == GroupMember::Auto && !plan.groups().is_empty()
+pub(super) fn member_is_ambiguous(plan: &Plan) -> Result<(), NoPlan> {
+    let found_out = plan.dialect.group_member == GroupMember::Auto && !plan.groups().is_empty();
+    if !(plan.user_name.is_digits() && found_out) {
+        return Ok(());
+    }
+    Err(NoPlan::NeedsPerson(
+        "the user name is made of digits alone, so the vault may take it for a number: group_member must be pinned in \
+         the settings of the target"
+            .to_owned(),
+    ))
 }
 
 fn taken(user: &VaultUser) -> String {
@@ -109,7 +110,8 @@ fn steps(
     Ok(steps)
 }
 
-fn planned_group(asked: &GroupName, snapshot: &Snapshot) -> Result<PlannedGroup, NoPlan> {
+/// A group of the vault as it was read, which a plan may add somebody to or take somebody out of.
+pub(super) fn planned_group(asked: &GroupName, snapshot: &Snapshot) -> Result<PlannedGroup, NoPlan> {
     let seen: Option<&GroupSeen> = snapshot.groups.iter().find(|seen| seen.asked.key() == asked.key());
     let Some(found) = seen.and_then(|seen| seen.found.as_ref()) else {
         return Err(NoPlan::NeedsPerson(format!("the vault has no group {asked}")));
@@ -156,9 +158,4 @@ fn new_user(granted: &Granted<'_>, request: &Request, joiner: &Joiner, snapshot:
         cut,
         expires_at: joiner.account.traits.expires_at,
     }
-}
-
-/// 16 bytes of chance, in hexadecimal.
-fn salt(kit: &Kit) -> String {
-    format!("{:032x}", u128::from_be_bytes(kit.world.bytes()))
 }

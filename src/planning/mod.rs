@@ -5,7 +5,10 @@
 //! Deliberately absent: writing to the target, and deciding anything about an approval.
 
 mod access;
+mod account;
 mod joiner;
+mod leaver;
+mod mover;
 
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use chrono::TimeDelta;
 use crate::domain::canon::{Corrupt, NotCanonical, Tag};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{Plan, SealedPlan};
-use crate::domain::request::Request;
+use crate::domain::request::{Request, What};
 use crate::domain::retry::{Awaited, Tell};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
@@ -146,8 +149,22 @@ impl Planner {
     async fn make(&self, workflow: &Workflow) -> Result<Made, NoPlan> {
         let request: Request = workflow.request.open(Tag::Request)?;
         let words = serde_json::to_value(&request).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
-        let granted = access::grant(&self.kit, &request, &words).await?;
-        let (plan, snapshot) = joiner::plan(&self.kit, workflow, &request, granted).await?;
+        let kit = &self.kit;
+        let (plan, snapshot) = match request.what() {
+            Some(What::Joiner(joiner)) => {
+                let chosen = access::choose(kit, &words).await?;
+                joiner::plan(kit, workflow, &request, joiner, chosen).await?
+            }
+            Some(What::Mover(mover)) => {
+                let chosen = access::choose(kit, &words).await?;
+                mover::plan(kit, workflow, &request, mover, chosen).await?
+            }
+            Some(What::Leaver(leaver)) => leaver::plan(kit, workflow, &request, leaver).await?,
+            Some(What::Rehire(_) | What::ResetPassword(_) | What::Unsuspend(_)) | None => {
+                let kind = workflow.kind;
+                return Err(NoPlan::NeedsPerson(format!("a {kind} is not carried out by this version")));
+            }
+        };
         let policy = &self.kit.policy.rules;
         let routing = route(&self.kit.engine, policy, &self.kit.settings, workflow.kind, &words).await;
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;

@@ -9,9 +9,14 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::password;
+use crate::domain::canon::Tag;
+use crate::domain::drift::drift;
 use crate::domain::ids::{AttemptId, SecretId};
-use crate::domain::plan::{Plan, PlannedStep, drift};
+use crate::domain::plan::{Plan, PlannedStep, SealedPlan};
+use crate::domain::removal::widened;
+use crate::domain::request::{Request, What};
 use crate::domain::retry::{Awaited, Tell};
+use crate::domain::snapshot::Snapshot;
 use crate::domain::step::{Ledger, Move, Purpose, Rest, StepRecord, Waits, next_move};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
@@ -19,7 +24,7 @@ use crate::key::{KeyFault, Purpose as SealedFor};
 use crate::kit::Kit;
 use crate::rules::access::permit;
 use crate::store::lease::{Lease, NotYours};
-use crate::store::plans::{self, AwaitVault};
+use crate::store::plans::{self, AwaitVault, WidenPlan};
 use crate::store::runs::{ClaimRun, LetGo, StartRun, Started, Stopped};
 use crate::store::secrets::{self, Sealed};
 use crate::store::steps::{self, Ended, Intent, Next, Record, Recorded};
@@ -149,7 +154,7 @@ impl Executor {
         }
         let mut run = Run { workflow, lease, plan, target };
         if matches!(run.workflow.state, State::Approved { .. }) {
-            match self.begin(&run).await? {
+            match self.begin(&mut run).await? {
                 Begun::Yes => run.workflow.state = State::Running,
                 Begun::NotNow => return Ok(()),
             }
@@ -164,11 +169,17 @@ impl Executor {
     }
 
     /// Reads the assumptions again and begins, unless they no longer hold.
-    async fn begin(&self, run: &Run<'_>) -> Result<Begun, Left> {
-        let stopped = match run.target.snapshot(Subject::of(&run.plan), &run.plan.groups()).await {
+    async fn begin(&self, run: &mut Run<'_>) -> Result<Begun, Left> {
+        let assumed = run.plan.assumed_groups();
+        let stopped = match run.target.snapshot(Subject::of(&run.plan), &assumed).await {
             Ok(snapshot) => {
                 let voids = drift(&run.plan, &snapshot).voids;
-                (!voids.is_empty()).then_some(Stopped::Voided(voids))
+                if voids.is_empty() {
+                    self.widen(run, snapshot).await?;
+                    None
+                } else {
+                    Some(Stopped::Voided(voids))
+                }
             }
             Err(CallFault::Retry { words, after_seconds }) => {
                 let waited = run.workflow.vault_awaited_since.map(|since| self.kit.world.now().since(since));
@@ -188,6 +199,26 @@ impl Executor {
             Started::Running => Ok(Begun::Yes),
             Started::Stopped => Ok(Begun::NotNow),
         }
+    }
+
+    /// A leaver's plan takes away what the same account has got since, too.
+    async fn widen(&self, run: &mut Run<'_>, snapshot: Snapshot) -> Result<(), Left> {
+        let request: Request = run.workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
+        let Some(What::Leaver(leaver)) = request.what() else { return Ok(()) };
+        let salt = self.kit.world.salt();
+        let Some(plan) = widened(&run.plan, &snapshot, &leaver.terms, salt) else { return Ok(()) };
+        let sealed = SealedPlan::seal(&plan).map_err(|_| Left::Mismatch)?;
+        let known: Vec<_> = run.plan.leaves().map(|group| group.id).collect();
+        let new = plan.leaves().filter(|group| !known.contains(&group.id));
+        let because = new.map(|group| format!("the group {}", group.name)).collect::<Vec<_>>().join(", ");
+        let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
+        self.kit
+            .store
+            .write(WidenPlan { stamp, lease, plan: plan.clone(), sealed, snapshot, because })
+            .await?;
+        run.workflow.plan_number = plan.number;
+        run.plan = plan;
+        Ok(())
     }
 
     async fn wait_for_target(

@@ -5,8 +5,10 @@
 
 use crate::config::TargetSettings;
 use crate::domain::built_in::{is_built_in, is_same_account};
-use crate::domain::names::UserName;
-use crate::domain::plan::{NewUser, Plan, PlannedStep};
+use crate::domain::kind::Kind;
+use crate::domain::names::{Location, UserName};
+use crate::domain::plan::{NewUser, Plan, PlannedGroup, PlannedStep, UserChange};
+use crate::domain::snapshot::ProfileField;
 
 /// Why a plan is not allowed; the text is for the operator who must look.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,15 +39,12 @@ pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
     for step in &plan.steps {
         match step {
             PlannedStep::CreateUser(user) => permit_user(target, user)?,
-            PlannedStep::AddToGroup(group) => {
-                let listed = target.grantable_groups.iter().any(|one| one.key() == group.name.key());
-                if !listed {
-                    return Err(NotAllowed::Group(group.name.to_string()));
-                }
-            }
+            PlannedStep::AddToGroup(group) => permit_group(target, group)?,
+            PlannedStep::UpdateUser(change) => permit_change(target, change)?,
+            // A leaver loses every membership; a mover only such as could be given back.
+            PlannedStep::RemoveFromGroup(group) if plan.kind != Kind::Leaver => permit_group(target, group)?,
             PlannedStep::FindUser
             | PlannedStep::CaptureUserId
-            | PlannedStep::UpdateUser(_)
             | PlannedStep::RemoveFromGroup(_)
             | PlannedStep::RecordAccess
             | PlannedStep::DisableUser
@@ -69,6 +68,17 @@ pub fn permit_name(target: &TargetSettings, name: &UserName) -> Result<(), NotAl
         return Err(NotAllowed::Protected(name.clone()));
     }
     Ok(())
+}
+
+fn permit_group(target: &TargetSettings, group: &PlannedGroup) -> Result<(), NotAllowed> {
+    let listed = target.grantable_groups.iter().any(|one| one.key() == group.name.key());
+    if listed { Ok(()) } else { Err(NotAllowed::Group(group.name.to_string())) }
+}
+
+fn permit_change(target: &TargetSettings, change: &UserChange) -> Result<(), NotAllowed> {
+    let Some(place) = change.fields.get(&ProfileField::Location) else { return Ok(()) };
+    let lies = Location::parse(&place.to).is_ok_and(|place| place.lies_under(&target.location_root));
+    if lies { Ok(()) } else { Err(NotAllowed::Location(place.to.clone())) }
 }
 
 fn permit_user(target: &TargetSettings, user: &NewUser) -> Result<(), NotAllowed> {

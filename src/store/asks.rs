@@ -87,6 +87,24 @@ pub(super) async fn approver_keys<No>(tx: &Tx, workflow: WorkflowId) -> Result<V
     Ok(rows.into_iter().map(|row| row.approver_key).collect())
 }
 
+/// Everybody who was asked about a plan, or, where that one took the place of an approved plan without asking anew,
+/// about the approved one.
+pub(super) async fn asks_behind<No>(
+    tx: &Tx,
+    workflow: WorkflowId,
+    plan_number: u32,
+) -> Result<Vec<ask_rows::Model>, Fault<No>> {
+    let mut rows = ask_rows::Entity::find()
+        .filter(ask_rows::Column::WorkflowId.eq(workflow.0))
+        .filter(ask_rows::Column::PlanNumber.lte(i64::from(plan_number)))
+        .order_by_asc(ask_rows::Column::Id)
+        .all(&tx.inner)
+        .await?;
+    let last = rows.iter().map(|row| row.plan_number).max();
+    rows.retain(|row| Some(row.plan_number) == last);
+    Ok(rows)
+}
+
 /// The asking that a link belongs to.
 pub async fn ask_by_link(store: &Store, link_hash: Digest) -> Result<Option<Ask>, ReadFault> {
     let row = ask_rows::Entity::find()

@@ -15,9 +15,9 @@ use super::{Store, audit, plans};
 use crate::clock::Stamp;
 use crate::domain::approval::{Answer, Asking, Decided, Refused, Said, Standing, Verdict, decide};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::drift::Difference;
 use crate::domain::ids::{DecisionId, WorkflowId};
 use crate::domain::names::EmailAddress;
-use crate::domain::plan::Difference;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{State, WrongMove, in_words};
 

@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::event;
-use super::workflows::{self, Also};
+use super::workflows::{self, Also, Workflow};
 use super::{Store, audit, steps};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
@@ -22,6 +22,8 @@ pub enum Exit {
     Retry,
     /// The account that was found under the name is this workflow's own; go on with it.
     Adopt,
+    /// The step on which the run waits was done by hand, elsewhere.
+    MarkDone,
     /// End it.
     GiveUp,
 }
@@ -76,6 +78,9 @@ pub enum NoExit {
     /// Adopting is for the account on which execution stopped; it stopped on none.
     #[error("there is no account to adopt: execution did not stop at one that holds the name")]
     NothingToAdopt,
+    /// The run waits for no step that a person does.
+    #[error("there is no step to mark done: the run does not wait for one that is done by hand")]
+    NothingByHand,
 }
 
 #[async_trait]
@@ -97,6 +102,11 @@ impl Deed for TakeExit {
         let (transition, adoption) = match self.exit {
             Exit::GiveUp => (workflow.state.given_up(&self.by, &self.reason)?, None),
             Exit::Retry => (workflow.state.resumed(&self.by, &self.reason, not_before)?, None),
+            Exit::MarkDone => {
+                let transition = workflow.state.resumed(&self.by, &self.reason, not_before)?;
+                self.mark_done(tx, &workflow).await?;
+                (transition, None)
+            }
             Exit::Adopt => {
                 let transition = workflow.state.resumed(&self.by, &self.reason, not_before)?;
                 let running =
@@ -120,5 +130,19 @@ impl Deed for TakeExit {
         let also = Also { adoption, replans: Some(0), ..Also::default() };
         workflows::apply(tx, &workflow, transition, also).await?;
         Ok(word)
+    }
+}
+
+impl TakeExit {
+    async fn mark_done(&self, tx: &mut Tx, workflow: &Workflow) -> Result<(), Fault<NoExit>> {
+        let running = matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. });
+        let marked = if running { steps::mark_done(tx, workflow).await? } else { None };
+        let (number, word) = marked.ok_or(Fault::Refused(NoExit::NothingByHand))?;
+        let event = NewEvent::new(EventKind::StepMarkedDone, Actor::Operator(self.by.clone()))
+            .number("step_number", number)
+            .text("step", word)
+            .personal("reason", self.reason.clone());
+        audit::append(tx, self.workflow.into(), event).await?;
+        Ok(())
     }
 }

@@ -71,7 +71,7 @@ pub(super) async fn owe<No>(
         }
         Owed::Decided | Owed::PlanReplaced | Owed::Done => {
             let mut told: Vec<String> = not_to.map(str::to_owned).into_iter().collect();
-            for row in asks::asks_of(tx, workflow, plan_number, None).await? {
+            for row in asks::asks_behind(tx, workflow, plan_number).await? {
                 if !told.contains(&row.approver_key) {
                     insert(tx, workflow, owed.word(), Some(&row)).await?;
                     told.push(row.approver_key);

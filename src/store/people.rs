@@ -1,16 +1,23 @@
 //! People, and the accounts known to be theirs.
 //!
-//! Must hold: one account belongs to one person; a link is made by our own joiner and by nobody's guess.
+//! Must hold: one account belongs to one person; a link is made by our own joiner, or by an approval of a plan that
+//! says so, and by nobody's guess.
 
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, Set};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+};
 
 use super::Store;
+use super::audit;
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{person, person_link};
 use super::workflows::Workflow;
+use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{PersonId, VaultUserId};
+use crate::domain::kind::Kind;
 use crate::domain::names::{Namespace, PersonRef, TargetName, UserName};
+use crate::domain::plan::{Owner, Plan, PlannedAccount};
 
 /// An account that is known to be somebody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +28,44 @@ pub struct Account {
     pub id: VaultUserId,
 }
 
+/// All accounts of a person, by target.
+pub async fn accounts(
+    store: &Store,
+    namespace: &Namespace,
+    person_ref: &PersonRef,
+) -> Result<Vec<(TargetName, Account)>, ReadFault> {
+    let Some(known) = known(store, namespace, person_ref).await? else { return Ok(Vec::new()) };
+    let links = person_link::Entity::find()
+        .filter(person_link::Column::PersonId.eq(known.id))
+        .order_by_asc(person_link::Column::Target)
+        .all(store.reads())
+        .await?;
+    let read = |link: person_link::Model| {
+        let wrong = |_| ReadFault::Inconsistent {
+            table: "person_links",
+            row: format!("{}/{}", link.person_id, link.target),
+            wrong: "a target's name breaks its own rule",
+        };
+        let target = TargetName::parse(&link.target).map_err(wrong)?;
+        Ok((target, Account { user_name: link.user_name, id: VaultUserId(link.vault_user_id) }))
+    };
+    links.into_iter().map(read).collect()
+}
+
+/// The person to whom an account is linked, if it is.
+pub async fn owner(
+    store: &Store,
+    target: &TargetName,
+    id: VaultUserId,
+) -> Result<Option<PersonId>, ReadFault> {
+    let link = person_link::Entity::find()
+        .filter(person_link::Column::Target.eq(target.as_str()))
+        .filter(person_link::Column::VaultUserId.eq(id.0))
+        .one(store.reads())
+        .await?;
+    Ok(link.map(|link| PersonId(link.person_id)))
+}
+
 /// The account of a person in a target, if one is known.
 pub async fn account(
     store: &Store,
@@ -28,37 +73,54 @@ pub async fn account(
     person_ref: &PersonRef,
     target: &TargetName,
 ) -> Result<Option<Account>, ReadFault> {
-    let known = person::Entity::find()
-        .filter(person::Column::Namespace.eq(namespace.as_str()))
-        .filter(person::Column::PersonRef.eq(person_ref.as_str()))
-        .one(store.reads())
-        .await?;
-    let Some(known) = known else { return Ok(None) };
+    let Some(known) = known(store, namespace, person_ref).await? else { return Ok(None) };
     let link =
         person_link::Entity::find_by_id((known.id, target.as_str().to_owned())).one(store.reads()).await?;
     Ok(link.map(|link| Account { user_name: link.user_name, id: VaultUserId(link.vault_user_id) }))
+}
+
+async fn known(
+    store: &Store,
+    namespace: &Namespace,
+    person_ref: &PersonRef,
+) -> Result<Option<person::Model>, ReadFault> {
+    Ok(person::Entity::find()
+        .filter(person::Column::Namespace.eq(namespace.as_str()))
+        .filter(person::Column::PersonRef.eq(person_ref.as_str()))
+        .one(store.reads())
+        .await?)
 }
 
 /// Why a run of a person must not begin.
 pub(super) enum Barred {
     /// The person has an account in this target already.
     HasAccount(VaultUserId),
+    /// The account that would be changed is not the one that is linked to the person.
+    LinkedOtherwise(VaultUserId),
     /// Another run of the same person is under way, or stopped half-way.
     OtherRun(uuid::Uuid),
+    /// Another run of the same person is under way and is waited for: it must not give back what a leaver takes.
+    NotYet,
 }
 
 /// Looks whether a person's run may begin. Two runs of one person ask one after the other: the person's row is locked.
 pub(super) async fn bar<No>(
     tx: &mut Tx,
     workflow: &Workflow,
-    target: &TargetName,
+    plan: &Plan,
 ) -> Result<Option<Barred>, Fault<No>> {
     use super::rows::workflow::{Column, Entity};
+    let target = &plan.target;
     let id = person(tx, workflow).await?;
     person::Entity::find_by_id(id.0).lock_exclusive().one(&tx.inner).await?;
     let link = person_link::Entity::find_by_id((id.0, target.as_str().to_owned())).one(&tx.inner).await?;
     if let Some(link) = link {
-        return Ok(Some(Barred::HasAccount(VaultUserId(link.vault_user_id))));
+        let linked = VaultUserId(link.vault_user_id);
+        match &plan.account {
+            None => return Ok(Some(Barred::HasAccount(linked))),
+            Some(account) if account.id != linked => return Ok(Some(Barred::LinkedOtherwise(linked))),
+            Some(_) => {}
+        }
     }
     let stopped_midway =
         Condition::all().add(Column::State.eq("needs_attention")).add(Column::Stalled.eq("running"));
@@ -70,13 +132,46 @@ pub(super) async fn bar<No>(
         .filter(Condition::any().add(Column::State.eq("running")).add(stopped_midway))
         .one(&tx.inner)
         .await?;
-    Ok(other.map(|row| Barred::OtherRun(row.id)))
+    Ok(other.and_then(|row| match (plan.kind, row.state.as_str()) {
+        (Kind::Leaver, "running") => Some(Barred::NotYet),
+        // Removal is not held up by what waits for a person.
+        (Kind::Leaver, _) => None,
+        (Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend, _) => {
+            Some(Barred::OtherRun(row.id))
+        }
+    }))
+}
+
+/// Links the account that a plan changes to its person, where the plan has told the approvers that this is new.
+/// False where either is linked otherwise.
+pub(super) async fn confirm<No>(tx: &mut Tx, workflow: &Workflow, plan: &Plan) -> Result<bool, Fault<No>> {
+    let Some(PlannedAccount { id, owner: Owner::ToBeConfirmed, .. }) = &plan.account else { return Ok(true) };
+    match link(tx, workflow, &plan.target, (&plan.user_name, *id)).await? {
+        Linked::Now => {
+            let event = linked_event(workflow, plan, *id).text("confirmed_by", "approval");
+            audit::append(tx, workflow.id.into(), event).await?;
+            Ok(true)
+        }
+        Linked::Before => Ok(true),
+        Linked::Otherwise => Ok(false),
+    }
+}
+
+/// What the trail says of a new link.
+pub(super) fn linked_event(workflow: &Workflow, plan: &Plan, id: VaultUserId) -> NewEvent {
+    NewEvent::new(EventKind::PersonLinked, Actor::Countersign)
+        .text("target", plan.target.as_str())
+        .number("user_id", id.0)
+        .personal("person_ref", workflow.person_ref.as_str())
+        .personal("user_name", plan.user_name.as_str())
 }
 
 /// Whether a link could be made.
 pub(super) enum Linked {
-    /// It stands, new or as before.
-    Yes,
+    /// It is new.
+    Now,
+    /// It stood already.
+    Before,
     /// The account, or the person, is linked otherwise already.
     Otherwise,
 }
@@ -98,7 +193,7 @@ pub(super) async fn link<No>(
         .one(&tx.inner)
         .await?;
     match (standing, taken) {
-        (Some(link), _) if link.vault_user_id == id.0 => return Ok(Linked::Yes),
+        (Some(link), _) if link.vault_user_id == id.0 => return Ok(Linked::Before),
         (None, None) => {}
         (Some(_), _) | (None, Some(_)) => return Ok(Linked::Otherwise),
     }
@@ -112,7 +207,7 @@ pub(super) async fn link<No>(
         linked_at: Set(tx.at.as_utc()),
     };
     person_link::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-    Ok(Linked::Yes)
+    Ok(Linked::Now)
 }
 
 async fn person<No>(tx: &mut Tx, workflow: &Workflow) -> Result<PersonId, Fault<No>> {

@@ -9,15 +9,17 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use super::asks::{self, NewAsk};
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
+use super::lease::{Held, Lease, NotYours};
 use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
 use super::{Store, audit, outbox, steps};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
 use crate::domain::names::EmailAddress;
-use crate::domain::plan::{Difference, Plan, SealedPlan};
+use crate::domain::plan::{Plan, SealedPlan};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::time::Timestamp;
@@ -96,21 +98,11 @@ impl Deed for KeepPlan {
             expires_at,
         };
         let transition = workflow.state.planned(&made)?;
-        let row = rows::ActiveModel {
-            workflow_id: Set(self.workflow.0),
-            number: Set(i64::from(self.plan.number)),
-            bytes: Set(self.sealed.bytes().to_vec()),
-            digest: Set(self.sealed.digest().0.to_vec()),
-            snapshot: Set(CanonicalBytes::of(Tag::Snapshot, &self.snapshot)?.as_slice().to_vec()),
-            routing: Set(CanonicalBytes::of(Tag::Routing, &self.routing)?.as_slice().to_vec()),
-            voided_by: Set(None),
-            made_at: Set(tx.at.as_utc()),
-        };
-        rows::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-        steps::insert(tx, &self.plan).await?;
+        insert(tx, (&self.plan, &self.sealed), &self.snapshot, &self.routing).await?;
         asks::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
         let also = Also {
             target: Some(self.plan.target.clone()),
+            user_name: Some(self.plan.user_name.clone()),
             plan_number: Some(self.plan.number),
             not_before: Some(self.plan.not_before),
             ..Also::default()
@@ -235,6 +227,70 @@ impl Deed for VoidPlan {
         let also = Also { replans: Some(workflow.replans + 1), ..Also::default() };
         workflows::apply(tx, &workflow, transition, also).await
     }
+}
+
+/// Puts a plan that takes more of the same person's access away in the place of the approved one.
+pub struct WidenPlan {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Proof to be checked.
+    pub lease: Lease,
+    /// The wider plan; its number follows that of the approved one.
+    pub plan: Plan,
+    /// The plan under its seal.
+    pub sealed: SealedPlan,
+    /// What was read.
+    pub snapshot: Snapshot,
+    /// What has come since, in words.
+    pub because: String,
+}
+
+#[async_trait]
+impl Deed for WidenPlan {
+    type Done = ();
+    type No = NotYours;
+
+    fn name(&self) -> &'static str {
+        "widen_plan"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
+        Held::prove::<NotYours>(tx, &self.lease).await?;
+        let workflow = workflows::locked(tx, self.plan.workflow).await?;
+        let transition = workflow.state.widened(self.plan.number, self.sealed.digest(), &self.because)?;
+        let before = current(tx, &workflow).await?;
+        let Some(before) = before.filter(|before| before.number + 1 == self.plan.number) else {
+            return Err(Fault::Refused(WrongMove { from: workflow.state, wanted: "this plan" }.into()));
+        };
+        insert(tx, (&self.plan, &self.sealed), &self.snapshot, &before.routing).await?;
+        let also = Also { plan_number: Some(self.plan.number), ..Also::default() };
+        workflows::apply(tx, &workflow, transition, also).await
+    }
+}
+
+async fn insert<No>(
+    tx: &Tx,
+    plan: (&Plan, &SealedPlan),
+    snapshot: &Snapshot,
+    routing: &Routing,
+) -> Result<(), Fault<No>> {
+    let (plan, sealed) = plan;
+    let row = rows::ActiveModel {
+        workflow_id: Set(plan.workflow.0),
+        number: Set(i64::from(plan.number)),
+        bytes: Set(sealed.bytes().to_vec()),
+        digest: Set(sealed.digest().0.to_vec()),
+        snapshot: Set(CanonicalBytes::of(Tag::Snapshot, snapshot)?.as_slice().to_vec()),
+        routing: Set(CanonicalBytes::of(Tag::Routing, routing)?.as_slice().to_vec()),
+        voided_by: Set(None),
+        made_at: Set(tx.at.as_utc()),
+    };
+    rows::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    steps::insert(tx, plan).await
 }
 
 /// Writes down what voids a plan.

@@ -12,8 +12,8 @@ use super::people::{self, Barred};
 use super::plans;
 use super::workflows::{self, Also, Workflow};
 use crate::clock::Stamp;
+use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
-use crate::domain::plan::Difference;
 use crate::domain::time::Timestamp;
 
 /// Takes the next run that is due, with the lease on its user.
@@ -80,14 +80,14 @@ pub struct StartRun {
 pub enum Started {
     /// Yes.
     Running,
-    /// No: a person must look.
+    /// No: a person must look, the plan is made again, or another run comes first.
     Stopped,
 }
 
 /// Why a run may not begin.
 #[derive(Debug, Clone)]
 pub enum Stopped {
-    /// The vault has changed: the approval is void, and another try makes a new plan.
+    /// The vault has changed: the approval is void, and the plan is made again.
     Voided(Vec<Difference>),
     /// Anything else; the approval stands.
     Because(String),
@@ -109,35 +109,77 @@ impl Deed for StartRun {
     async fn perform(&self, tx: &mut Tx) -> Result<Started, Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
         let workflow = workflows::locked(tx, self.workflow).await?;
-        let barred = match (&self.stopped, &workflow.target) {
-            (None, Some(target)) => people::bar(tx, &workflow, target).await?,
-            (None, None) | (Some(_), _) => None,
-        };
-        let transition = match (&self.stopped, barred) {
-            (None, None) => {
-                let transition = workflow.state.started(tx.at)?;
+        match &self.stopped {
+            None => match self.enter(tx, &workflow).await? {
+                Entry::Free => {
+                    let transition = workflow.state.started(tx.at)?;
+                    workflows::apply(tx, &workflow, transition, Also::default()).await?;
+                    return Ok(Started::Running);
+                }
+                Entry::NotYet => {
+                    workflows::postpone(tx, workflow.id, tx.at.plus_seconds(LOOK_AGAIN_SECONDS)).await?;
+                }
+                Entry::Closed(reason) => {
+                    let transition = workflow.state.needs_attention(reason)?;
+                    workflows::apply(tx, &workflow, transition, Also::default()).await?;
+                }
+            },
+            Some(Stopped::Because(reason)) => {
+                let transition = workflow.state.needs_attention(reason.clone())?;
                 workflows::apply(tx, &workflow, transition, Also::default()).await?;
-                return Ok(Started::Running);
             }
-            (None, Some(barred)) => workflow.state.needs_attention(in_words(&barred))?,
-            (Some(Stopped::Because(reason)), _) => workflow.state.needs_attention(reason.clone())?,
-            (Some(Stopped::Voided(because)), _) => {
+            Some(Stopped::Voided(because)) => {
                 plans::void(tx, workflow.id, workflow.plan_number, because).await?;
-                workflow.state.voided_before_start(because)?
+                let transition = workflow.state.replanning(workflow.replans, because)?;
+                let also = Also { replans: Some(workflow.replans + 1), ..Also::default() };
+                workflows::apply(tx, &workflow, transition, also).await?;
             }
-        };
-        workflows::apply(tx, &workflow, transition, Also::default()).await?;
+        }
         held.until(tx, tx.at).await?;
         Ok(Started::Stopped)
     }
 }
 
+impl StartRun {
+    /// Looks at the person, and links the account that the approval has confirmed.
+    async fn enter(&self, tx: &mut Tx, workflow: &Workflow) -> Result<Entry, Fault<NotYours>> {
+        let Some(kept) = plans::current(tx, workflow).await? else {
+            return Ok(Entry::Closed("the plan of this run is gone".to_owned()));
+        };
+        let plan = kept.sealed.open().map_err(super::ReadFault::from)?;
+        match people::bar(tx, workflow, &plan).await? {
+            Some(Barred::NotYet) => return Ok(Entry::NotYet),
+            Some(barred) => return Ok(Entry::Closed(in_words(&barred))),
+            None => {}
+        }
+        Ok(if people::confirm(tx, workflow, &plan).await? {
+            Entry::Free
+        } else {
+            Entry::Closed(format!("the user {} is linked to another person already", plan.user_name))
+        })
+    }
+}
+
+/// So long another run of the same person is waited for before it is looked at again.
+const LOOK_AGAIN_SECONDS: i64 = 60;
+
+/// May a run begin, as far as the person is concerned?
+enum Entry {
+    Free,
+    NotYet,
+    Closed(String),
+}
+
 fn in_words(barred: &Barred) -> String {
     match barred {
         Barred::HasAccount(id) => format!("this person has an account in the target already, number {id}"),
+        Barred::LinkedOtherwise(id) => {
+            format!("this person is linked to another account in the target, number {id}")
+        }
         Barred::OtherRun(id) => {
             format!("another request for this person, workflow {id}, is not at its end yet")
         }
+        Barred::NotYet => "another request for this person is being carried out".to_owned(),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
 use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
 use crate::domain::plan::{Plan, PlannedStep};
-use crate::domain::step::{Form, Ledger, Outcome, Purpose, Report, Rest, StepRecord, StepState};
+use crate::domain::step::{AccessSeen, Form, Ledger, Outcome, Purpose, Report, Rest, StepRecord, StepState};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{State, WrongMove};
 
@@ -165,7 +165,7 @@ impl Record {
             (planned, &ended.report.outcome, ended.report.user_id)
         {
             match self.link(tx, workflow, id).await? {
-                Ok(event) => linked = Some(event),
+                Ok(event) => linked = event,
                 Err(reason) => {
                     record.state = StepState::Failed { reason: reason.clone() };
                     stop = Some(reason);
@@ -183,17 +183,11 @@ impl Record {
         tx: &mut Tx,
         workflow: &Workflow,
         id: VaultUserId,
-    ) -> Result<Result<NewEvent, String>, Fault<NotYours>> {
+    ) -> Result<Result<Option<NewEvent>, String>, Fault<NotYours>> {
         let account = (&self.plan.user_name, id);
         match people::link(tx, workflow, &self.plan.target, account).await? {
-            Linked::Yes => {
-                let event = NewEvent::new(EventKind::PersonLinked, Actor::Countersign)
-                    .text("target", self.plan.target.as_str())
-                    .number("user_id", id.0)
-                    .personal("person_ref", workflow.person_ref.as_str())
-                    .personal("user_name", self.plan.user_name.as_str());
-                Ok(Ok(event))
-            }
+            Linked::Now => Ok(Ok(Some(people::linked_event(workflow, &self.plan, id)))),
+            Linked::Before => Ok(Ok(None)),
             Linked::Otherwise => Ok(Err(format!(
                 "the account with number {id} or this person is linked otherwise already; nothing was linked"
             ))),
@@ -297,11 +291,30 @@ impl Record {
             .text("state", state.word())
             .fact("calls", Canon::List(calls.collect()))
             .personal("words", ended.report.words.clone());
-        match ended.report.user_id {
+        let event = match ended.report.user_id {
             Some(id) => event.number("user_id", id.0),
+            None => event,
+        };
+        match &ended.report.access {
+            Some(access) => with_access(event, access),
             None => event,
         }
     }
+}
+
+/// What an account could reach: counted in the open, told in full as a personal value. What the vault does not tell
+/// is counted by nobody.
+fn with_access(event: NewEvent, access: &AccessSeen) -> NewEvent {
+    let count = |list: Option<usize>| list.and_then(|many| i64::try_from(many).ok());
+    let counts = [
+        ("groups", count(access.groups.as_ref().map(Vec::len))),
+        ("safes", count(access.safes.as_ref().map(Vec::len))),
+        ("authorizations", count(access.authorizations.as_ref().map(Vec::len))),
+    ];
+    let counted = counts.into_iter().filter_map(|(name, many)| Some((name, many?)));
+    let event = counted.fold(event, |event, (name, many)| event.number(name, many));
+    // A value of our own types always has a JSON form.
+    event.personal("access", serde_json::to_string(access).unwrap_or_default())
 }
 
 /// Did the target refuse what was sent? A refused look, or a refusal before anything was sent, says nothing about an
@@ -346,6 +359,23 @@ pub(super) async fn stranger<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<
     let Some(bytes) = last.and_then(|row| row.report) else { return Ok(None) };
     let report: Report = CanonicalBytes::stored(bytes).open(Tag::Report)?;
     Ok(report.stranger)
+}
+
+/// A person says that the step on which the run waits was done by hand; nothing where it waits for no such step.
+pub(super) async fn mark_done<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<(i64, String)>, Fault<No>> {
+    let waiting = step::Entity::find()
+        .filter(step::Column::WorkflowId.eq(workflow.id.0))
+        .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
+        .filter(step::Column::State.is_not_in(["done", "already_so", "skipped"]))
+        .order_by_asc(step::Column::Number)
+        .one(&tx.inner)
+        .await?;
+    let Some(row) = waiting.filter(|row| row.state == "manual") else { return Ok(None) };
+    let mut over = columns(&StepRecord { state: StepState::Done, ..StepRecord::fresh(tx.at) }, tx.at);
+    (over.workflow_id, over.plan_number, over.number) =
+        (Set(row.workflow_id), Set(row.plan_number), Set(row.number));
+    step::Entity::update(over).exec(&tx.inner).await?;
+    Ok(Some((row.number, row.kind)))
 }
 
 /// Sends the failed steps of the current plan on: to another act, or to a look where an earlier act may have had

@@ -177,6 +177,8 @@ pub(super) struct Also {
     pub not_before: Option<Timestamp>,
     /// The target is chosen.
     pub target: Option<TargetName>,
+    /// The account's name, where the request named none.
+    pub user_name: Option<UserName>,
     /// The current plan.
     pub plan_number: Option<u32>,
     /// How often the plan was made again.
@@ -200,6 +202,9 @@ pub(super) async fn apply<No>(
     row.due_at = Set(also.due_at.or_else(|| due_of(&transition.next)).unwrap_or(tx.at).as_utc());
     if let Some(target) = also.target {
         row.target = Set(Some(target.as_str().to_owned()));
+    }
+    if let Some(user_name) = also.user_name {
+        row.user_name = Set(Some(user_name.as_str().to_owned()));
     }
     if let Some(not_before) = also.not_before {
         row.not_before = Set(Some(not_before.as_utc()));

@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use askama::Template;
 
 use super::home::Home;
-use crate::domain::plan::Difference;
+use crate::domain::drift::Difference;
 use crate::kit::Kit;
 
 /// A page that says one thing.

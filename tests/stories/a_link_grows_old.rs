@@ -16,7 +16,7 @@ told_on_both! {
     a_user_type_that_is_gone_stops_the_yes
     what_does_not_matter_does_not_stop_the_yes
     a_user_name_taken_meanwhile_is_named_and_stops_the_run_before_any_write
-    a_group_made_anew_after_the_approval_stops_the_run_before_any_write
+    a_group_made_anew_after_the_approval_voids_it_before_any_write
     after_three_new_plans_an_operator_must_look
     while_the_vault_cannot_be_read_the_digest_decides
 }
@@ -205,22 +205,30 @@ async fn a_user_name_taken_meanwhile_is_named_and_stops_the_run_before_any_write
     assert!(audit.contains("named_drift") && audit.contains(&named), "{audit}");
 }
 
-async fn a_group_made_anew_after_the_approval_stops_the_run_before_any_write(stage: Stage) {
+async fn a_group_made_anew_after_the_approval_voids_it_before_any_write(stage: Stage) {
     let workflow = hire_for(&stage, "2026-12-04").await;
     let tab = tab(&stage, "ana@example.com").await;
     assert_eq!(press(&stage, &tab, "approve").await.status, 303);
     stage.settle().await;
     assert_eq!(stage.state(&workflow).await, "approved");
-    let (_, after) = stage.make_group_anew("Linux Admins");
+    let (before, after) = stage.make_group_anew("Linux Admins");
     stage.later(TimeDelta::days(3)).await;
-    assert_eq!(stage.state(&workflow).await, "needs_attention");
     assert!(stage.writes().is_empty(), "{:?}", stage.writes());
     let told = stage.api(&format!("/{workflow}")).await;
-    let reason = told["reason"].as_str().unwrap();
-    assert!(reason.contains("the vault has changed since the approval"), "{reason}");
-    assert!(reason.contains("Linux Admins") && reason.contains(&after.to_string()), "{reason}");
+    assert_eq!((told["state"].as_str(), told["plan_number"].as_i64()), (Some("pending_approval"), Some(2)));
+    // The old link is dead and says why; the new one shows what is new.
     let page = stage.open(&tab.link).await;
-    assert!(page.body.contains("An operator must look"), "{}", page.body);
+    assert!(!page.asks() && page.body.contains("This plan was replaced"), "{}", page.body);
+    assert!(page.body.contains("Linux Admins") && page.body.contains(&after.to_string()), "{}", page.body);
+    let link = stage.link("ana@example.com");
+    assert_ne!(link, tab.link);
+    let page = stage.open(&link).await;
+    assert!(page.asks() && page.body.contains("What is new since plan 1"), "{}", page.body);
+    assert!(page.body.contains(&before.to_string()) && page.body.contains(&after.to_string()));
+    assert_eq!(stage.decide(&link, "approve", "").await.status, 303);
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "succeeded");
+    stage.check(&workflow).await;
 }
 
 async fn after_three_new_plans_an_operator_must_look(stage: Stage) {

@@ -2,7 +2,7 @@
 //!
 //! Must hold: nothing is accepted and then ignored; what is not carried out is refused by name.
 
-use super::account::{AccountTraits, GroupChange};
+use super::account::{AccountChange, AccountTraits, GroupChange};
 use super::canonical::{Order, Request, What};
 use super::fields::FieldFault;
 use super::words::{AuthenticationMethod, LeaverMode};
@@ -22,8 +22,11 @@ impl Request {
     /// Each thing this request asks for that this version does not carry out.
     pub fn not_available_yet(&self) -> Vec<FieldFault> {
         let mut faults = Vec::new();
-        if self.kind() != Kind::Joiner {
-            faults.push(not_yet("/kind", "kinds other than joiner"));
+        match self.kind() {
+            Kind::Joiner | Kind::Mover | Kind::Leaver => {}
+            Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
+                faults.push(not_yet("/kind", "kinds other than joiner, mover and leaver"));
+            }
         }
         if self.op() != Op::New {
             faults.push(not_yet("/op", "operations other than new"));
@@ -41,6 +44,9 @@ impl Request {
         if self.password_change_on_next_logon() == Some(false) {
             let what = "users who keep their first password";
             faults.push(not_yet("/account/change_password_on_next_logon", what));
+        }
+        if let Some(What::Mover(mover)) = self.what() {
+            faults.extend(unavailable_to_movers(&mover.account));
         }
         if let Some(What::Leaver(leaver)) = self.what() {
             if leaver.terms.mode == LeaverMode::Delete {
@@ -156,6 +162,23 @@ fn unavailable_traits(traits: &AccountTraits) -> Vec<FieldFault> {
         faults.push(not_yet("/account/roles", "business roles"));
     }
     faults
+}
+
+/// What a mover cannot change yet. The licence seat and the end of an account stay as they are.
+fn unavailable_to_movers(account: &AccountChange) -> Vec<FieldFault> {
+    [
+        (account.traits.user_type.is_some(), "/account/user_type", "another licence seat for a user"),
+        (account.traits.expires_at.is_some(), "/account/expires_at", "another end for a user"),
+        (
+            account.change_password_on_next_logon == Some(true),
+            "/account/change_password_on_next_logon",
+            "a new password for a user who moves",
+        ),
+    ]
+    .into_iter()
+    .filter(|(is_set, _, _)| *is_set)
+    .map(|(_, pointer, what)| not_yet(pointer, what))
+    .collect()
 }
 
 fn set_traits(traits: &AccountTraits) -> impl Iterator<Item = &'static str> {

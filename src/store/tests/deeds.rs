@@ -286,7 +286,7 @@ async fn voided_plan(stage: &Stage) {
             let after = workflows::find(&stage.store, workflow).await.unwrap().unwrap();
             assert_eq!((after.vault_awaited_since, after.state), (None, before.state));
         }
-        let because = vec![crate::domain::plan::Difference {
+        let because = vec![crate::domain::drift::Difference {
             what: "the group".to_owned(),
             planned: "1".to_owned(),
             now: "2".to_owned(),

@@ -4,6 +4,7 @@ mod actors;
 mod app;
 mod approvers;
 mod browser;
+mod changes;
 mod database;
 mod process;
 mod invariants;
@@ -18,6 +19,7 @@ pub use app::{
 };
 pub use approvers::{ONE_OF_THE_GROUP, Whole};
 pub use browser::{Browser, Screen, Scripts};
+pub use changes::{FOREIGN, FORMER, differences};
 pub use database::Database;
 pub use invariants::steps;
 pub use process::{Outside, command, until};

@@ -174,14 +174,24 @@ fn what_is_not_carried_out_yet_is_named() {
     ] {
         assert_eq!(named(&with(joiner(), pointer, value)), [pointer]);
     }
-    for kind in ["mover", "leaver", "rehire", "reset_password", "unsuspend"] {
+    for kind in ["rehire", "reset_password", "unsuspend"] {
         assert_eq!(named(&of_kind(kind)), ["/kind"]);
+    }
+    for kind in ["mover", "leaver"] {
+        assert_eq!(named(&of_kind(kind)), Vec::<String>::new());
+    }
+    for (pointer, value) in [
+        ("/account/user_type", json!("EPVUser")),
+        ("/account/expires_at", json!("2027-12-31T00:00:00Z")),
+        ("/account/change_password_on_next_logon", json!(true)),
+    ] {
+        assert_eq!(named(&with(of_kind("mover"), pointer, value)), [pointer]);
     }
     let amend = with(with(joiner(), "/op", json!("amend")), "/amends", json!("a-0"));
     assert_eq!(named(&amend), ["/op"]);
     let leaver = with(of_kind("leaver"), "/leaver", json!({"mode": "delete", "revoke_sessions": true}));
-    assert_eq!(named(&leaver), ["/kind", "/leaver/mode", "/leaver/revoke_sessions"]);
-    assert_eq!(named(&examples()[4]), ["/kind", "/op"]);
+    assert_eq!(named(&leaver), ["/leaver/mode", "/leaver/revoke_sessions"]);
+    assert_eq!(named(&examples()[4]), ["/op"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A mail tells what is so when it is sent; what is no longer so is not told.
 
 use super::stage::{Stage, asked, mail, text_of};
+use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
-use crate::domain::plan::Difference;
 use crate::store::decisions::Expire;
 use crate::store::operator::{Exit, TakeExit};
 use crate::store::plans::{AwaitVault, PlanningStopped, VoidPlan};

@@ -1,0 +1,139 @@
+//! The account as it will be: a new one, or one that changes or ends.
+//!
+//! Must hold: what is added, what is removed, what is kept and what cannot be touched are told apart; an account is
+//! shown as the plan has it, memberships that stay as the reading shows them.
+
+use super::line::{Line, line};
+use crate::domain::kind::Kind;
+use crate::domain::plan::{NewUser, Owner, Plan, PlannedAccount, PlannedGroup, PlannedStep, UserChange};
+use crate::domain::removal::own_group;
+use crate::domain::snapshot::{MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
+use crate::domain::time::Timestamp;
+use crate::web::visible::visible;
+
+/// The account line by line.
+pub(super) fn account(plan: &Plan, snapshot: &Snapshot) -> Vec<Line> {
+    let mut lines = vec![line("User name", plan.user_name.as_str()), line("System", plan.target.as_str())];
+    match (&plan.account, new_user(plan)) {
+        (Some(account), _) => lines.extend(known(plan, account, snapshot)),
+        (None, Some(new)) => lines.extend(made(new)),
+        (None, None) => {}
+    }
+    if plan.account.is_none() {
+        lines.push(line("Groups", &names(plan.joins())));
+    }
+    lines
+}
+
+/// The account that a plan makes.
+pub(super) fn new_user(plan: &Plan) -> Option<&NewUser> {
+    plan.steps.iter().find_map(|step| match step {
+        PlannedStep::CreateUser(new) => Some(new),
+        PlannedStep::FindUser
+        | PlannedStep::CaptureUserId
+        | PlannedStep::UpdateUser(_)
+        | PlannedStep::AddToGroup(_)
+        | PlannedStep::RemoveFromGroup(_)
+        | PlannedStep::RecordAccess
+        | PlannedStep::DisableUser
+        | PlannedStep::DisableInDirectory
+        | PlannedStep::RequirePasswordChange
+        | PlannedStep::VerifyUser => None,
+    })
+}
+
+/// What a plan changes in an account's record.
+pub(super) fn change(plan: &Plan) -> Option<&UserChange> {
+    plan.steps.iter().find_map(|step| match step {
+        PlannedStep::UpdateUser(change) => Some(change),
+        PlannedStep::FindUser
+        | PlannedStep::CreateUser(_)
+        | PlannedStep::CaptureUserId
+        | PlannedStep::AddToGroup(_)
+        | PlannedStep::RemoveFromGroup(_)
+        | PlannedStep::RecordAccess
+        | PlannedStep::DisableUser
+        | PlannedStep::DisableInDirectory
+        | PlannedStep::RequirePasswordChange
+        | PlannedStep::VerifyUser => None,
+    })
+}
+
+fn made(new: &NewUser) -> Vec<Line> {
+    let mut lines =
+        vec![line("Licence seat", new.user_type.as_str()), line("Location", new.location.as_str())];
+    lines.extend(new.profile.iter().map(|(field, text)| line(capital(field.in_words()), text)));
+    let ends = new.expires_at.map_or_else(|| "never by itself".to_owned(), Timestamp::in_words);
+    lines.push(line("Stops working", &ends));
+    lines
+}
+
+fn known(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Vec<Line> {
+    let owner = match account.owner {
+        Owner::Linked => "linked to this person already",
+        Owner::ToBeConfirmed => "not linked to this person yet; approving confirms that it is theirs",
+    };
+    let mut lines = vec![
+        line("Number in the vault", &account.id.to_string()),
+        line("Whose it is", owner),
+        line("Log-on", log_on(plan, account)),
+    ];
+    if let Some(change) = change(plan) {
+        for (field, change) in &change.fields {
+            let from = change.from.as_deref().filter(|text| !text.is_empty());
+            let from = from.map_or_else(|| "nothing".to_owned(), |text| format!("\u{201c}{text}\u{201d}"));
+            lines.push(line(
+                capital(field.in_words()),
+                &format!("{from} becomes \u{201c}{}\u{201d}", change.to),
+            ));
+        }
+    }
+    let UserSeen::Present(user) = &snapshot.user else { return lines };
+    if plan.kind != Kind::Leaver {
+        lines.push(line("Licence seat", &format!("{}, as it is", user.user_type)));
+        lines.push(line("Comes into", &names(plan.joins())));
+    }
+    lines.push(line("Goes out of", &names(plan.leaves())));
+    let (kept, out_of_reach) = stays(plan, user);
+    if !kept.is_empty() {
+        lines.push(line("Stays in", &kept.join(", ")));
+    }
+    if !out_of_reach.is_empty() {
+        let text = format!("{}; only the directory can end these", out_of_reach.join(", "));
+        lines.push(line("Stays in groups of a directory", &text));
+    }
+    lines
+}
+
+fn log_on(plan: &Plan, account: &PlannedAccount) -> &'static str {
+    let ends = |step: &PlannedStep| matches!(step, PlannedStep::DisableUser);
+    match (plan.steps.iter().any(ends), account.source, account.enabled) {
+        (true, _, _) => "disabled",
+        (false, UserSource::Directory, _) if plan.kind == Kind::Leaver => {
+            "for a person to disable in the directory; the vault cannot"
+        }
+        (false, _, Some(true)) => "enabled, as it is",
+        (false, _, Some(false)) => "disabled, as it is",
+        (false, _, None) => "as it is; the vault does not tell",
+    }
+}
+
+/// Memberships that stay: those the vault could end, and those of directory groups.
+pub(super) fn stays(plan: &Plan, user: &VaultUser) -> (Vec<String>, Vec<String>) {
+    let goes = |member: &&MemberOf| plan.leaves().all(|group| group.id != member.id);
+    let (own, foreign): (Vec<&MemberOf>, Vec<&MemberOf>) =
+        user.groups.iter().flatten().filter(goes).partition(|member| own_group(member).is_some());
+    let told = |list: Vec<&MemberOf>| list.into_iter().map(|member| visible(&member.name)).collect();
+    (told(own), told(foreign))
+}
+
+/// Groups by name, or that there are none.
+fn names<'p>(groups: impl Iterator<Item = &'p PlannedGroup>) -> String {
+    let names: Vec<String> = groups.map(|group| visible(group.name.as_str())).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn capital(words: &str) -> String {
+    let mut signs = words.chars();
+    signs.next().into_iter().flat_map(char::to_uppercase).chain(signs).collect()
+}

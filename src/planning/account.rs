@@ -1,0 +1,101 @@
+//! Whose account a mover or a leaver is about.
+//!
+//! Must hold: a person who is linked to an account is that account's owner and nobody else's; where nothing is linked
+//! yet, only the name that the request gives is looked for, and the plan says that this link is new. An account that
+//! must never be touched, or that is somebody else's, ends in a reason for a person.
+
+use super::NoPlan;
+use crate::config::TargetSettings;
+use crate::domain::names::{GroupName, UserName};
+use crate::domain::plan::{Owner, PlannedAccount};
+use crate::domain::request::Request;
+use crate::domain::snapshot::{ComponentUser, Snapshot, UserSeen, VaultUser};
+use crate::kit::Kit;
+use crate::rules::access::permit_name;
+use crate::store::people::{self, Account};
+use crate::store::workflows::Workflow;
+use crate::target::Subject;
+
+/// An account as it was read, and how it is known to be this person's.
+pub(super) struct Held {
+    pub user_name: UserName,
+    pub user: VaultUser,
+    pub account: PlannedAccount,
+    pub snapshot: Snapshot,
+}
+
+/// Finds the person's account in a target and reads it together with these groups.
+pub(super) async fn held(
+    kit: &Kit,
+    workflow: &Workflow,
+    request: &Request,
+    settings: &TargetSettings,
+    groups: &[GroupName],
+) -> Result<Held, NoPlan> {
+    let target = kit.target(&settings.name);
+    let target = target.ok_or_else(|| NoPlan::NeedsPerson("the target is not configured".to_owned()))?;
+    let linked =
+        people::account(&kit.store, &workflow.namespace, &workflow.person_ref, target.name()).await?;
+    let user_name = name(request, linked.as_ref(), settings)?;
+    permit_name(settings, &user_name).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    let subject = Subject { user_name: &user_name, user_id: linked.as_ref().map(|linked| linked.id) };
+    let snapshot = target.snapshot(subject, groups).await?;
+    let UserSeen::Present(user) = &snapshot.user else {
+        return Err(NoPlan::NeedsPerson(format!("{} has no user {user_name}", settings.name)));
+    };
+    let user = VaultUser::clone(user);
+    if user.component == ComponentUser::Yes {
+        return Err(NoPlan::NeedsPerson(format!(
+            "user number {} is a component of the vault and is never touched",
+            user.id
+        )));
+    }
+    let owner = owner(kit, settings, linked.as_ref(), &user).await?;
+    Ok(Held { user_name, account: PlannedAccount::of(&user, owner), user, snapshot })
+}
+
+fn name(request: &Request, linked: Option<&Account>, settings: &TargetSettings) -> Result<UserName, NoPlan> {
+    let target = &settings.name;
+    match (linked, request.username()) {
+        (Some(linked), Some(asked)) if asked.key() != linked.user_name.to_ascii_lowercase() => {
+            Err(NoPlan::NeedsPerson(format!(
+                "the request names the user {asked}, but this person is linked to {} with number {} in {target}",
+                linked.user_name, linked.id
+            )))
+        }
+        (Some(linked), _) => UserName::parse(&linked.user_name)
+            .map_err(|_| NoPlan::NeedsPerson("the linked user name breaks its own rule".to_owned())),
+        (None, Some(asked)) => Ok(asked.clone()),
+        (None, None) => Err(NoPlan::NeedsPerson(format!(
+            "this person is linked to no account in {target}, and the request names no user"
+        ))),
+    }
+}
+
+async fn owner(
+    kit: &Kit,
+    settings: &TargetSettings,
+    linked: Option<&Account>,
+    user: &VaultUser,
+) -> Result<Owner, NoPlan> {
+    match linked {
+        Some(linked) if linked.id != user.id => Err(NoPlan::NeedsPerson(format!(
+            "the user {} has number {} now, but this person is linked to number {}",
+            user.user_name, user.id, linked.id
+        ))),
+        Some(linked) if !linked.user_name.eq_ignore_ascii_case(&user.user_name) => {
+            Err(NoPlan::NeedsPerson(format!(
+                "user number {} is named {} now, but this person is linked to the name {}",
+                user.id, user.user_name, linked.user_name
+            )))
+        }
+        Some(_) => Ok(Owner::Linked),
+        None => match people::owner(&kit.store, &settings.name, user.id).await? {
+            None => Ok(Owner::ToBeConfirmed),
+            Some(_) => Err(NoPlan::NeedsPerson(format!(
+                "the user {} with number {} is linked to another person",
+                user.user_name, user.id
+            ))),
+        },
+    }
+}

@@ -1,0 +1,157 @@
+//! Somebody leaves: noted, disabled, taken out of every group, and nothing else about them changes.
+
+use countersign::store::operator::Exit;
+use serde_json::json;
+
+use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Stage, differences};
+
+told_on_both! {
+    a_leaver_is_noted_disabled_and_taken_out_of_every_group
+    who_is_disabled_already_is_only_read
+    somebody_of_a_directory_waits_for_a_person
+    what_is_never_touched_stays_untouched
+    a_request_may_leave_the_groups
+    the_first_request_links_and_the_next_needs_no_name
+}
+
+async fn a_leaver_is_noted_disabled_and_taken_out_of_every_group(stage: Stage) {
+    let id = stage.somebody();
+    stage.simulator.vault.add_safe(&json!({ "safeName": "Payroll", "members": ["zobrien"] })).unwrap();
+    let before = stage.zobrien();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    assert!(page.contains("End of access for Zoë M O&#39;Brien"), "{page}");
+    assert!(page.contains("This link is new") && page.contains(&format!("user number {id}")), "{page}");
+    for group in ["Ops-Readers", FORMER, FOREIGN] {
+        assert!(page.contains(&format!("Take zobrien out of the group “{group}”")), "{page}");
+    }
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes(), ["disable_user", "remove_member", "remove_member", "remove_member"]);
+    assert_eq!(differences(&before, &stage.zobrien()), ["/enableUser", "/groupsMembership"]);
+    assert_eq!(stage.her_groups(), [""; 0]);
+    let trail = stage.trail(&workflow).await;
+    let noted =
+        trail.iter().find(|event| event["facts"]["groups"] == 3).expect("what she could reach is noted");
+    let access = noted["personal"]["access"].as_str().unwrap();
+    for known in ["Ops-Readers", FORMER, FOREIGN, "Payroll", "AuditUsers"] {
+        assert!(access.contains(known), "{access}");
+    }
+    assert!(trail.iter().any(|event| event["kind"] == "person.linked"));
+    stage.check_proof(&[workflow]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_guides_dialects_disable_with_the_whole_record_and_lose_nothing() {
+    for dialect in [Dialect::GuideAuto, Dialect::GuidePinned] {
+        let stage = Stage::with(Database::sqlite(), Choices { dialect, ..Choices::default() }).await;
+        stage.somebody();
+        let before = stage.zobrien();
+        let workflow = stage.leaves("LEAVE-1", json!({})).await;
+        stage.both_approve().await;
+        assert_eq!(stage.rest(&workflow).await, "succeeded", "{dialect:?} {}", stage.reason(&workflow).await);
+        assert_eq!(
+            differences(&before, &stage.zobrien()),
+            ["/enableUser", "/groupsMembership"],
+            "{dialect:?}"
+        );
+        assert_eq!(stage.her_groups(), [""; 0]);
+    }
+}
+
+async fn who_is_disabled_already_is_only_read(stage: Stage) {
+    let id = stage.somebody();
+    stage.simulator.vault.patch_user(id, &json!({ "enableUser": false })).unwrap();
+    for group in ["Ops-Readers", FORMER, FOREIGN] {
+        stage.simulator.vault.take_member(stage.group_id(group), id).unwrap();
+    }
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    assert!(page.contains("The user is disabled already"), "{page}");
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert!(stage.writes().is_empty(), "{:?}", stage.writes());
+    assert_eq!(stage.outcomes(&workflow, "disable_user").await, ["already_so"]);
+}
+
+async fn somebody_of_a_directory_waits_for_a_person(stage: Stage) {
+    let id = stage.somebody();
+    let directory = json!({ "source": "LDAP", "userDN": "CN=zobrien,DC=example,DC=com" });
+    stage.simulator.vault.patch_user(id, &directory).unwrap();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    assert!(page.contains("The user comes from a directory"), "{page}");
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    assert!(stage.reason(&workflow).await.contains("by hand"), "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes(), ["remove_member", "remove_member", "remove_member"]);
+    // Trying again changes nothing: nobody has said that it is done.
+    assert_eq!(stage.retry(&workflow).await, "needs_attention");
+    stage.take(&workflow, Exit::MarkDone).await.unwrap();
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes().len(), 3);
+    let marked = stage.trail(&workflow).await;
+    let marked = marked.iter().find(|event| event["kind"] == "step.marked_done").unwrap();
+    assert_eq!(marked["facts"]["step"], "disable_in_directory");
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    assert!(page.contains("was said by a person"), "{page}");
+    assert!(stage.take(&workflow, Exit::MarkDone).await.is_err());
+    stage.check_proof(&[workflow]).await;
+}
+
+async fn what_is_never_touched_stays_untouched(stage: Stage) {
+    let id = stage.somebody();
+    stage.simulator.vault.patch_user(id, &json!({ "componentUser": true })).unwrap();
+    let component = stage.leaves("LEAVE-1", json!({})).await;
+    assert_eq!(stage.state(&component).await, "needs_attention");
+    assert!(stage.reason(&component).await.contains("component of the vault"));
+    stage.simulator.vault.add_user(&json!({ "username": "svc-backup" })).unwrap();
+    for (number, name) in [(2, "svc-backup"), (3, "svc-countersign"), (4, "nobody")] {
+        let parts = json!({ "subject": { "username": name }, "person_ref": format!("E{number}") });
+        let workflow = stage.leaves(&format!("LEAVE-{number}"), parts).await;
+        assert_eq!(stage.state(&workflow).await, "needs_attention", "{name}");
+    }
+    for terms in [json!({ "mode": "delete" }), json!({ "revoke_sessions": true })] {
+        let answer = stage.told("leaver", "LEAVE-9", json!({ "leaver": terms })).await;
+        assert_eq!(answer.status, 422, "{}", answer.body);
+        assert!(answer.body.contains("not available yet"), "{}", answer.body);
+    }
+    assert!(stage.writes().is_empty(), "{:?}", stage.writes());
+}
+
+async fn a_request_may_leave_the_groups(stage: Stage) {
+    stage.somebody();
+    let workflow = stage.leaves("LEAVE-1", json!({ "leaver": { "remove_groups": false } })).await;
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    assert!(page.contains("These memberships stay, as the request says"), "{page}");
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes(), ["disable_user"]);
+    assert_eq!(stage.her_groups().len(), 3);
+}
+
+async fn the_first_request_links_and_the_next_needs_no_name(stage: Stage) {
+    let id = stage.somebody();
+    let first = stage.leaves("LEAVE-1", json!({ "leaver": { "remove_groups": false } })).await;
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&first).await, "succeeded");
+    let linked = stage.trail(&first).await;
+    let linked = linked.iter().find(|event| event["kind"] == "person.linked").unwrap();
+    assert_eq!(
+        (&linked["facts"]["user_id"], &linked["facts"]["confirmed_by"]),
+        (&json!(id), &json!("approval"))
+    );
+    let second = stage.leaves("LEAVE-2", json!({ "subject": {} })).await;
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    assert!(!page.contains("This link is new") && page.contains("linked to this person already"), "{page}");
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&second).await, "succeeded", "{}", stage.reason(&second).await);
+    assert_eq!(stage.her_groups(), [""; 0]);
+    // Another name for the same person, and another person for the same account, are for an operator.
+    let renamed = stage.leaves("LEAVE-3", json!({ "subject": { "username": "mkeller" } })).await;
+    assert_eq!(stage.state(&renamed).await, "needs_attention");
+    assert!(stage.reason(&renamed).await.contains("this person is linked to zobrien"));
+    let other = stage.leaves("LEAVE-4", json!({ "person_ref": "E2" })).await;
+    assert_eq!(stage.state(&other).await, "needs_attention");
+    assert!(stage.reason(&other).await.contains("is linked to another person"));
+}

@@ -1,0 +1,130 @@
+//! Somebody moves: what the new work asks for comes, what the old one gave goes, and nothing else changes.
+
+use serde_json::json;
+
+use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Stage, differences};
+
+told_on_both! {
+    a_request_says_which_groups_come_and_go
+    a_profile_with_another_licence_seat_leaves_it_as_it_is
+    somebody_whom_we_hired_moves_without_a_name
+}
+
+async fn moving(dialect: Dialect) -> (Stage, String) {
+    let stage = Stage::with(Database::sqlite(), Choices::with_former_group(dialect)).await;
+    stage.somebody();
+    let workflow = stage.moves("MOVE-1").await;
+    assert_eq!(stage.state(&workflow).await, "pending_approval", "{}", stage.reason(&workflow).await);
+    (stage, workflow)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_field_that_was_not_approved_to_change_stays() {
+    let (stage, workflow) = moving(Dialect::Product).await;
+    let before = stage.zobrien();
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    for told in [
+        "Changed access for Zoë M O&#39;Brien",
+        "“Administrator” becomes “Team Lead”",
+        "“Platform” becomes “IT Ops”",
+        "Take zobrien out of the group “Platform-Leads”",
+        "Add zobrien to the group “Linux Admins”",
+        "Ops-Readers, Given-By-Hand",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes(), ["update_user", "add_member", "remove_member"]);
+    let after = stage.zobrien();
+    assert_eq!(
+        differences(&before, &after),
+        ["/groupsMembership", "/location", "/personalDetails/department", "/personalDetails/title"]
+    );
+    assert_eq!(after["location"], "\\Users\\Ops");
+    assert_eq!(after["personalDetails"]["title"], "Team Lead");
+    let mut groups = stage.her_groups();
+    groups.sort();
+    assert_eq!(groups, [FOREIGN, "Linux Admins", "Ops-Readers"]);
+    stage.check_proof(&[workflow]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vault_that_keeps_fewer_fields_says_what_is_left_out() {
+    for dialect in [Dialect::GuideAuto, Dialect::GuidePinned] {
+        let (stage, workflow) = moving(dialect).await;
+        let before = stage.zobrien();
+        let page = stage.get(&stage.link("ana@example.com")).await.body;
+        assert!(page.contains("The vault keeps no title"), "{dialect:?} {page}");
+        stage.both_approve().await;
+        assert_eq!(stage.rest(&workflow).await, "succeeded", "{dialect:?} {}", stage.reason(&workflow).await);
+        assert_eq!(stage.writes(), ["update_user", "add_member", "remove_member"], "{dialect:?}");
+        assert_eq!(differences(&before, &stage.zobrien()), ["/groupsMembership", "/location"], "{dialect:?}");
+    }
+}
+
+async fn a_request_says_which_groups_come_and_go(stage: Stage) {
+    stage.somebody();
+    let parts = json!({
+        "employment": { "department": "IT Ops" },
+        "account": { "groups_add": ["Linux Admins"], "groups_remove": ["Ops-Readers"], "location": "\\Users\\Else" },
+    });
+    let answer = stage.told("mover", "MOVE-1", parts).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    stage.settle().await;
+    stage.both_approve().await;
+    let workflow = answer.workflow();
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    let mut groups = stage.her_groups();
+    groups.sort();
+    assert_eq!(groups, [FOREIGN, "Linux Admins", FORMER]);
+    assert_eq!(stage.zobrien()["location"], "\\Users\\Else");
+    // What a mover cannot do yet is refused, field by field.
+    for (number, (field, value)) in [
+        ("user_type", json!("BasicUser")),
+        ("expires_at", json!("2027-06-30")),
+        ("change_password_on_next_logon", json!(true)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer =
+            stage.told("mover", &format!("MOVE-9{number}"), json!({ "account": { field: value } })).await;
+        assert_eq!(answer.status, 422, "{}", answer.body);
+        assert!(answer.body.contains(&format!("/account/{field}")), "{}", answer.body);
+    }
+}
+
+async fn a_profile_with_another_licence_seat_leaves_it_as_it_is(stage: Stage) {
+    let id = stage.somebody();
+    stage.simulator.vault.patch_user(id, &json!({ "userType": "BasicUser" })).unwrap();
+    let workflow = stage.moves("MOVE-1").await;
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    assert!(
+        page.contains("has the licence seat EPVUser; the account holds BasicUser and keeps it"),
+        "{page}"
+    );
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.zobrien()["userType"], "BasicUser");
+}
+
+async fn somebody_whom_we_hired_moves_without_a_name(stage: Stage) {
+    let hired = stage.hire_and_approve().await;
+    assert_eq!(stage.state(&hired).await, "succeeded");
+    let parts = json!({
+        "subject": { "last_name": "Keller" },
+        "employment": { "department": "IT Ops", "title": "Team Lead" },
+    });
+    let answer = stage.told("mover", "MOVE-1", parts).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    stage.settle().await;
+    let page = stage.get(&stage.link("bo@example.com")).await.body;
+    assert!(page.contains("linked to this person already"), "{page}");
+    stage.both_approve().await;
+    let workflow = answer.workflow();
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes().last().unwrap(), "update_user");
+    assert_eq!(stage.zobrien()["personalDetails"]["lastName"], "Keller");
+    assert_eq!(stage.zobrien()["personalDetails"]["firstName"], "Zoë");
+}
