@@ -1,10 +1,12 @@
 //! Console: what operators and their tools see.
 //!
-//! Must hold: looking changes nothing. Read in this order: `access`, `asked`, `list`, `sight`, `ways`, `detail`.
+//! Must hold: looking changes nothing. Read in this order: `access`, `asked`, `list`, `sight`, `ways`, `detail`;
+//! `contract` tells programs what they may ask.
 
 mod access;
 pub mod api;
 mod asked;
+mod contract;
 mod list;
 pub mod operations;
 mod sight;
@@ -22,6 +24,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/workflows/{id}").route(looks().to(detail::show)))
         .service(web::resource("/workflows/{id}/progress").route(looks().to(detail::progress)))
         .service(web::resource("/workflows/{id}/live").route(web::get().to(detail::follow)))
+        .service(web::resource("/openapi.json").route(looks().to(contract::document)))
+        .service(web::resource("/api/docs").route(looks().to(contract::show)))
         .configure(api::routes)
         .configure(operations::routes);
 }

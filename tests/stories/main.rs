@@ -84,6 +84,7 @@ mod an_operator_looks;
 mod an_operator_starts_it;
 mod every_step_may_fail;
 mod one_person_one_account;
+mod programs_read_the_contract;
 mod senders_prove_themselves;
 mod somebody_leaves;
 mod somebody_moves;

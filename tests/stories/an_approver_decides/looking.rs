@@ -21,8 +21,9 @@ told_on_both! {
 }
 
 /// Every route there is, by the source. Who adds one adds it here and thereby to the stories below.
-const ROUTES: [&str; 30] = [
+pub(crate) const ROUTES: [&str; 32] = [
     "/api",
+    "/api/docs",
     "/api/v1/requests",
     "/api/v1/workflows",
     "/api/v1/workflows/{id}",
@@ -39,6 +40,7 @@ const ROUTES: [&str; 30] = [
     "/credentials/{token}/sign-in",
     "/healthz",
     "/metrics",
+    "/openapi.json",
     "/readyz",
     "/sign-in",
     "/sign-in/code",

@@ -4,7 +4,7 @@
 //! Read in this order: `the_mail`, `the_page`, `looking`, this file, `who_may_not`, `behind_a_proxy`, `nothing_leaks`.
 
 mod behind_a_proxy;
-mod looking;
+pub(crate) mod looking;
 mod nothing_leaks;
 mod the_mail;
 mod the_page;
