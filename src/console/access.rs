@@ -1,6 +1,6 @@
 //! Who may look at the console.
 //!
-//! Must hold: without a sign-in it is open on the machine itself alone: both addresses of the settings are loopback,
+//! Must hold: whoever has signed in and has a role may look. Without a sign-in it is open on the machine itself alone: both addresses of the settings are loopback,
 //! the caller is on this machine, the Host header names one of the two addresses (so that no foreign name, pointed at
 //! 127.0.0.1, leads a browser here), and no proxy has passed the request on. Deliberately absent: doing anything;
 //! whoever acts is signed in, on this machine, too.
@@ -9,11 +9,12 @@ use std::net::SocketAddr;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{FromRequest as _, HttpRequest, HttpResponse};
 use url::Url;
 
 use crate::config::{Http, is_loopback};
 use crate::kit::Kit;
+use crate::people::Signed;
 use crate::web::home::Home;
 use crate::web::page::Message;
 
@@ -31,12 +32,26 @@ enum Closed {
     OtherName,
 }
 
-/// Goes on for whoever may look; answers everybody else with a page that says what can be done.
-pub(super) fn may_look(kit: &Kit, request: &HttpRequest) -> Result<(), Box<HttpResponse>> {
-    judge(&kit.settings.http, request.peer_addr(), request.headers()).map_err(|closed| {
-        tracing::warn!(because = %closed, "the console is closed to a request");
-        Box::new(page(kit, closed))
-    })
+/// Whoever may look, by name if they have signed in; everybody else is led to the sign-in, where somebody may sign in
+/// at all, or told what can be done.
+pub(super) async fn may_look(kit: &Kit, request: &HttpRequest) -> Result<Option<Signed>, Box<HttpResponse>> {
+    let nobody = match Signed::extract(request).await {
+        Ok(signed) => return Ok(Some(signed)),
+        Err(nobody) => nobody,
+    };
+    match judge(&kit.settings.http, request.peer_addr(), request.headers()) {
+        Ok(()) => Ok(None),
+        Err(_) if somebody_may_sign_in(kit) => Err(Box::new(nobody.error_response())),
+        Err(closed) => {
+            tracing::warn!(because = %closed, "the console is closed to a request");
+            Err(Box::new(page(kit, closed)))
+        }
+    }
+}
+
+/// Does the console know anybody by name?
+pub(super) fn somebody_may_sign_in(kit: &Kit) -> bool {
+    !kit.settings.operators.members.is_empty() || !kit.settings.operators.viewers.is_empty()
 }
 
 fn judge(http: &Http, peer: Option<SocketAddr>, headers: &HeaderMap) -> Result<(), Closed> {
@@ -72,8 +87,9 @@ fn page(kit: &Kit, closed: Closed) -> HttpResponse {
     );
     let message = match closed {
         Closed::Reachable => message.and(
-            "Operators use the commands on that machine (countersign workflow --help), and programs the JSON API \
-             with a token.",
+            "Name people under operators.members or operators.viewers in the settings, and they can sign in. Until then \
+             operators use the commands on that machine (countersign workflow --help), and programs the JSON API with \
+             a token.",
         ),
         Closed::FromElsewhere | Closed::OtherName => message.and(format!(
             "On that machine, open {address}/workflows. From elsewhere, a tunnel to the same port does it, such as \

@@ -12,6 +12,7 @@ use actix_web::web::Data;
 use askama::Template;
 use serde_json::{Map, Value};
 
+use super::top::Top;
 use crate::kit::Kit;
 use crate::web::home::Home;
 use crate::web::page;
@@ -29,13 +30,15 @@ pub(super) async fn document() -> HttpResponse {
 
 /// The page.
 pub(super) async fn show(kit: Data<Kit>) -> HttpResponse {
-    page::html(StatusCode::OK, &ContractPage { home: Home::of(&kit), contract: &CONTRACT })
+    let (home, top) = (Home::of(&kit), Top::of(&kit, None));
+    page::html(StatusCode::OK, &ContractPage { home, top, contract: &CONTRACT })
 }
 
 #[derive(Template)]
 #[template(path = "contract.html")]
 struct ContractPage<'c> {
     home: Home,
+    top: Top,
     contract: &'c Contract,
 }
 

@@ -10,10 +10,13 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::access::may_look;
+use super::bound::form_token;
 use super::list::{kind_in_words, unreadable};
 use super::sight::{Current, MOST_EVENTS, Sight};
+use super::top::Top;
 use super::ways::{Way, ways};
 use crate::domain::approval::Verdict;
+use crate::domain::audit::EventKind;
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
@@ -23,6 +26,8 @@ use crate::pages::plan_in_words::{Line, Material, PlanInWords, asker, person, pl
 use crate::pages::progress::Progress;
 use crate::pages::summary_in_words::full_name;
 use crate::pages::time_in_words::{distance, span};
+use crate::pages::timeline::event_in_words;
+use crate::people::{Role, Signed};
 use crate::store::decisions::Recorded;
 use crate::store::outbox::OwedMessage;
 use crate::store::workflows::{self, Workflow};
@@ -30,10 +35,20 @@ use crate::web::home::Home;
 use crate::web::page;
 use crate::web::visible::visible;
 
+/// So long the page says to whoever acted what they did.
+const JUST_NOW_SECONDS: i64 = 120;
+
 #[derive(Template)]
 #[template(path = "workflow.html")]
 struct WorkflowPage {
     home: Home,
+    top: Top,
+    /// For whoever may act.
+    form: Option<ActForm>,
+    /// What must be mended in it.
+    problem: Option<String>,
+    /// What has just been done by the reader.
+    note: Option<String>,
     /// The page's own address; all others lie below it.
     here: String,
     list: String,
@@ -59,6 +74,14 @@ impl WorkflowPage {
     }
 }
 
+/// The one form, with a button for each way.
+struct ActForm {
+    /// That it was shown to this person, lately, about the workflow as it stands.
+    token: String,
+    /// What was typed before.
+    typed: String,
+}
+
 /// One answer, to be shown.
 struct Said {
     by: String,
@@ -79,18 +102,35 @@ struct Message {
 
 /// The page as an answer.
 pub(super) async fn show(request: HttpRequest, id: Path<String>, kit: Data<Kit>) -> HttpResponse {
-    if let Err(closed) = may_look(&kit, &request) {
-        return *closed;
-    }
+    let signed = match may_look(&kit, &request).await {
+        Ok(signed) => signed,
+        Err(closed) => return *closed,
+    };
+    let shown = Shown { signed: signed.as_ref(), problem: None, typed: String::new() };
     match find(&kit, &id).await {
-        Ok(sight) => page::html(StatusCode::OK, &assemble(&kit, &sight)),
+        Ok(sight) => answer(&kit, &sight, StatusCode::OK, &shown),
         Err(answer) => answer,
     }
 }
 
+/// How the page is shown this time.
+pub(super) struct Shown<'s> {
+    /// To whom, if they have signed in.
+    pub(super) signed: Option<&'s Signed>,
+    /// What must be mended in the form.
+    pub(super) problem: Option<String>,
+    /// What was typed.
+    pub(super) typed: String,
+}
+
+/// The page as an answer.
+pub(super) fn answer(kit: &Kit, sight: &Sight, status: StatusCode, shown: &Shown<'_>) -> HttpResponse {
+    page::html(status, &assemble(kit, sight, shown))
+}
+
 /// Where it stands, alone.
 pub(super) async fn progress(request: HttpRequest, id: Path<String>, kit: Data<Kit>) -> HttpResponse {
-    if let Err(closed) = may_look(&kit, &request) {
+    if let Err(closed) = may_look(&kit, &request).await {
         return *closed;
     }
     match find(&kit, &id).await {
@@ -111,7 +151,7 @@ pub(super) async fn follow(
     kit: Data<Kit>,
     query: Result<Query<After>, actix_web::Error>,
 ) -> HttpResponse {
-    if let Err(closed) = may_look(&kit, &request) {
+    if let Err(closed) = may_look(&kit, &request).await {
         return *closed;
     }
     let Some(id) = WorkflowId::parse(&id) else { return page::unknown(&Home::of(&kit)) };
@@ -134,7 +174,7 @@ async fn find(kit: &Kit, id: &str) -> Result<Sight, HttpResponse> {
     }
 }
 
-fn assemble(kit: &Kit, sight: &Sight) -> WorkflowPage {
+fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
     let (home, now) = (Home::of(kit), kit.world.now());
     let Sight { workflow, request, current, .. } = sight;
     let list = home.path("/workflows");
@@ -158,6 +198,13 @@ fn assemble(kit: &Kit, sight: &Sight) -> WorkflowPage {
             | State::Superseded
             | State::Failed { .. } => None,
         },
+        top: Top::of(kit, shown.signed),
+        form: shown
+            .signed
+            .filter(|signed| signed.role >= Role::Operator)
+            .map(|signed| ActForm { token: form_token(kit, signed, sight, now), typed: shown.typed.clone() }),
+        problem: shown.problem.clone(),
+        note: shown.signed.and_then(|signed| just_done(sight, signed, now)),
         ways: ways(workflow, current.as_ref().map(|current| &current.run)),
         progress: sight.progress(kit),
         plan: current.as_ref().map(|current| plan(kit, sight, current, now)),
@@ -201,6 +248,16 @@ fn plan(kit: &Kit, sight: &Sight, current: &Current, now: Timestamp) -> PlanInWo
         you: None,
     };
     plan_in_words(material, current.since_before.clone(), now)
+}
+
+/// What the reader has just done, as the trail tells it.
+fn just_done(sight: &Sight, signed: &Signed, now: Timestamp) -> Option<String> {
+    let of_operators = [EventKind::WorkflowResumed.as_str(), EventKind::WorkflowGivenUp.as_str()];
+    let mut newest_first = sight.told.iter().rev();
+    let last = newest_first.find(|told| of_operators.contains(&told.event.kind.as_str()))?;
+    let own = last.personal("actor") == Some(signed.address.as_str());
+    let lately = now.since(last.event.at).num_seconds() < JUST_NOW_SECONDS;
+    (own && lately).then(|| format!("It is recorded: {}", event_in_words(last).words))
 }
 
 fn facts(workflow: &Workflow, now: Timestamp) -> Vec<Line> {

@@ -9,6 +9,7 @@ use askama::Template;
 
 use super::access::may_look;
 use super::asked::{Asked, NotUnderstood, STATES};
+use super::top::Top;
 use crate::domain::canon::Tag;
 use crate::domain::kind::Kind;
 use crate::domain::names::PersonRef;
@@ -39,6 +40,7 @@ const COUNTED: [&str; 4] = ["needs_attention", "pending_approval", "approved", "
 #[template(path = "workflows.html")]
 struct ListPage {
     home: Home,
+    top: Top,
     here: String,
     counts: Vec<Count>,
     typed: String,
@@ -87,11 +89,12 @@ struct Row {
 
 /// The list as an answer.
 pub(super) async fn show(request: HttpRequest, kit: Data<Kit>) -> HttpResponse {
-    if let Err(closed) = may_look(&kit, &request) {
-        return *closed;
-    }
+    let signed = match may_look(&kit, &request).await {
+        Ok(signed) => signed,
+        Err(closed) => return *closed,
+    };
     match Asked::read(request.query_string()) {
-        Ok(asked) => match gather(&kit, &asked).await {
+        Ok(asked) => match gather(&kit, &asked, Top::of(&kit, signed.as_ref())).await {
             Ok(list) => page::html(StatusCode::OK, &list),
             Err(fault) => unreadable(&kit, &fault),
         },
@@ -115,7 +118,7 @@ fn not_understood(kit: &Kit, wrong: NotUnderstood) -> HttpResponse {
         .answer(&home, StatusCode::BAD_REQUEST)
 }
 
-async fn gather(kit: &Kit, asked: &Asked) -> Result<ListPage, ReadFault> {
+async fn gather(kit: &Kit, asked: &Asked, top: Top) -> Result<ListPage, ReadFault> {
     let (home, now) = (Home::of(kit), kit.world.now());
     let here = home.path("/workflows");
     let (found, newer, older) = turn(kit, asked).await?;
@@ -131,6 +134,7 @@ async fn gather(kit: &Kit, asked: &Asked) -> Result<ListPage, ReadFault> {
     let states = STATES.map(|(word, words)| (word, words.to_owned()));
     let kinds = Kind::ALL.map(|kind| (kind.as_str(), kind_in_words(kind)));
     Ok(ListPage {
+        top,
         counts: counts(kit, &here, asked).await?,
         typed: asked.typed.clone(),
         person: asked.wanted.person.as_ref().map(PersonRef::to_string).unwrap_or_default(),

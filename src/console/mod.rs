@@ -1,9 +1,11 @@
 //! Console: what operators and their tools see.
 //!
-//! Must hold: looking changes nothing. Read in this order: `access`, `asked`, `list`, `sight`, `ways`, `detail`;
+//! Must hold: looking changes nothing; whoever acts has signed in. Read in this order: `access`, `top`, `asked`, `list`,
+//! `sight`, `ways`, `bound`, `act`, `detail`;
 //! `contract` tells programs what they may ask.
 
 mod access;
+mod top;
 pub mod api;
 mod asked;
 mod contract;
@@ -11,10 +13,15 @@ mod list;
 pub mod operations;
 mod sight;
 mod ways;
+mod bound;
 mod detail;
+mod act;
 
 use actix_web::guard;
 use actix_web::web;
+
+/// A form larger than this is not read.
+const MOST_FORM_BYTES: usize = 16 * 1024;
 
 /// The console, the operators' JSON API, and what their tools ask.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -23,6 +30,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/workflows").route(looks().to(list::show)))
         .service(web::resource("/workflows/{id}").route(looks().to(detail::show)))
         .service(web::resource("/workflows/{id}/progress").route(looks().to(detail::progress)))
+        .service(
+            web::resource("/workflows/{id}/act")
+                .app_data(web::FormConfig::default().limit(MOST_FORM_BYTES))
+                .route(looks().to(act::back))
+                .route(web::post().to(act::act)),
+        )
         .service(web::resource("/workflows/{id}/live").route(web::get().to(detail::follow)))
         .service(web::resource("/openapi.json").route(looks().to(contract::document)))
         .service(web::resource("/api/docs").route(looks().to(contract::show)))

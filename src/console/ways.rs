@@ -14,12 +14,24 @@ use crate::store::workflows::Workflow;
 /// One way on.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
+    /// Its word in the form.
+    pub(super) word: &'static str,
     /// In a few words.
     pub(super) title: &'static str,
     /// What follows.
     pub(super) follows: String,
     /// The command that does it.
     pub(super) command: String,
+}
+
+/// The word of a way, in the form and in the command.
+pub(super) const fn word(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Retry => "retry",
+        Exit::Adopt => "adopt",
+        Exit::MarkDone => "mark-done",
+        Exit::GiveUp => "give-up",
+    }
 }
 
 /// Every way on, the mildest first; none where nobody is waited for.
@@ -55,14 +67,15 @@ pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
 }
 
 fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
-    let (title, word) = match exit {
-        Exit::Retry => ("Try again", "retry"),
-        Exit::Adopt => ("Adopt the account", "adopt"),
-        Exit::MarkDone => ("Mark it done", "mark-done"),
-        Exit::GiveUp => ("Give up", "give-up"),
+    let title = match exit {
+        Exit::Retry => "Try again",
+        Exit::Adopt => "Adopt the account",
+        Exit::MarkDone => "Mark it done",
+        Exit::GiveUp => "Give up",
     };
+    let word = word(exit);
     let command = format!("countersign workflow {word} {} --reason \"\u{2026}\" --config FILE", workflow.id);
-    Way { title, follows, command }
+    Way { word, title, follows, command }
 }
 
 /// The step that a person does elsewhere, where the run waits for it.

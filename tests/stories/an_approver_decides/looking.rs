@@ -21,7 +21,7 @@ told_on_both! {
 }
 
 /// Every route there is, by the source. Who adds one adds it here and thereby to the stories below.
-pub(crate) const ROUTES: [&str; 32] = [
+pub(crate) const ROUTES: [&str; 33] = [
     "/api",
     "/api/docs",
     "/api/v1/requests",
@@ -52,6 +52,7 @@ pub(crate) const ROUTES: [&str; 32] = [
     "/webhooks/{source}",
     "/workflows",
     "/workflows/{id}",
+    "/workflows/{id}/act",
     "/workflows/{id}/live",
     "/workflows/{id}/progress",
 ];

@@ -1,0 +1,143 @@
+//! `POST /workflows/{id}/act`: an operator sends a workflow on, adopts an account, or gives up.
+//!
+//! Must hold: whoever acts has signed in and is an operator, on this machine, too; the form was shown to this person,
+//! lately, about the workflow as it stands now; the deeds are those of the commands, and whoever comes second is told
+//! who was first. Deliberately absent: deciding for approvers.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Form, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+use super::bound::bound_to;
+use super::detail::{self, Shown};
+use super::list::unreadable;
+use super::sight::Sight;
+use super::ways::word;
+use crate::domain::ids::WorkflowId;
+use crate::domain::names::Reason;
+use crate::kit::Kit;
+use crate::people::{Role, Signed};
+use crate::store::WriteFault;
+use crate::store::operator::{Exit, TakeExit};
+use crate::web::csrf;
+use crate::web::home::Home;
+use crate::web::page::{self, Message};
+
+/// A form that was shown longer ago must be looked at again.
+const FORM_HOLDS_SECONDS: i64 = 30 * 60;
+
+/// The fields of the form. Whatever is missing is empty, and is then told to a person and not to a parser.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    exit: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    form_token: String,
+}
+
+/// Somebody loads the address of the form anew: the page itself is meant.
+pub(super) async fn back(id: Path<String>, kit: Data<Kit>) -> HttpResponse {
+    match WorkflowId::parse(&id) {
+        Some(id) => see(&kit, id),
+        None => page::unknown(&Home::of(&kit)),
+    }
+}
+
+/// Takes the form.
+pub(super) async fn act(
+    request: HttpRequest,
+    id: Path<String>,
+    kit: Data<Kit>,
+    signed: Signed,
+    form: Result<Form<Fields>, actix_web::Error>,
+) -> HttpResponse {
+    let home = Home::of(&kit);
+    if let Err(foreign) = csrf::from_own_page(request.headers(), &kit.settings.http.public_url) {
+        tracing::warn!(because = %foreign, "a form of the console was refused: it is not ours");
+        return Message::new("This form did not come from our own page", "Nothing was done.")
+            .leading_to(home.path("/workflows"), "Show all workflows")
+            .answer(&home, StatusCode::FORBIDDEN);
+    }
+    if signed.role < Role::Operator {
+        return Message::new("You may look, and not act", "Your role is that of a viewer. Nothing was done.")
+            .leading_to(home.path("/workflows"), "Show all workflows")
+            .answer(&home, StatusCode::FORBIDDEN);
+    }
+    let read = form.ok().map(Form::into_inner).and_then(|fields| Some((exit(&fields.exit)?, fields)));
+    let Some((exit, fields)) = read else {
+        return Message::new(
+            "This form cannot be read",
+            "It came in incomplete, or was much too large. Nothing was done.",
+        )
+        .answer(&home, StatusCode::BAD_REQUEST);
+    };
+    let Some(id) = WorkflowId::parse(&id) else { return page::unknown(&home) };
+    match Sight::of(&kit, id).await {
+        Ok(Some(sight)) => consider(&kit, &sight, &signed, (exit, fields)).await,
+        Ok(None) => page::unknown(&home),
+        Err(fault) => unreadable(&kit, &fault),
+    }
+}
+
+fn exit(text: &str) -> Option<Exit> {
+    [Exit::Retry, Exit::Adopt, Exit::MarkDone, Exit::GiveUp].into_iter().find(|exit| word(*exit) == text)
+}
+
+async fn consider(kit: &Kit, sight: &Sight, signed: &Signed, asked: (Exit, Fields)) -> HttpResponse {
+    let (exit, fields) = asked;
+    let again = |status, problem: &str| {
+        let shown =
+            Shown { signed: Some(signed), problem: Some(problem.to_owned()), typed: fields.reason.clone() };
+        detail::answer(kit, sight, status, &shown)
+    };
+    let now = kit.world.now();
+    let (person, standing) = bound_to(signed, sight);
+    if !kit.keys.form_token_holds(person, standing, &fields.form_token, (now, FORM_HOLDS_SECONDS)) {
+        let problem = "The workflow has moved on while this page was open, or the page was open for too long. Nothing \
+                       was done; what stands here is how it is now.";
+        return again(StatusCode::CONFLICT, problem);
+    }
+    let typed = fields.reason.replace('\t', " ");
+    let Ok(reason) = Reason::parse(&typed) else {
+        let problem =
+            "Please say why, in at most 2000 characters; it goes into the audit trail. Nothing was done.";
+        return again(StatusCode::UNPROCESSABLE_ENTITY, problem);
+    };
+    let deed = TakeExit {
+        stamp: kit.world.stamp(),
+        workflow: sight.workflow.id,
+        exit,
+        by: signed.address.to_string(),
+        reason: reason.as_str().to_owned(),
+    };
+    match kit.store.write(deed).await {
+        Ok(state) => {
+            tracing::info!(workflow.id = %sight.workflow.id, exit = word(exit), state, "an operator acted on the console");
+            see(kit, sight.workflow.id)
+        }
+        Err(WriteFault::Refused(no)) => match Sight::of(kit, sight.workflow.id).await {
+            Ok(Some(now)) => {
+                let problem = Some(format!("Nothing was done: {no}."));
+                let shown = Shown { signed: Some(signed), problem, typed: fields.reason };
+                detail::answer(kit, &now, StatusCode::CONFLICT, &shown)
+            }
+            Ok(None) => page::unknown(&Home::of(kit)),
+            Err(fault) => unreadable(kit, &fault),
+        },
+        Err(fault @ (WriteFault::Unavailable(_) | WriteFault::Unknown(_))) => {
+            tracing::error!(%fault, "what an operator decided could not be recorded");
+            page::unavailable(
+                &Home::of(kit),
+                "Countersign cannot say whether this was recorded. Look at the workflow once more before you try again.",
+            )
+        }
+    }
+}
+
+fn see(kit: &Kit, id: WorkflowId) -> HttpResponse {
+    let to = Home::of(kit).path(&format!("/workflows/{id}"));
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
