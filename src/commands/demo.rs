@@ -149,7 +149,7 @@ async fn welcome(listen: SocketAddr, simulator: &Simulator) {
     println!("  1. Read the approver's mail      {}", simulator.mailbox_url());
     println!("  2. Follow its link, look, approve, and watch the run to its end");
     println!("  3. Look into the simulated vault {}/_sim/state", simulator.vault_url());
-    println!("  4. Hire somebody else            {}", simulator.hr_url());
+    println!("  4. Move, dismiss or hire people  {}", simulator.hr_url());
     println!();
     println!("The service answers at http://{listen}. Stop it with Ctrl-C.");
 }

@@ -15,8 +15,9 @@ use crate::simulator::tenant::{self, TenantOptions};
 
 /// The address that the demonstration's approver reads mail at.
 pub(super) const APPROVER: &str = "ana@example.com";
-/// The groups that the demonstration's profile grants.
-pub(super) const GROUPS: [&str; 2] = ["Ops-Readers", "Linux Admins"];
+/// The groups of the demonstration's vault: who works in operations is in the first two, who works on the platform in
+/// the last two.
+pub(super) const GROUPS: [&str; 3] = ["Ops-Readers", "Linux Admins", "Platform-Leads"];
 
 /// Dialects of the simulated vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -119,7 +120,9 @@ pub(super) fn toml(places: &Places<'_>, secrets: &Secrets, simulated: Simulated)
     };
     let webhook = secrets.webhook.expose_secret();
     let reader = secrets.reader.expose_secret();
-    let groups = GROUPS.map(quoted).join(", ");
+    let groups = GROUPS.map(quoted);
+    let (operations, platform) = (groups[..2].join(", "), groups[1..].join(", "));
+    let groups = groups.join(", ");
     format!(
         r#"[http]
 listen = "{listen}"
@@ -174,12 +177,21 @@ when = "req.employment.department == 'IT Ops'"
 target = "vault"
 user_type = "EPVUser"
 location = "\\Users\\Ops"
-groups = [{groups}]
+groups = [{operations}]
+hand_over_to = "manager"
+
+[[profiles]]
+name = "platform"
+when = "req.employment.department == 'Platform'"
+target = "vault"
+user_type = "EPVUser"
+location = "\\Users\\Platform"
+groups = [{platform}]
 hand_over_to = "manager"
 
 [[rules]]
-name = "joiners"
-kinds = ["joiner"]
+name = "joiners, movers, leavers"
+kinds = ["joiner", "mover", "leaver"]
 stages = [{{ ask = ["group:pam-admins"], quorum = 1 }}]
 expire_after = "7d"
 

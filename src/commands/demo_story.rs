@@ -1,23 +1,22 @@
 //! The whole story, unattended: post, mail, link, page, approve, run, read back, compare.
 //!
 //! Must hold: it goes the way a person goes, over HTTP and through the mail; it succeeds only if the simulated vault
-//! holds exactly what the approved plan says, and its journal of writes exactly the plan's writing steps.
+//! holds exactly what the approved plans say. Somebody joins, moves and leaves, one after the other.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::domain::ids::{ChainId, WorkflowId};
-use crate::domain::plan::{Effect, Plan, PlannedStep};
-use crate::domain::snapshot::ProfileField;
-use crate::domain::step::StepState;
 use crate::domain::workflow::State;
 use crate::kit::Kit;
 use crate::simulator::Simulator;
-use crate::simulator::hr::Joiner;
+use crate::simulator::hr::{Answer, Joiner, Leaver, Mover};
+use crate::simulator::mailbox::Mail;
 use crate::store::audit::{self, Told};
 use crate::store::{plans, steps, workflows};
 
+use super::demo_compare::{compare_user, compare_writes};
 use super::demo_settings::APPROVER;
 
 /// Where the story went wrong.
@@ -36,11 +35,33 @@ pub(super) struct Story<'a> {
     pub joiner: Joiner,
 }
 
+/// One of the three things that happen to a person.
+#[derive(Debug, Clone, Copy)]
+enum Chapter {
+    Joins,
+    Moves,
+    Leaves,
+}
+
 impl Story<'_> {
     pub(super) async fn play(&self) -> Result<(), Wrong> {
-        let workflow = self.post().await?;
-        println!("HR posted a joiner; it became workflow {workflow}.");
-        let link = self.wait_for("the approver's mail", async || self.link()).await?;
+        for chapter in [Chapter::Joins, Chapter::Moves, Chapter::Leaves] {
+            self.tell(chapter).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, chapter: Chapter) -> Result<(), Wrong> {
+        let vault = &self.simulator.vault;
+        let before = Before {
+            user: vault.user(&self.joiner.username),
+            writes: vault.journal().len(),
+            questions: self.questions().len(),
+        };
+        let (what, answer) = self.post(chapter).await?;
+        let workflow = workflow_of(&answer)?;
+        println!("HR posted {what}; it became workflow {workflow}.");
+        let link = self.wait_for("the approver's mail", async || self.link(&before)).await?;
         println!("{APPROVER} got a mail with a link.");
         self.approve(&link).await?;
         println!("The page was opened and approved.");
@@ -50,23 +71,42 @@ impl Story<'_> {
         if state != State::Succeeded {
             return Err(wrong(format!("the workflow is {}", state.in_words())));
         }
-        self.compare(workflow).await?;
-        println!("\nThe simulated vault holds exactly what was approved.");
+        self.compare(workflow, &before).await?;
+        println!("\nThe simulated vault holds exactly what was approved.\n");
         Ok(())
     }
 
-    async fn post(&self) -> Result<WorkflowId, Wrong> {
-        let answer = self.simulator.hr.hire(&self.joiner).await.map_err(wrong)?;
-        if answer.status != 202 {
-            return Err(wrong(format!("the webhook was answered {}: {}", answer.status, answer.body)));
-        }
-        let body: Value = serde_json::from_str(&answer.body).map_err(wrong)?;
-        let id = body.get("workflow_id").and_then(Value::as_str).and_then(WorkflowId::parse);
-        id.ok_or_else(|| wrong("the webhook's answer names no workflow"))
+    async fn post(&self, chapter: Chapter) -> Result<(&'static str, Answer), Wrong> {
+        let hr = &self.simulator.hr;
+        let (person, now) = (&self.joiner.person_ref, self.simulator.clock.now());
+        let (what, answer) = match chapter {
+            Chapter::Joins => ("a joiner", hr.hire(&self.joiner).await),
+            Chapter::Moves => {
+                let today = now.format("%Y-%m-%d").to_string();
+                ("a mover", hr.transfer(&Mover::example(&hr.fresh_ref("RITM"), person, &today)).await)
+            }
+            Chapter::Leaves => {
+                let today = now.format("%Y-%m-%d").to_string();
+                ("a leaver", hr.dismiss(&Leaver::example(&hr.fresh_ref("RITM"), person, &today)).await)
+            }
+        };
+        Ok((what, answer.map_err(wrong)?))
     }
 
-    fn link(&self) -> Option<String> {
-        self.simulator.mailbox.links_for(APPROVER).into_iter().next()
+    /// The links of mails that ask for a decision, the newest last.
+    fn questions(&self) -> Vec<String> {
+        let mails = self.simulator.mailbox.mails_to(APPROVER);
+        mails
+            .iter()
+            .filter(|mail| mail.subject.starts_with("Your approval is wanted"))
+            .flat_map(Mail::links)
+            .collect()
+    }
+
+    /// The newest of them, once there is one more than before.
+    fn link(&self, before: &Before) -> Option<String> {
+        let links = self.questions();
+        if links.len() > before.questions { links.into_iter().next_back() } else { None }
     }
 
     /// Opens the page as a browser does and presses the button.
@@ -114,91 +154,38 @@ impl Story<'_> {
     }
 
     /// Holds the vault against the plan that was approved.
-    async fn compare(&self, workflow: WorkflowId) -> Result<(), Wrong> {
+    async fn compare(&self, workflow: WorkflowId, before: &Before) -> Result<(), Wrong> {
         let found = workflows::find(&self.kit.store, workflow).await.map_err(wrong)?;
         let number = found.map_or(0, |workflow| workflow.plan_number);
         let kept = plans::find(&self.kit.store, workflow, number).await.map_err(wrong)?;
         let plan = kept.ok_or_else(|| wrong("the plan is gone"))?.sealed.open().map_err(wrong)?;
         let ledger = steps::ledger(&self.kit.store, workflow, number).await.map_err(wrong)?;
-        let done = plan.steps.iter().zip(&ledger.steps);
-        let written: Vec<&str> = done
-            .filter(|(step, record)| step.effect() == Effect::Writes && record.state == StepState::Done)
-            .map(|(step, _)| in_journal(step))
-            .collect();
-        let journal: Vec<&str> = self.simulator.vault.journal().iter().map(|entry| entry.what).collect();
-        if written != journal {
-            return Err(wrong(format!("the vault's journal says {journal:?}, the ledger {written:?}")));
-        }
-        let user = self.simulator.vault.user(plan.user_name.as_str());
-        compare_user(&plan, &user.ok_or_else(|| wrong("the vault has no such user"))?)
+        let journal = self.simulator.vault.journal();
+        let journal: Vec<&str> = journal.iter().skip(before.writes).map(|entry| entry.what).collect();
+        compare_writes(&plan, &ledger, &journal).map_err(wrong)?;
+        let user = self.simulator.vault.user(&self.joiner.username);
+        let user = user.ok_or_else(|| wrong("the vault has no such user"))?;
+        compare_user(&plan, before.user.as_ref(), &user).map_err(wrong)
     }
 }
 
-/// The simulator's own word for the effect of a step.
-fn in_journal(step: &PlannedStep) -> &'static str {
-    match step {
-        PlannedStep::CreateUser(_) => "create_user",
-        PlannedStep::AddToGroup(_) => "add_member",
-        PlannedStep::RemoveFromGroup(_) => "remove_member",
-        PlannedStep::DisableUser => "disable_user",
-        PlannedStep::UpdateUser(_) | PlannedStep::RequirePasswordChange => "update_user",
-        PlannedStep::FindUser
-        | PlannedStep::CaptureUserId
-        | PlannedStep::RecordAccess
-        | PlannedStep::DisableInDirectory
-        | PlannedStep::VerifyUser => "nothing",
-    }
+/// The outside world before a chapter.
+struct Before {
+    /// The user as the vault kept it.
+    user: Option<Value>,
+    /// How much had been written.
+    writes: usize,
+    /// How often the approver had been asked.
+    questions: usize,
 }
 
-fn compare_user(plan: &Plan, user: &Value) -> Result<(), Wrong> {
-    let same = |what: &str, place: &str, wanted: &Value| {
-        let is = user.pointer(place).unwrap_or(&Value::Null);
-        if is == wanted {
-            Ok(())
-        } else {
-            Err(wrong(format!("{what}: the vault has {is}, approved was {wanted}")))
-        }
-    };
-    let mut groups: Vec<String> = Vec::new();
-    for step in &plan.steps {
-        match step {
-            PlannedStep::CreateUser(new) => {
-                same("user type", "/userType", &new.user_type.as_str().into())?;
-                same("location", "/location", &new.location.as_str().into())?;
-                let field = |field| new.profile.get(&field).map_or("", String::as_str).into();
-                same("first name", "/personalDetails/firstName", &field(ProfileField::FirstName))?;
-                same("last name", "/personalDetails/lastName", &field(ProfileField::LastName))?;
-                same("mail", "/internet/businessEmail", &field(ProfileField::Email))?;
-            }
-            PlannedStep::AddToGroup(group) => groups.push(group.name.to_string()),
-            PlannedStep::RequirePasswordChange => {
-                same("new password", "/changePassOnNextLogon", &true.into())?;
-            }
-            // The demonstration is about a joiner, whose plan has none of these.
-            PlannedStep::FindUser
-            | PlannedStep::CaptureUserId
-            | PlannedStep::UpdateUser(_)
-            | PlannedStep::RemoveFromGroup(_)
-            | PlannedStep::RecordAccess
-            | PlannedStep::DisableUser
-            | PlannedStep::DisableInDirectory
-            | PlannedStep::VerifyUser => {}
-        }
+fn workflow_of(answer: &Answer) -> Result<WorkflowId, Wrong> {
+    if answer.status != 202 {
+        return Err(wrong(format!("the webhook was answered {}: {}", answer.status, answer.body)));
     }
-    same("enabled", "/enableUser", &true.into())?;
-    let memberships = user.get("groupsMembership").and_then(Value::as_array);
-    let mut held: Vec<String> = memberships
-        .into_iter()
-        .flatten()
-        .filter_map(|group| group.get("groupName").and_then(Value::as_str).map(str::to_owned))
-        .collect();
-    groups.sort();
-    held.sort();
-    if groups == held {
-        Ok(())
-    } else {
-        Err(wrong(format!("groups: the vault has {held:?}, approved was {groups:?}")))
-    }
+    let body: Value = serde_json::from_str(&answer.body).map_err(wrong)?;
+    let id = body.get("workflow_id").and_then(Value::as_str).and_then(WorkflowId::parse);
+    id.ok_or_else(|| wrong("the webhook's answer names no workflow"))
 }
 
 fn print_table(trail: &[Told]) {

@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod demo_compare;
 mod demo_settings;
 mod demo_story;
 pub mod logging;
