@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::domain::ids::WorkflowId;
 use crate::domain::names::TargetName;
 use crate::domain::retry::RetryPolicy;
-use crate::domain::routing::Routing;
+use crate::domain::routing::{ResolvedStage, Routing};
 use crate::key::KeyRing;
 use crate::rules::{Engine, Policy};
 use crate::store::asks::NewAsk;
@@ -51,13 +51,13 @@ impl Kit {
     /// The people of one stage with the hashes of their personal links.
     pub fn asks(&self, workflow: WorkflowId, plan_number: u32, routing: &Routing, stage: u32) -> Vec<NewAsk> {
         let place = usize::try_from(stage).unwrap_or(usize::MAX);
-        let people = routing.stages.get(place).map_or(&[][..], |stage| stage.people.as_slice());
+        let people = routing.stages.get(place).map(ResolvedStage::people).unwrap_or_default();
         people
-            .iter()
+            .into_iter()
             .map(|person| NewAsk {
                 stage,
-                approver: person.clone(),
-                link_hash: self.keys.link_token(workflow, person, stage, plan_number).hash(),
+                link_hash: self.keys.link_token(workflow, &person, stage, plan_number).hash(),
+                approver: person,
             })
             .collect()
     }

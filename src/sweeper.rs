@@ -1,16 +1,25 @@
-//! The sweeper brings to rest what nobody decided in time, and forgets sign-ins that are long over.
+//! The sweeper does what time asks for: it brings to rest what nobody decided, hands an undecided leaver to the
+//! operators, ends approvals that have begun nothing, reminds who has not answered, and forgets
+//! sign-ins that are long over.
+//!
+//! Must hold: each is one deed that looks again in its transaction; a turn with nothing due writes nothing.
 
 use async_trait::async_trait;
 
+use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 use crate::store::WriteFault;
 use crate::store::codes::{self, Forget};
 use crate::store::decisions::Expire;
+use crate::store::reminders::{self, Remind};
 use crate::store::workflows;
 use crate::worker::{Did, TurnFailed, Worker};
 
-/// Brings overdue askings to rest.
+/// So much is done in one turn.
+const MOST: u64 = 50;
+
+/// Does what time asks for.
 pub struct Sweeper {
     kit: Kit,
 }
@@ -19,6 +28,27 @@ impl Sweeper {
     /// A sweeper over the given kit.
     pub fn new(kit: Kit) -> Self {
         Self { kit }
+    }
+
+    async fn end(&self, workflow: WorkflowId) -> Result<(), TurnFailed> {
+        let stamp = self.kit.world.stamp();
+        match self.kit.store.write(Expire { stamp, workflow }).await {
+            Ok(state) => {
+                tracing::info!(workflow.id = %workflow, state, "the time for it is over");
+                Ok(())
+            }
+            // Somebody decided, or began, in the last moment.
+            Err(WriteFault::Refused(_)) => Ok(()),
+            Err(fault) => Err(TurnFailed::doing("ending what is overdue")(&fault)),
+        }
+    }
+
+    async fn remind(&self, workflow: WorkflowId) -> Result<(), TurnFailed> {
+        let stamp = self.kit.world.stamp();
+        let reminded = self.kit.store.write(Remind { stamp, workflow }).await;
+        let reminded = reminded.map_err(|fault| TurnFailed::doing("reminding approvers")(&fault))?;
+        tracing::info!(workflow.id = %workflow, ?reminded, "a reminder was due");
+        Ok(())
     }
 }
 
@@ -33,9 +63,10 @@ impl Sweeper {
             forgotten.map_err(|fault| TurnFailed::doing("forgetting old sign-ins")(&fault))?;
             return Ok(Did::Work(1));
         }
-        let next = workflows::next_due(&self.kit.store, &["pending_approval"]).await;
-        let next = next.map_err(|fault| read(&fault))?;
-        Ok(next.into_iter().chain(forget).min().map_or(Did::Idle, Did::IdleUntil))
+        let end = workflows::next_overdue(&self.kit.store).await.map_err(|fault| read(&fault))?;
+        let reminder = reminders::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
+        let next = end.into_iter().chain(reminder).chain(forget).min();
+        Ok(next.map_or(Did::Idle, Did::IdleUntil))
     }
 }
 
@@ -47,25 +78,18 @@ impl Worker for Sweeper {
 
     async fn turn(&self) -> Result<Did, TurnFailed> {
         let read = TurnFailed::doing("reading what is overdue");
-        let now = self.kit.world.now();
-        let due = workflows::due(&self.kit.store, "pending_approval", now, 50)
-            .await
-            .map_err(|fault| read(&fault))?;
-        if due.is_empty() {
+        let (store, now) = (&self.kit.store, self.kit.world.now());
+        let overdue = workflows::overdue(store, now, MOST).await.map_err(|fault| read(&fault))?;
+        let unanswered = reminders::due(store, now, MOST).await.map_err(|fault| read(&fault))?;
+        if overdue.is_empty() && unanswered.is_empty() {
             return self.forget(now).await;
         }
-        let mut done = 0;
-        for workflow in due {
-            let stamp = self.kit.world.stamp();
-            match self.kit.store.write(Expire { stamp, workflow: workflow.id }).await {
-                Ok(()) => {
-                    tracing::info!(workflow.id = %workflow.id, "expired: nobody decided in time");
-                    done += 1;
-                }
-                // Somebody decided in the last moment.
-                Err(WriteFault::Refused(_)) => {}
-                Err(fault) => return Err(TurnFailed::doing("expiring a workflow")(&fault)),
-            }
+        let done = u64::try_from(overdue.len() + unanswered.len()).unwrap_or(u64::MAX);
+        for workflow in overdue {
+            self.end(workflow.id).await?;
+        }
+        for workflow in unanswered {
+            self.remind(workflow).await?;
         }
         Ok(Did::Work(done))
     }

@@ -233,6 +233,63 @@ const SAMPLES: &[Sample] = &[
     },
     Sample {
         made_by: 13,
+        table: "reminders",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("stage", "0"),
+            ("sent", "1"),
+            ("most", "3"),
+            ("every_seconds", "60"),
+            ("due_at", "{time}"),
+        ],
+    },
+    Sample { made_by: 13, table: "budgets", columns: &[("source", "'hr{n}'")] },
+    Sample {
+        made_by: 13,
+        table: "unapproved_leavers",
+        columns: &[("workflow_id", "{uuid}"), ("source", "'hr{n}'"), ("approved_at", "{time}")],
+    },
+    Sample {
+        made_by: 13,
+        table: "batches",
+        columns: &[("id", "{uuid}"), ("source", "'hr{n}'"), ("opened_at", "{time}")],
+    },
+    Sample {
+        made_by: 13,
+        table: "held_leavers",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("batch_id", "{uuid}"),
+            ("held_at", "{time}"),
+            ("state", "'released'"),
+            ("settled_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 13,
+        table: "held_proposals",
+        columns: &[
+            ("id", "{uuid}"),
+            ("batch_id", "{uuid}"),
+            ("verdict", "'release'"),
+            ("digest", "{bytes}"),
+            ("reason", "'checked'"),
+            ("proposed_by", "'Ana@example.com'"),
+            ("proposed_key", "'ana@example.com'"),
+            ("proposed_at", "{time}"),
+            ("confirmed_by", "'bo@example.com'"),
+            ("confirmed_key", "'bo@example.com'"),
+            ("confirmed_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 13,
+        table: "held_selections",
+        columns: &[("proposal_id", "{uuid}"), ("workflow_id", "{uuid}")],
+    },
+    Sample {
+        made_by: 14,
         table: "sign_in_codes",
         columns: &[
             ("id", "{uuid}"),
@@ -250,7 +307,7 @@ const SAMPLES: &[Sample] = &[
         ],
     },
     Sample {
-        made_by: 13,
+        made_by: 14,
         table: "sessions",
         columns: &[
             ("id_hash", "{bytes}"),
@@ -264,7 +321,7 @@ const SAMPLES: &[Sample] = &[
         ],
     },
     Sample {
-        made_by: 14,
+        made_by: 15,
         table: "hand_overs",
         columns: &[
             ("secret_id", "{uuid}"),
@@ -279,12 +336,12 @@ const SAMPLES: &[Sample] = &[
         ],
     },
     Sample {
-        made_by: 15,
+        made_by: 16,
         table: "workflow_words",
         columns: &[("word", "'zobrien{n}x'"), ("workflow_id", "{uuid}")],
     },
     Sample {
-        made_by: 16,
+        made_by: 17,
         table: "steps",
         columns: &[
             ("workflow_id", "{uuid}"),
@@ -296,7 +353,7 @@ const SAMPLES: &[Sample] = &[
         ],
     },
     Sample {
-        made_by: 17,
+        made_by: 18,
         table: "steps",
         columns: &[
             ("workflow_id", "{uuid}"),
@@ -372,6 +429,15 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("hand_overs", &[("session_hash", "null")]),
     ("audit_events", &[("position", "0")]),
     ("seals", &[("number", "0")]),
+    ("reminders", &[("sent", "-1")]),
+    ("reminders", &[("every_seconds", "0")]),
+    ("batches", &[("source", "'hr1'")]),
+    ("held_leavers", &[("state", "'lost'")]),
+    ("held_leavers", &[("state", "'held'")]),
+    ("held_proposals", &[("verdict", "'wait'")]),
+    ("held_proposals", &[("reason", "''")]),
+    ("held_proposals", &[("confirmed_key", "'ana@example.com'")]),
+    ("held_proposals", &[("confirmed_at", "null")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
 ];

@@ -18,6 +18,7 @@ mod m0009_secrets;
 mod m0010_leases;
 mod m0011_audit;
 mod m0012_growing_words;
+mod m0013_held_and_reminded;
 mod m0014_sign_in;
 mod m0015_hand_overs;
 mod m0016_found_by;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_leases::Migration),
             Box::new(m0011_audit::Migration),
             Box::new(m0012_growing_words::Migration),
+            Box::new(m0013_held_and_reminded::Migration),
             Box::new(m0014_sign_in::Migration),
             Box::new(m0015_hand_overs::Migration),
             Box::new(m0016_found_by::Migration),

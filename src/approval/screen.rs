@@ -147,7 +147,7 @@ fn what_a_yes_does(case: &Case, decided: Decided, now: Timestamp) -> String {
         Decided::NextStage(next) => {
             let stage = usize::try_from(next).ok().and_then(|next| case.kept.routing.stages.get(next));
             let people: Vec<String> =
-                stage.into_iter().flat_map(|stage| &stage.people).map(ToString::to_string).collect();
+                stage.into_iter().flat_map(|stage| stage.people()).map(|person| person.to_string()).collect();
             format!("Your yes is recorded, and the next stage is asked: {}.", people.join(", "))
         }
         Decided::Approved | Decided::Rejected => {

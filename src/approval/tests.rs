@@ -17,7 +17,7 @@ use crate::config;
 use crate::domain::ids::{DeliveryId, VaultGroupId};
 use crate::domain::names::{EmailAddress, GroupName, TargetName};
 use crate::domain::plan::{DialectSettings, Plan, SealedPlan};
-use crate::domain::routing::{AskedAs, ResolvedStage, Routing};
+use crate::domain::routing::{AskedAs, Pool, ResolvedStage, Routing};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
 use crate::domain::time::Timestamp;
@@ -98,7 +98,7 @@ fn one_stage(people: &[&str], quorum: u32) -> Routing {
     let people: Vec<EmailAddress> = people.iter().map(|text| address(text)).collect();
     let group = AskedAs::Group { name: "pam-admins".to_owned() };
     let asked_as = vec![group, AskedAs::Manager { address: address("max@example.com") }];
-    Routing { stages: vec![ResolvedStage { people, asked_as, quorum }], ..sample::routing() }
+    Routing { stages: vec![ResolvedStage::of(Pool { people, asked_as, quorum })], ..sample::routing() }
 }
 
 async fn asked(routing: Routing) -> Stage {
@@ -146,7 +146,8 @@ impl Stage {
     async fn plan(&self, number: u32, routing: Routing) {
         let mut plan = sample::plan();
         plan.number = number;
-        let people = routing.stages[0].people.iter();
+        let people = routing.stages[0].people();
+        let people = people.iter();
         let asks = people.map(|approver| NewAsk {
             stage: 0,
             approver: approver.clone(),

@@ -99,6 +99,10 @@ impl Replay {
             EventKind::WorkflowReplanning
             | EventKind::VaultAwaited
             | EventKind::StageOpened
+            | EventKind::StageReminded
+            | EventKind::AccountProtected
+            | EventKind::HeldProposed
+            | EventKind::WorkflowReleased
             | EventKind::WorkflowApproved
             | EventKind::WorkflowRejected
             | EventKind::WorkflowExpired
@@ -133,7 +137,7 @@ impl Replay {
                 self.stage = number(read, "stage");
                 "pending_approval"
             }
-            EventKind::WorkflowApproved | EventKind::PlanWidened => "approved",
+            EventKind::WorkflowApproved | EventKind::WorkflowReleased | EventKind::PlanWidened => "approved",
             EventKind::WorkflowRejected => "rejected",
             EventKind::WorkflowExpired => "expired",
             EventKind::WorkflowStarted => "running",
@@ -144,7 +148,7 @@ impl Replay {
                 return;
             }
             EventKind::WorkflowResumed => match self.stalled.as_deref() {
-                Some("planning") => "planning",
+                Some("planning" | "undecided") => "planning",
                 Some("approved") => "approved",
                 Some("running") => "running",
                 Some(_) | None => return,
@@ -154,6 +158,9 @@ impl Replay {
             | EventKind::DeliveryRepeated
             | EventKind::DeliveryRefused
             | EventKind::VaultAwaited
+            | EventKind::StageReminded
+            | EventKind::AccountProtected
+            | EventKind::HeldProposed
             | EventKind::DecisionRecorded
             | EventKind::StepBegun
             | EventKind::StepEnded

@@ -109,6 +109,7 @@ pub(super) struct Places<'a> {
 }
 
 /// The settings file.
+#[expect(clippy::too_many_lines, reason = "one settings file, read from top to bottom")]
 pub(super) fn toml(places: &Places<'_>, secrets: &Secrets, simulated: Simulated) -> String {
     let Places { listen, vault_url, smtp, .. } = places;
     let sign_in = sign_in(vault_url, secrets, simulated.product);

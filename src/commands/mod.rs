@@ -8,6 +8,7 @@ mod demo;
 mod demo_compare;
 mod demo_settings;
 mod demo_story;
+mod held;
 pub mod logging;
 mod proof;
 mod serve;
@@ -49,6 +50,9 @@ enum Command {
     /// Send on, or end, a workflow that needs attention.
     #[command(subcommand)]
     Workflow(workflow::Workflow),
+    /// Release or reject leavers that are held because their source sent too many; it takes two people.
+    #[command(subcommand)]
+    Held(held::Held),
     /// Show the initial password of a new account, once.
     #[command(subcommand)]
     Credential(workflow::Credential),
@@ -118,6 +122,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Check(at) => check::check(&at, world).await,
             Command::Audit(audit) => audit.run(world).await,
             Command::Workflow(workflow) => workflow.run(world).await,
+            Command::Held(held) => held.run(world).await,
             Command::Credential(credential) => credential.run(world).await,
             Command::SignOut(sign_out) => sign_out.run(world).await,
             Command::Simulator(simulate) => simulate.run(&world).await,

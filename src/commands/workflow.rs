@@ -1,4 +1,4 @@
-//! `workflow retry|adopt|mark-done|give-up` and `credential reveal`: what an operator does by hand.
+//! `workflow retry|adopt|mark-done|give-up|decide` and `credential reveal`: what an operator does by hand.
 //!
 //! Must hold: each is one audited deed with a reason; a password is printed once, to standard output alone;
 //! nothing is made where there is no installation.
@@ -9,12 +9,13 @@ use clap::{Args, Subcommand};
 
 use super::{Configured, failed, tell};
 use crate::clock::World;
+use crate::domain::approval::Verdict;
 use crate::domain::ids::WorkflowId;
 use crate::key::Purpose;
 use crate::kit::Kit;
 use crate::service::{Limits, Service};
 use crate::store::WriteFault;
-use crate::store::operator::{Exit, TakeExit};
+use crate::store::operator::{Exit, NoExit, Overrule, TakeExit};
 use crate::store::reveals::RevealPassword;
 
 /// What is done with a workflow that needs attention.
@@ -28,6 +29,25 @@ pub(super) enum Workflow {
     MarkDone(OnWorkflow),
     /// End it.
     GiveUp(OnWorkflow),
+    /// Decide about a leaver whom nobody who was asked has decided in time.
+    Decide(Decide),
+}
+
+/// An operator's own decision.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("verdict").required(true).args(["approve", "reject"]))]
+pub(super) struct Decide {
+    /// It is to be carried out.
+    #[arg(long)]
+    approve: bool,
+    /// It is not to be carried out.
+    #[arg(long)]
+    reject: bool,
+    /// Who decides, by address; else the name that the system knows.
+    #[arg(long = "as", value_name = "MAIL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    by: Option<String>,
+    #[command(flatten)]
+    on: OnWorkflow,
 }
 
 /// What is done with a sealed password.
@@ -56,6 +76,7 @@ impl Workflow {
             Self::Adopt(on) => (Exit::Adopt, on),
             Self::MarkDone(on) => (Exit::MarkDone, on),
             Self::GiveUp(on) => (Exit::GiveUp, on),
+            Self::Decide(decide) => return decide.run(world).await,
         };
         let (kit, workflow) = match on.open(world).await {
             Ok(opened) => opened,
@@ -64,14 +85,32 @@ impl Workflow {
         let (stamp, by) = (kit.world.stamp(), operator());
         let done = kit.store.write(TakeExit { stamp, workflow, exit, by, reason: on.reason }).await;
         kit.store.close().await;
-        match done {
-            Ok(state) => {
-                println!("{workflow} is {state} now");
-                ExitCode::SUCCESS
-            }
-            Err(WriteFault::Refused(no)) => failed(&no),
-            Err(fault) => failed(&fault),
+        tell_state(workflow, done)
+    }
+}
+
+impl Decide {
+    async fn run(self, world: World) -> ExitCode {
+        let (kit, workflow) = match self.on.open(world).await {
+            Ok(opened) => opened,
+            Err(code) => return code,
+        };
+        let verdict = if self.approve { Verdict::Approve } else { Verdict::Reject };
+        let (stamp, by) = (kit.world.stamp(), self.by.unwrap_or_else(operator));
+        let done = kit.store.write(Overrule { stamp, workflow, verdict, by, reason: self.on.reason }).await;
+        kit.store.close().await;
+        tell_state(workflow, done)
+    }
+}
+
+fn tell_state(workflow: WorkflowId, done: Result<&'static str, WriteFault<NoExit>>) -> ExitCode {
+    match done {
+        Ok(state) => {
+            println!("{workflow} is {state} now");
+            ExitCode::SUCCESS
         }
+        Err(WriteFault::Refused(no)) => failed(&no),
+        Err(fault) => failed(&fault),
     }
 }
 

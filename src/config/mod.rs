@@ -33,7 +33,7 @@ pub use self::mail::{Mail, Operators, Smtp, SmtpLogin, SmtpTls};
 pub use self::products::{
     ClientCredentials, LogonMethod, Product, Proxy, ProxyLogin, SessionLogon, Sessions,
 };
-pub use self::rules::{Ask, Rule, Rules, Stage};
+pub use self::rules::{Approval, Ask, Pool, Reminders, Rule, Rules, Stage};
 pub use self::secrets::Secret;
 pub use self::service::{Database, DatabaseEngine, LogFormat, WorkerSettings};
 pub use self::sign_in::{SignIn, SignInMode};

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use super::access::{ApproverGroup, Condition, ManagerMail, NO_MANAGER, condition_if_any};
-use super::reader::{Distinct, NOT_YET, Section};
+use super::reader::{Distinct, Section};
 use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, ShortText};
+use crate::domain::routing::are_met;
 
 /// Who must approve what; the first rule that matches decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,15 +31,48 @@ pub struct Rule {
     pub kinds: BTreeSet<Kind>,
     /// The further condition, if any.
     pub when: Option<Condition>,
-    /// Who is asked, stage after stage.
+    /// Are people asked at all?
+    pub approval: Approval,
+    /// Who is asked, stage after stage; nobody where nobody is asked.
     pub stages: Vec<Stage>,
     /// How long the answer may take.
     pub expire_after: TimeDelta,
+    /// An approval is void unless its run has begun so long after it might have.
+    pub start_within: TimeDelta,
+    /// Who has not answered is reminded, if at all.
+    pub reminders: Option<Reminders>,
+    /// How long people have to answer about a leaver who is due already.
+    pub escalate_leavers_after: TimeDelta,
 }
 
-/// One pool of people, of whom some must say yes.
+/// Are people asked at all?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    /// Yes.
+    ByPeople,
+    /// No: for leavers whose account is known, within the budget of their source.
+    ByNobody,
+}
+
+/// When and how often somebody is reminded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reminders {
+    /// Each time so long has passed.
+    pub after: TimeDelta,
+    /// So often in one stage.
+    pub most: u32,
+}
+
+/// Who is asked at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
+    /// All of them must be met, nobody counts for two; at least one.
+    pub pools: Vec<Pool>,
+}
+
+/// People of whom some must say yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
     /// Who is asked.
     pub ask: Vec<Ask>,
     /// How many must say yes; at least one.
@@ -115,17 +149,77 @@ fn read_rule(section: &Section<'_>, askable: &Askable<'_>, names: &mut Distinct)
             section.fault(narrowing, "wanted: nothing, for the default rule is for whatever is left");
         }
     }
-    section.not_yet("approval");
-    section.not_yet("reminders");
-    let stages = read_stages(section, askable);
-    if is_default && stages.iter().any(|stage| stage.ask.contains(&Ask::Manager)) {
+    let approval = read_approval(section, &kinds, is_default);
+    let stages = match approval {
+        Approval::ByPeople => read_stages(section, askable),
+        Approval::ByNobody => vec![],
+    };
+    if is_default && stages.iter().any(asks_manager) {
         section.fault("stages", "wanted: people who are always known; the default rule cannot ask a manager");
     }
-    let expire_after =
-        section.span("expire_after", TimeDelta::minutes(1)..=TimeDelta::days(365), TimeDelta::days(7));
+    let (year, week) = (TimeDelta::days(365), TimeDelta::days(7));
+    let expire_after = section.span("expire_after", TimeDelta::minutes(1)..=year, week);
+    let start_within = section.span("start_within", TimeDelta::hours(1)..=year, week);
+    let escalate_leavers_after =
+        section.span("escalate_leavers_after", TimeDelta::minutes(1)..=week, TimeDelta::hours(1));
+    let reminders = read_reminders(section);
     section.refuse_unknown();
-    let rule = Rule { name: name?, kinds, when, stages, expire_after };
+    let rule = Rule {
+        name: name?,
+        kinds,
+        when,
+        approval,
+        stages,
+        expire_after,
+        start_within,
+        reminders,
+        escalate_leavers_after,
+    };
     Some(if is_default { Found::Default(rule) } else { Found::Ordinary(rule) })
+}
+
+/// Nobody is asked only about leavers, and never by the rule that is taken when something fails.
+fn read_approval(section: &Section<'_>, kinds: &BTreeSet<Kind>, is_default: bool) -> Approval {
+    let nobody = section.read("approval", "\"none\", or nothing where people are asked", |text| {
+        (text == "none").then_some(Approval::ByNobody)
+    });
+    if nobody.is_none() {
+        return Approval::ByPeople;
+    }
+    if is_default {
+        section
+            .fault("approval", "wanted: people to ask, for the default rule is taken when something fails");
+    } else if kinds.iter().ne([&Kind::Leaver]) {
+        section.fault(
+            "approval",
+            "wanted: kinds = [\"leaver\"] beside \"none\", for nothing else goes without people",
+        );
+    }
+    for idle in
+        ["stages", "expire_after", "start_within", "escalate_leavers_after", "remind_after", "reminders"]
+    {
+        if section.value(idle).is_some() {
+            section.fault(idle, "wanted: nothing beside approval = \"none\", for nobody is asked");
+        }
+    }
+    Approval::ByNobody
+}
+
+fn asks_manager(stage: &Stage) -> bool {
+    stage.pools.iter().any(|pool| pool.ask.contains(&Ask::Manager))
+}
+
+fn read_reminders(section: &Section<'_>) -> Option<Reminders> {
+    let range = TimeDelta::minutes(10)..=TimeDelta::days(30);
+    let after = section.span("remind_after", range, TimeDelta::days(1));
+    let most = section.whole("reminders", 1..=10, 3);
+    if section.value("remind_after").is_some() {
+        return Some(Reminders { after, most });
+    }
+    if section.value("reminders").is_some() {
+        section.fault("reminders", "wanted: only together with remind_after");
+    }
+    None
 }
 
 fn read_stages(section: &Section<'_>, askable: &Askable<'_>) -> Vec<Stage> {
@@ -136,14 +230,43 @@ fn read_stages(section: &Section<'_>, askable: &Askable<'_>) -> Vec<Stage> {
             "missing or empty; wanted: a list such as [{ ask = [\"group:pam-admins\"], quorum = 1 }]",
         );
     }
-    stages.into_iter().filter_map(|stage| read_stage(&stage, askable)).collect()
+    stages.iter().map(|stage| read_stage(stage, askable)).collect()
 }
 
-fn read_stage(section: &Section<'_>, askable: &Askable<'_>) -> Option<Stage> {
-    if section.value("all").is_some() {
-        section.fault("all", NOT_YET);
-        return None;
+fn read_stage(section: &Section<'_>, askable: &Askable<'_>) -> Stage {
+    if section.value("all").is_none() {
+        let pool = read_pool(section, askable);
+        return Stage { pools: vec![pool] };
     }
+    for beside in ["ask", "quorum"] {
+        if section.value(beside).is_some() {
+            section.fault(beside, "wanted: nothing beside all, which lists pools of its own");
+        }
+    }
+    let sections = section.sections("all");
+    if sections.is_empty() {
+        section
+            .fault("all", "missing or empty; wanted: a list such as [{ ask = [\"manager\"], quorum = 1 }]");
+    }
+    let pools: Vec<Pool> = sections.iter().map(|pool| read_pool(pool, askable)).collect();
+    section.refuse_unknown();
+    check_together(section, &pools, askable);
+    Stage { pools }
+}
+
+/// Each pool has enough people of its own, although nobody counts for two.
+fn check_together(section: &Section<'_>, pools: &[Pool], askable: &Askable<'_>) {
+    let asked: Option<Vec<_>> =
+        pools.iter().map(|pool| Some((asked(&pool.ask, askable)?, pool.quorum))).collect();
+    let Some(asked) = asked else { return };
+    let alone = asked.iter().all(|(people, quorum)| are_met(&[(people.clone(), *quorum)], people));
+    let everybody = asked.iter().flat_map(|(people, _)| people.clone()).collect();
+    if alone && !are_met(&asked, &everybody) {
+        section.fault("all", "wanted: enough people for every pool at once; nobody counts for two");
+    }
+}
+
+fn read_pool(section: &Section<'_>, askable: &Askable<'_>) -> Pool {
     let wanted = "a mail address, \"group:NAME\" of one of the approver_groups, or \"manager\"";
     let ask = section.some("ask", wanted, |text| ask(text, askable));
     if ask.contains(&Ask::Manager) && askable.manager_mail == ManagerMail::NeverHeard {
@@ -153,11 +276,12 @@ fn read_stage(section: &Section<'_>, askable: &Askable<'_>) -> Option<Stage> {
         section.fault("quorum", "missing; wanted: how many of them must say yes");
     }
     let quorum = section.whole("quorum", 1..=100, 1);
-    if asked(&ask, askable).is_some_and(|most| usize::try_from(quorum).is_ok_and(|quorum| quorum > most)) {
+    let most = asked(&ask, askable).map(|people| people.len());
+    if most.is_some_and(|most| usize::try_from(quorum).is_ok_and(|quorum| quorum > most)) {
         section.fault("quorum", "wanted: at most as many as are asked");
     }
     section.refuse_unknown();
-    Some(Stage { ask, quorum })
+    Pool { ask, quorum }
 }
 
 fn ask(text: &str, askable: &Askable<'_>) -> Option<Ask> {
@@ -173,8 +297,8 @@ fn ask(text: &str, askable: &Askable<'_>) -> Option<Ask> {
     }
 }
 
-/// How many distinct people these can be at most; `None` when a group is faulty, so that nobody can say.
-fn asked(ask: &[Ask], askable: &Askable<'_>) -> Option<usize> {
+/// The distinct people that these can be at most; `None` when a group is faulty, so that nobody can say.
+fn asked(ask: &[Ask], askable: &Askable<'_>) -> Option<BTreeSet<String>> {
     if ask.is_empty() {
         return None;
     }
@@ -194,5 +318,5 @@ fn asked(ask: &[Ask], askable: &Askable<'_>) -> Option<usize> {
             }
         }
     }
-    Some(people.len())
+    Some(people)
 }

@@ -27,6 +27,8 @@ pub struct Source {
     pub timezone: Option<Tz>,
     /// The fields that are heard from it.
     pub may_set: BTreeSet<SettableField>,
+    /// So many of its leavers may go in one hour without anybody being asked; the rest is held.
+    pub unapproved_leavers_per_hour: u32,
 }
 
 /// How messages are written.
@@ -154,12 +156,13 @@ fn read_source(section: &Section<'_>, declared: &mut DeclaredSources) -> Option<
     let timezone =
         section.read("timezone", "an IANA zone such as \"Europe/Berlin\"", |text| text.parse::<Tz>().ok());
     let may_set = section.list("may_set", &settable(), SettableField::parse).into_iter().collect();
-    section.not_yet("unapproved_leavers_per_hour");
+    let unapproved_leavers_per_hour = section.whole("unapproved_leavers_per_hour", 0..=10_000, 0);
     if let Some(name) = &name {
         declared.insert(name.as_str().to_owned(), verify.clone());
     }
     section.refuse_unknown();
-    Some(Source { name: name?, format: format?, people: people?, verify: verify?, timezone, may_set })
+    let (format, people, verify) = (format?, people?, verify?);
+    Some(Source { name: name?, format, people, verify, timezone, may_set, unapproved_leavers_per_hour })
 }
 
 fn settable() -> String {

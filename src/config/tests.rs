@@ -193,7 +193,7 @@ fn nothing_secret_is_printed() {
 
 /// One edit each: what stood there, what stands there now, the one line that is said.
 #[rustfmt::skip]
-const EDITS: [(&str, &str, &str); 67] = [
+const EDITS: [(&str, &str, &str); 74] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", "http.trusted_proxies: not available yet"),
@@ -231,7 +231,7 @@ const EDITS: [(&str, &str, &str); 67] = [
     ("[{ env = \"HR_WEBHOOK\" }]", "[]", "sources[0].verify.secrets: missing or empty; wanted: a list of at least one secret"),
     ("[{ env = \"HR_WEBHOOK\" }]", "[\"whsec_c2hvcnQ=\"]", "sources[0].verify.secrets[0]: wanted: whsec_ and 24 to 64 bytes in base64"),
     ("Europe/Berlin", "Europe/Bonn", "sources[0].timezone: wanted: an IANA zone such as \"Europe/Berlin\""),
-    ("timezone =", "unapproved_leavers_per_hour = 5\ntimezone =", "sources[0].unapproved_leavers_per_hour: not available yet"),
+    ("timezone =", "unapproved_leavers_per_hour = -5\ntimezone =", "sources[0].unapproved_leavers_per_hour: wanted: a whole number from 0 to 10000"),
     ("product = \"privilege-cloud\"", "product = \"identity-scim\"", "targets[0].product: not available yet"),
     ("product = \"privilege-cloud\"", "product = \"selfhosted\"", "targets[0].product: wanted: \"privilege-cloud\" or \"self-hosted\""),
     ("privileged_groups = []", "logon = \"CyberArk\"", "targets[0].logon: belongs to product = \"self-hosted\"; wanted here: token_url, client_id and client_secret"),
@@ -254,10 +254,17 @@ const EDITS: [(&str, &str, &str); 67] = [
     ("groups = [\"ops-readers\"]", "groups = [\"Vault Admins\"]", "profiles[0].groups: wanted: only groups of the target's grantable_groups"),
     ("hand_over_to = \"manager\"", "hand_over_to = \"boss\"", "profiles[0].hand_over_to: wanted: \"subject\", \"manager\", \"none\" or a mail address"),
     ("kinds = [\"joiner\"]", "kinds = [\"join\"]", "rules[0].kinds[0]: wanted: a kind: joiner, mover, leaver, rehire, reset_password or unsuspend"),
-    ("kinds = [\"joiner\"]", "approval = \"none\"", "rules[0].approval: not available yet"),
+    ("kinds = [\"joiner\"]", "approval = \"some\"", "rules[0].approval: wanted: \"none\", or nothing where people are asked"),
+    ("[[rules]]", "[[rules]]\nname = \"at once\"\nkinds = [\"leaver\", \"joiner\"]\napproval = \"none\"\n[[rules]]", "rules[0].approval: wanted: kinds = [\"leaver\"] beside \"none\", for nothing else goes without people"),
+    ("[[rules]]", "[[rules]]\nname = \"at once\"\nkinds = [\"leaver\"]\napproval = \"none\"\nexpire_after = \"1d\"\n[[rules]]", "rules[0].expire_after: wanted: nothing beside approval = \"none\", for nobody is asked"),
+    ("default = true\nstages = [{ ask = [\"group:pam-admins\"], quorum = 2 }]", "default = true\napproval = \"none\"", "rules[1].approval: wanted: people to ask, for the default rule is taken when something fails"),
     ("quorum = 3", "quorum = 4", "rules[0].stages[1].quorum: wanted: at most as many as are asked"),
-    ("{ ask = [\"manager\"], quorum = 1 }", "{ all = [] }", "rules[0].stages[0].all: not available yet"),
+    ("{ ask = [\"manager\"], quorum = 1 }", "{ all = [] }", "rules[0].stages[0].all: missing or empty; wanted: a list such as [{ ask = [\"manager\"], quorum = 1 }]"),
     ("[\"manager\"]", "[\"group:nobody\"]", "rules[0].stages[0].ask[0]: wanted: a mail address, \"group:NAME\" of one of the approver_groups, or \"manager\""),
+    ("{ ask = [\"manager\"], quorum = 1 }", "{ all = [{ ask = [\"ana@example.com\"], quorum = 1 }, { ask = [\"Ana+2@example.com\"], quorum = 1 }] }", "rules[0].stages[0].all: wanted: enough people for every pool at once; nobody counts for two"),
+    ("{ ask = [\"manager\"], quorum = 1 }", "{ all = [{ ask = [\"manager\"], quorum = 1 }], quorum = 1 }", "rules[0].stages[0].quorum: wanted: nothing beside all, which lists pools of its own"),
+    ("expire_after = \"72h\"", "reminders = 3", "rules[0].reminders: wanted: only together with remind_after"),
+    ("expire_after = \"72h\"", "start_within = \"1m\"", "rules[0].start_within: wanted: a span such as \"7d\", \"72h\", \"30m\" or \"10s\", from 3600 to 31536000 seconds"),
     ("default = true", "", "rules: wanted: exactly one rule with default = true"),
     ("\"72h\"", "\"72 hours\"", "rules[0].expire_after: wanted: a span such as \"7d\", \"72h\", \"30m\" or \"10s\", from 60 to 31536000 seconds"),
     ("default = true\nstages = [{ ask = [\"group:pam-admins\"]", "default = true\nstages = [{ ask = [\"manager\", \"group:pam-admins\"]", "rules[1].stages: wanted: people who are always known; the default rule cannot ask a manager"),

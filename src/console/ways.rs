@@ -14,8 +14,8 @@ use crate::store::workflows::Workflow;
 /// One way on.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
-    /// Its word in the form.
-    pub(super) word: &'static str,
+    /// Its word in the form; absent where only the command does it.
+    pub(super) word: Option<&'static str>,
     /// In a few words.
     pub(super) title: &'static str,
     /// What follows.
@@ -38,6 +38,10 @@ pub(super) const fn word(exit: Exit) -> &'static str {
 pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
     let State::NeedsAttention { stalled, .. } = &workflow.state else { return Vec::new() };
     let retry = match stalled {
+        Stalled::Held => return vec![held(workflow)],
+        Stalled::Undecided => {
+            "The plan is made anew, and people are asked once more; they have the same time again.".to_owned()
+        }
         Stalled::Planning => {
             "The vault is read and the plan is made anew; then people are asked about it.".to_owned()
         }
@@ -54,6 +58,9 @@ pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
         );
         ways = vec![way(workflow, Exit::MarkDone, follows)];
     }
+    if *stalled == Stalled::Undecided {
+        ways.insert(0, decide(workflow));
+    }
     if let (Stalled::Running, Some(id)) = (stalled, run.and_then(found_account)) {
         let follows = format!(
             "The account with number {id}, which holds the name, is taken for this person\u{2019}s own, and the run \
@@ -66,6 +73,38 @@ pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
     ways
 }
 
+/// Deciding in place of those who have not.
+fn decide(workflow: &Workflow) -> Way {
+    Way {
+        word: None,
+        title: "Decide",
+        follows:
+            "You decide in place of those who were asked and have not answered. It may be neither your own \
+                  request nor your own access."
+                .to_owned(),
+        command: format!(
+            "countersign workflow decide {} --approve --as MAIL --reason \"\u{2026}\" --config FILE",
+            workflow.id
+        ),
+    }
+}
+
+/// Releasing what is held.
+fn held(workflow: &Workflow) -> Way {
+    Way {
+        word: None,
+        title: "Release or reject",
+        follows:
+            "It takes two people: the first proposes, and the same command by a second one confirms. The \
+                  command \u{201c}held list\u{201d} names the batch."
+                .to_owned(),
+        command: format!(
+            "countersign held release BATCH {} --as MAIL --reason \"\u{2026}\" --config FILE",
+            workflow.id
+        ),
+    }
+}
+
 fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
     let title = match exit {
         Exit::Retry => "Try again",
@@ -75,7 +114,7 @@ fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
     };
     let word = word(exit);
     let command = format!("countersign workflow {word} {} --reason \"\u{2026}\" --config FILE", workflow.id);
-    Way { word, title, follows, command }
+    Way { word: Some(word), title, follows, command }
 }
 
 /// The step that a person does elsewhere, where the run waits for it.

@@ -3,10 +3,12 @@
 //! Must hold: a function of its arguments; the only place where the rule stands. Page, console and command all
 //! come through it. Deliberately absent: reading targets (done before, passed in as drift) and writing anything.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::canon::Digest;
-use super::names::EmailAddress;
+use super::names::{EmailAddress, UserName};
 use super::routing::{ResolvedStage, Routing};
 use super::sign_in::Proof;
 use super::time::Timestamp;
@@ -187,6 +189,29 @@ pub fn may_answer(asking: &Asking<'_>, by: &EmailAddress, eligible: Eligible) ->
     Ok(())
 }
 
+/// May this operator decide what those who were asked have not decided? Operators are known by an address, or by the
+/// name that the machine gives them; either is held against the requester and the person whom it is about.
+pub fn may_overrule(
+    by: &str,
+    requester: Option<&EmailAddress>,
+    subject: &[EmailAddress],
+    user_name: Option<&UserName>,
+) -> Result<(), Refused> {
+    let folded = by.trim().to_lowercase();
+    let key = EmailAddress::parse(by.trim()).map_or_else(|_| folded.clone(), |address| address.key());
+    let is = |address: &EmailAddress| {
+        let known = address.key();
+        known == key || known.split('@').next() == Some(folded.as_str())
+    };
+    if requester.is_some_and(is) {
+        return Err(Refused::IsRequester);
+    }
+    if subject.iter().any(is) || user_name.is_some_and(|name| name.key() == folded) {
+        return Err(Refused::IsSubject);
+    }
+    Ok(())
+}
+
 /// The rule (contract, promise 4). `Ok` says what the answer brings about.
 pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> {
     match &asking.standing {
@@ -214,7 +239,7 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
     if answer.stage != asking.stage {
         return Err(Refused::OtherStage);
     }
-    if !stage.people.iter().any(|person| person.key() == key) {
+    if !stage.people().iter().any(|person| person.key() == key) {
         return Err(Refused::NotAsked);
     }
     Ok(match answer.verdict {
@@ -224,16 +249,14 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
 }
 
 fn after_yes(asking: &Asking<'_>, stage: &ResolvedStage, key: &str) -> Decided {
-    let mut yes: Vec<String> = asking
+    let mut yes: BTreeSet<String> = asking
         .said
         .iter()
         .filter(|said| said.stage == asking.stage && said.verdict == Verdict::Approve)
         .map(|said| said.by.key())
         .collect();
-    yes.push(key.to_owned());
-    yes.sort();
-    yes.dedup();
-    if yes.len() < usize::try_from(stage.quorum).unwrap_or(usize::MAX) {
+    yes.insert(key.to_owned());
+    if !stage.is_met_by(&yes) {
         return Decided::Heard;
     }
     let next = asking.stage + 1;

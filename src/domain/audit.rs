@@ -54,6 +54,8 @@ event_kinds! {
     VaultAwaited = "workflow.waiting_for_vault";
     /// People of one stage were asked.
     StageOpened = "stage.opened";
+    /// People who had not answered were reminded.
+    StageReminded = "stage.reminded";
     /// Somebody asked has answered.
     DecisionRecorded = "decision.recorded";
     /// All needed answers are there.
@@ -92,6 +94,12 @@ event_kinds! {
     AccountAdopted = "account.adopted";
     /// A person ended it.
     WorkflowGivenUp = "workflow.given_up";
+    /// Somebody asked for a change of an account that nobody may touch.
+    AccountProtected = "account.protected";
+    /// A leaver whom nobody was asked about was held, and two people released it.
+    WorkflowReleased = "workflow.released";
+    /// Somebody proposed what becomes of held leavers; another person has to confirm it.
+    HeldProposed = "held.proposed";
     /// Operators are told.
     AlarmRaised = "alarm.raised";
     /// Somebody entered a sign-in code that does not hold.

@@ -57,6 +57,10 @@ row_ids! {
     PersonId;
     /// One asking for a sign-in code.
     SignInId;
+    /// Leavers of one source that are held together.
+    BatchId;
+    /// What somebody proposes for held leavers.
+    ProposalId;
 }
 
 impl From<WorkflowId> for ChainId {

@@ -3,12 +3,15 @@
 //! Must hold: a routing is a plain record that is kept with the plan it belongs to. Deliberately absent: finding it
 //! (the rules) and judging answers by it (the decision rule).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::kind::Kind;
 use super::names::EmailAddress;
 use super::sign_in::Strength;
+use super::time::Timestamp;
 
 /// Who is asked for one request, and why just they.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,60 @@ pub struct Routing {
     /// The weakest proof with which somebody may answer.
     #[serde(default)]
     pub sign_in: Strength,
+    /// What else the rule says about time.
+    #[serde(default)]
+    pub timing: Timing,
+}
+
+/// What a rule says about time, besides the end of the asking. Absent in plans of earlier versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// An approval is void unless its run has begun so many seconds after it might have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_within_seconds: Option<i64>,
+    /// Who has not answered is reminded each time so many seconds have passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_after_seconds: Option<i64>,
+    /// So often in one stage.
+    #[serde(default)]
+    pub reminders: u32,
+    /// How many seconds people have to answer about a leaver who is due already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leavers_wait_seconds: Option<i64>,
+    /// There exactly when nobody is asked: so many leavers of the source may go in one hour, and the rest is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unasked_per_hour: Option<u32>,
+}
+
+/// Where a rule says nothing, as in plans of earlier versions.
+const LEAVERS_WAIT_SECONDS: i64 = 3_600;
+
+impl Routing {
+    /// The end of the asking. For a leaver it is the moment from which operators may decide: when access ought to
+    /// end, or a while from now where it ought to have ended already.
+    pub fn asking_ends(&self, kind: Kind, not_before: Timestamp, now: Timestamp) -> Timestamp {
+        match kind {
+            Kind::Leaver if not_before > now => not_before,
+            Kind::Leaver => {
+                now.plus_seconds(self.timing.leavers_wait_seconds.unwrap_or(LEAVERS_WAIT_SECONDS))
+            }
+            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
+                now.plus_seconds(self.expire_after_seconds)
+            }
+        }
+    }
+
+    /// The end of an approval that was given at `approved_at`, if it has one; a leaver's has none.
+    pub fn approval_ends(
+        &self,
+        kind: Kind,
+        not_before: Timestamp,
+        approved_at: Timestamp,
+    ) -> Option<Timestamp> {
+        let within = self.timing.start_within_seconds.filter(|_| kind != Kind::Leaver)?;
+        Some(not_before.max(approved_at).plus_seconds(within))
+    }
 }
 
 /// Why a rule was taken.
@@ -35,6 +92,11 @@ pub enum Because {
     FirstMatch,
     /// It is the default, and no other matches.
     NothingElseMatched,
+    /// It is the first that matches but for one that asks nobody, which is for people whose account is known.
+    AccountUnknown {
+        /// The rule that asks nobody.
+        rule: String,
+    },
     /// It is the default, and the condition of another one failed.
     ConditionFailed {
         /// The rule whose condition failed.
@@ -59,6 +121,12 @@ impl fmt::Display for Because {
         match self {
             Self::FirstMatch => out.write_str("it is the first rule that matches"),
             Self::NothingElseMatched => out.write_str("no other rule matches"),
+            Self::AccountUnknown { rule } => {
+                write!(
+                    out,
+                    "the rule \"{rule}\" asks nobody, and it is only for people whose account is known"
+                )
+            }
             Self::ConditionFailed { rule, fault } => {
                 write!(out, "the condition of the rule \"{rule}\" {fault}")
             }
@@ -75,16 +143,127 @@ impl fmt::Display for Because {
     }
 }
 
-/// One stage with the people behind its words.
+/// One stage: pools of people, each of which must come to its own number of yeses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StageForm", into = "StageForm")]
+pub struct ResolvedStage {
+    /// All of them must be met; at least one.
+    pub pools: Vec<Pool>,
+}
+
+/// People of whom some must say yes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ResolvedStage {
+pub struct Pool {
     /// Who is asked: sorted and each mailbox once.
     pub people: Vec<EmailAddress>,
     /// As what they are asked, in the order of the rule.
     pub asked_as: Vec<AskedAs>,
     /// How many must say yes.
     pub quorum: u32,
+}
+
+/// As stages are kept: a single pool stands for itself, as it always did.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StageForm {
+    One(Pool),
+    All { all: Vec<Pool> },
+}
+
+impl From<StageForm> for ResolvedStage {
+    fn from(form: StageForm) -> Self {
+        match form {
+            StageForm::One(pool) => Self::of(pool),
+            StageForm::All { all } => Self { pools: all },
+        }
+    }
+}
+
+impl From<ResolvedStage> for StageForm {
+    fn from(stage: ResolvedStage) -> Self {
+        let mut pools = stage.pools;
+        match (pools.pop(), pools.is_empty()) {
+            (Some(only), true) => Self::One(only),
+            (last, _) => {
+                pools.extend(last);
+                Self::All { all: pools }
+            }
+        }
+    }
+}
+
+impl ResolvedStage {
+    /// A stage of one pool.
+    pub fn of(pool: Pool) -> Self {
+        Self { pools: vec![pool] }
+    }
+
+    /// Everybody who is asked, each mailbox once.
+    pub fn people(&self) -> Vec<EmailAddress> {
+        let mut seen = BTreeSet::new();
+        let all = self.pools.iter().flat_map(|pool| &pool.people);
+        all.filter(|person| seen.insert(person.key())).cloned().collect()
+    }
+
+    /// As what they are asked, over all pools.
+    pub fn asked_as(&self) -> impl Iterator<Item = &AskedAs> {
+        self.pools.iter().flat_map(|pool| &pool.asked_as)
+    }
+
+    /// Are these people, by address key, enough for every pool at once? Nobody counts for two.
+    pub fn is_met_by(&self, keys: &BTreeSet<String>) -> bool {
+        let pools: Vec<_> = self.pools.iter().map(|pool| (members(pool), pool.quorum)).collect();
+        are_met(&pools, keys)
+    }
+}
+
+fn members(pool: &Pool) -> BTreeSet<String> {
+    pool.people.iter().map(EmailAddress::key).collect()
+}
+
+/// Can each pool be given as many of `keys` as it needs, and nobody to two pools?
+pub fn are_met(pools: &[(BTreeSet<String>, u32)], keys: &BTreeSet<String>) -> bool {
+    let needed = pools.iter().map(|(_, quorum)| usize::try_from(*quorum).unwrap_or(usize::MAX));
+    if needed.fold(0_usize, usize::saturating_add) > keys.len() {
+        return false;
+    }
+    let seats: Vec<&BTreeSet<String>> = pools
+        .iter()
+        .flat_map(|(members, quorum)| {
+            std::iter::repeat_n(members, usize::try_from(*quorum).unwrap_or(usize::MAX))
+        })
+        .collect();
+    let people: Vec<&String> = keys.iter().collect();
+    // Who sits where; each further seat may move those who sit already (augmenting paths).
+    let mut seat_of: Vec<Option<usize>> = vec![None; people.len()];
+    (0..seats.len()).all(|seat| seated(seat, (&seats, &people), &mut seat_of, &mut vec![false; people.len()]))
+}
+
+fn seated(
+    seat: usize,
+    room: (&[&BTreeSet<String>], &[&String]),
+    seat_of: &mut [Option<usize>],
+    tried: &mut [bool],
+) -> bool {
+    let (seats, people) = room;
+    for (place, person) in people.iter().enumerate() {
+        let fits = seats.get(seat).is_some_and(|members| members.contains(*person));
+        if !fits || tried.get(place).copied().unwrap_or(true) {
+            continue;
+        }
+        if let Some(mark) = tried.get_mut(place) {
+            *mark = true;
+        }
+        let before = seat_of.get(place).copied().flatten();
+        if before.is_none_or(|other| seated(other, room, seat_of, tried)) {
+            if let Some(sits) = seat_of.get_mut(place) {
+                *sits = Some(seat);
+            }
+            return true;
+        }
+    }
+    false
 }
 
 /// As what somebody is asked.
@@ -116,5 +295,54 @@ impl fmt::Display for AskedAs {
             Self::Group { name } => write!(out, "group {name}"),
             Self::Manager { .. } => out.write_str("the manager"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::canon::{CanonicalBytes, Tag};
+
+    fn set(keys: &[&str]) -> BTreeSet<String> {
+        keys.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_pool_needs_people_of_its_own() {
+        let pools = [(set(&["max", "ana"]), 1), (set(&["ana", "bo", "cy"]), 2)];
+        for (yes, met) in [
+            (&["max", "ana", "bo"][..], true),
+            (&["ana", "bo", "cy"], true),
+            (&["max", "bo", "cy"], true),
+            (&["ana", "bo"], false),
+            (&["max", "ana"], false),
+            (&["bo", "cy", "dee"], false),
+            (&["max", "bo", "dee"], false),
+            (&[], false),
+        ] {
+            assert_eq!(are_met(&pools, &set(yes)), met, "{yes:?}");
+        }
+    }
+
+    #[test]
+    fn a_stage_of_one_pool_is_kept_as_it_always_was() {
+        let ana = EmailAddress::parse("ana@example.com").unwrap();
+        let asked_as = vec![AskedAs::Person { address: ana.clone() }];
+        let pool = Pool { people: vec![ana], asked_as, quorum: 1 };
+        let one = ResolvedStage::of(pool.clone());
+        let old = serde_json::json!({
+            "people": ["ana@example.com"], "asked_as": [{"as": "person", "address": "ana@example.com"}], "quorum": 1
+        });
+        assert_eq!(serde_json::to_value(&one).unwrap(), old);
+        let two = ResolvedStage { pools: vec![pool.clone(), pool] };
+        for stage in [one, two] {
+            let bytes = CanonicalBytes::of(Tag::Routing, &stage).unwrap();
+            assert_eq!(bytes.open::<ResolvedStage>(Tag::Routing).unwrap(), stage);
+        }
+        let earlier = serde_json::json!({
+            "rule": "r", "because": {"why": "first_match"}, "stages": [old], "expire_after_seconds": 60
+        });
+        let earlier: Routing = serde_json::from_value(earlier).unwrap();
+        assert_eq!(earlier.timing, Timing::default());
     }
 }

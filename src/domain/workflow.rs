@@ -8,7 +8,8 @@ use super::approval::Verdict;
 use super::audit::{Actor, EventKind, NewEvent};
 use super::canon::Digest;
 use super::drift::Difference;
-use super::names::EmailAddress;
+use super::ids::BatchId;
+use super::names::{EmailAddress, SourceName};
 use super::time::Timestamp;
 
 /// Where a workflow stands.
@@ -63,21 +64,29 @@ pub enum Stalled {
     Approved,
     /// In the middle of its steps.
     Running,
+    /// Nobody has decided about a leaver who is due; any operator may.
+    Undecided,
+    /// A leaver whom nobody was asked about, over its source's budget; two people release it.
+    Held,
 }
 
 impl Stalled {
+    const ALL: [Self; 5] = [Self::Planning, Self::Approved, Self::Running, Self::Undecided, Self::Held];
+
     /// The word in the database.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Planning => "planning",
             Self::Approved => "approved",
             Self::Running => "running",
+            Self::Undecided => "undecided",
+            Self::Held => "held",
         }
     }
 
     /// Reads the word back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Planning, Self::Approved, Self::Running].into_iter().find(|stalled| stalled.word() == text)
+        Self::ALL.into_iter().find(|stalled| stalled.word() == text)
     }
 }
 
@@ -149,6 +158,11 @@ pub enum Owed {
         /// The stage that is open now.
         stage: u32,
     },
+    /// To the people of a stage who have not answered: please decide.
+    Reminder {
+        /// The stage that is open.
+        stage: u32,
+    },
     /// To everybody who was asked about this plan: it is decided.
     Decided,
     /// To everybody who was asked about this plan: the plan was replaced.
@@ -164,6 +178,7 @@ impl Owed {
     pub const fn word(self) -> &'static str {
         match self {
             Self::ApprovalWanted { .. } => "approval_wanted",
+            Self::Reminder { .. } => "reminder",
             Self::Decided => "decided",
             Self::PlanReplaced => "plan_replaced",
             Self::Done => "done",
@@ -211,6 +226,62 @@ impl State {
         }
     }
 
+    /// A plan was made about which nobody is asked: it is approved at once.
+    pub fn unasked(&self, rule: &str, budget: u32, not_before: Timestamp) -> Result<Transition, WrongMove> {
+        match self {
+            Self::PendingApproval { stage: 0, .. } => Ok(Transition {
+                next: Self::Approved { not_before },
+                event: event(EventKind::WorkflowApproved, Actor::Countersign)
+                    .text("asked", "nobody")
+                    .text("rule", rule)
+                    .text("because", "a leaver whose account is known, within the budget of the source")
+                    .number("budget", i64::from(budget))
+                    .text("not_before", not_before.to_string()),
+                owed: vec![],
+            }),
+            _ => Err(self.wrong("an approval by nobody")),
+        }
+    }
+
+    /// The same, but the budget of the source is used up: it waits for two people.
+    pub fn held(&self, source: &SourceName, budget: u32, batch: BatchId) -> Result<Transition, WrongMove> {
+        match self {
+            Self::PendingApproval { stage: 0, .. } => {
+                let reason = format!(
+                    "the source {source} has sent more than the {budget} leavers an hour that go without anybody being \
+                     asked, so it is held in batch {batch} until two people release it"
+                );
+                let mut stopped = stopped(reason, Stalled::Held);
+                stopped.event =
+                    stopped.event.text("batch", batch.to_string()).number("budget", i64::from(budget));
+                // One alarm for the whole batch stands for a mail about each.
+                stopped.owed.clear();
+                Ok(stopped)
+            }
+            _ => Err(self.wrong("being held")),
+        }
+    }
+
+    /// Two people have decided about one that is held.
+    pub fn settled(&self, by: &TwoPeople<'_>, not_before: Timestamp) -> Result<Transition, WrongMove> {
+        if !matches!(self, Self::NeedsAttention { stalled: Stalled::Held, .. }) {
+            return Err(self.wrong("a release"));
+        }
+        let (next, kind) = match by.verdict {
+            Verdict::Approve => (Self::Approved { not_before }, EventKind::WorkflowReleased),
+            Verdict::Reject => (Self::Rejected, EventKind::WorkflowRejected),
+        };
+        Ok(Transition {
+            next,
+            event: event(kind, Actor::Operator(by.confirmed.to_string()))
+                .text("batch", by.batch.to_string())
+                .text("selection", by.selection.to_string())
+                .personal("proposed_by", by.proposed.to_string())
+                .personal("reason", by.reason),
+            owed: vec![],
+        })
+    }
+
     /// The plan no longer fits the target.
     pub fn replanning(&self, replans: u32, voids: &[Difference]) -> Result<Transition, WrongMove> {
         if !matches!(self, Self::PendingApproval { .. } | Self::Approved { .. }) {
@@ -250,10 +321,7 @@ impl State {
         if !matches!(self, Self::PendingApproval { .. }) {
             return Err(self.wrong("a decision"));
         }
-        let (next, kind) = match verdict {
-            Verdict::Approve => (Self::Approved { not_before }, EventKind::WorkflowApproved),
-            Verdict::Reject => (Self::Rejected, EventKind::WorkflowRejected),
-        };
+        let (next, kind) = outcome(verdict, not_before);
         Ok(Transition {
             next,
             event: event(kind, Actor::Approver(by.clone())).text("not_before", not_before.to_string()),
@@ -272,6 +340,55 @@ impl State {
             }),
             _ => Err(self.wrong("expiry")),
         }
+    }
+
+    /// It was approved, and its run had not begun when the approval ended.
+    pub fn lapsed(&self, ended_at: Timestamp, now: Timestamp) -> Result<Transition, WrongMove> {
+        match self {
+            Self::Approved { .. } if ended_at <= now => Ok(Transition {
+                next: Self::Expired,
+                event: event(EventKind::WorkflowExpired, Actor::Countersign)
+                    .text("ended_at", ended_at.to_string())
+                    .text("after", "approval"),
+                owed: vec![Owed::Decided],
+            }),
+            _ => Err(self.wrong("the end of an approval")),
+        }
+    }
+
+    /// A leaver is due and nobody has decided. It never expires: any operator may decide now.
+    pub fn undecided(&self, now: Timestamp) -> Result<Transition, WrongMove> {
+        match self {
+            Self::PendingApproval { expires_at: Some(end), .. } if *end <= now => {
+                let reason = format!(
+                    "nobody has decided about this leaver by {}, when it was due; any operator may decide now",
+                    end.in_words()
+                );
+                Ok(stopped(reason, Stalled::Undecided))
+            }
+            _ => Err(self.wrong("an operator's decision")),
+        }
+    }
+
+    /// An operator decides what nobody who was asked has decided.
+    pub fn overruled(
+        &self,
+        verdict: Verdict,
+        (by, reason): (&str, &str),
+        not_before: Timestamp,
+    ) -> Result<Transition, WrongMove> {
+        if !matches!(self, Self::NeedsAttention { stalled: Stalled::Undecided, .. }) {
+            return Err(self.wrong("an operator's decision"));
+        }
+        let (next, kind) = outcome(verdict, not_before);
+        Ok(Transition {
+            next,
+            event: event(kind, Actor::Operator(by.to_owned()))
+                .text("not_before", not_before.to_string())
+                .text("because", "undecided when due")
+                .personal("reason", reason),
+            owed: vec![Owed::Decided],
+        })
     }
 
     /// Execution begins.
@@ -327,7 +444,7 @@ impl State {
     /// A person sends it on.
     pub fn resumed(&self, by: &str, reason: &str, not_before: Timestamp) -> Result<Transition, WrongMove> {
         let next = match self {
-            Self::NeedsAttention { stalled: Stalled::Planning, .. } => Self::Planning,
+            Self::NeedsAttention { stalled: Stalled::Planning | Stalled::Undecided, .. } => Self::Planning,
             Self::NeedsAttention { stalled: Stalled::Approved, .. } => Self::Approved { not_before },
             Self::NeedsAttention { stalled: Stalled::Running, .. } => Self::Running,
             _ => return Err(self.wrong("another try")),
@@ -343,6 +460,7 @@ impl State {
     /// A person ends it.
     pub fn given_up(&self, by: &str, reason: &str) -> Result<Transition, WrongMove> {
         match self {
+            Self::NeedsAttention { stalled: Stalled::Held, .. } => Err(self.wrong("giving up by one person")),
             Self::NeedsAttention { .. } => Ok(Transition {
                 next: Self::Failed { reason: reason.to_owned() },
                 event: event(EventKind::WorkflowGivenUp, Actor::Operator(by.to_owned()))
@@ -371,6 +489,23 @@ pub struct PlanMade {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What two people have decided about held leavers.
+#[derive(Debug, Clone, Copy)]
+pub struct TwoPeople<'a> {
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// The batch in which they are held.
+    pub batch: BatchId,
+    /// What both have seen of the selection.
+    pub selection: Digest,
+    /// Who proposed it.
+    pub proposed: &'a EmailAddress,
+    /// Who confirmed it.
+    pub confirmed: &'a EmailAddress,
+    /// Why, in the words of the one who proposed it.
+    pub reason: &'a str,
+}
+
 /// Differences in one line of words.
 pub fn in_words(differences: &[Difference]) -> String {
     let each: Vec<String> = differences
@@ -380,6 +515,13 @@ pub fn in_words(differences: &[Difference]) -> String {
         })
         .collect();
     each.join("; ")
+}
+
+fn outcome(verdict: Verdict, not_before: Timestamp) -> (State, EventKind) {
+    match verdict {
+        Verdict::Approve => (State::Approved { not_before }, EventKind::WorkflowApproved),
+        Verdict::Reject => (State::Rejected, EventKind::WorkflowRejected),
+    }
 }
 
 fn stopped(reason: String, stalled: Stalled) -> Transition {
@@ -437,6 +579,28 @@ mod tests {
         );
         assert_eq!(from(&|state| state.resumed("op", "r", at(1)).is_ok()), ["needs_attention"]);
         assert_eq!(from(&|state| state.given_up("op", "r").is_ok()), ["needs_attention"]);
+        assert_eq!(from(&|state| state.lapsed(at(5), at(5)).is_ok()), ["approved"]);
+        assert_eq!(from(&|state| state.lapsed(at(5), at(4)).is_ok()), [""; 0]);
+        assert_eq!(from(&|state| state.undecided(at(5)).is_ok()), ["pending_approval"]);
+        assert_eq!(from(&|state| state.undecided(at(4)).is_ok()), [""; 0]);
+    }
+
+    #[test]
+    fn each_way_of_standing_still_has_its_own_ways_on() {
+        let decided = |state: &State| state.overruled(Verdict::Approve, ("op", "r"), at(1)).is_ok();
+        for (stalled, resumes, gives_up, decides) in [
+            (Stalled::Planning, true, true, false),
+            (Stalled::Approved, true, true, false),
+            (Stalled::Running, true, true, false),
+            (Stalled::Undecided, true, true, true),
+            (Stalled::Held, false, false, false),
+        ] {
+            let state = State::NeedsAttention { reason: "r".to_owned(), stalled };
+            let ways =
+                (state.resumed("op", "r", at(1)).is_ok(), state.given_up("op", "r").is_ok(), decided(&state));
+            assert_eq!(ways, (resumes, gives_up, decides), "{stalled:?}");
+            assert_eq!(Stalled::parse(stalled.word()), Some(stalled));
+        }
     }
 
     #[test]

@@ -101,6 +101,7 @@ async fn understand(
         vault_awaited_since: None,
         vault_awaited_told: None,
         not_before: None,
+        approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
     };

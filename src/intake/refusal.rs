@@ -23,8 +23,8 @@ pub(super) enum Refusal {
     /// JSON that is no request, or a request that this source may not make.
     #[error("the request breaks rules")]
     Invalid(Vec<FieldFault>),
-    /// Something of the same name is there and means something else.
-    #[error("the name of this event stands for another request")]
+    /// Something of the same name is there and means something else, or the person has such a request open.
+    #[error("{0}")]
     Taken(OtherMeaning),
     /// The database cannot take it now.
     #[error("the database cannot take it now")]
@@ -47,10 +47,15 @@ impl Refusal {
     }
 
     /// Do operators need to know?
-    pub(super) const fn alarm(&self) -> Alarm {
+    pub(super) fn alarm(&self) -> Alarm {
         match self {
-            Self::Taken(_) => Alarm::Raise,
-            Self::Unreadable(_) | Self::Invalid(_) | Self::Unavailable => Alarm::Keep,
+            Self::Taken(OtherMeaning::SourceRef | OtherMeaning::DeliveryKey) => Alarm::Raise,
+            // Whoever asks for an account of the vault's own has a fault that somebody ought to look into.
+            Self::Invalid(faults) if faults.iter().any(|fault| fault.code == "built_in_user") => Alarm::Raise,
+            Self::Taken(OtherMeaning::StillOpen(_))
+            | Self::Unreadable(_)
+            | Self::Invalid(_)
+            | Self::Unavailable => Alarm::Keep,
         }
     }
 
@@ -59,7 +64,8 @@ impl Refusal {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Invalid(_) => "invalid",
-            Self::Taken(_) => "other_meaning",
+            Self::Taken(OtherMeaning::StillOpen(_)) => "still_open",
+            Self::Taken(OtherMeaning::SourceRef | OtherMeaning::DeliveryKey) => "other_meaning",
             Self::Unavailable => "unavailable",
         }
     }
@@ -78,6 +84,13 @@ impl Refusal {
                 code: "delivery_id_reused",
                 wanted: "a delivery id of its own for each event".to_owned(),
             }],
+            Self::Taken(OtherMeaning::StillOpen(open)) => vec![FieldFault {
+                pointer: "/person_ref".to_owned(),
+                code: "request_still_open",
+                wanted: format!(
+                    "one request of this kind for a person at a time; workflow {open} is not at its end"
+                ),
+            }],
             Self::Unavailable => vec![],
         }
     }
@@ -93,6 +106,9 @@ impl From<&Refusal> for Problem {
             }
             Refusal::Taken(OtherMeaning::DeliveryKey) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "delivery_id_reused")
+            }
+            Refusal::Taken(OtherMeaning::StillOpen(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "request_still_open")
             }
             Refusal::Unavailable => return Self::unavailable(RETRY_AFTER_SECONDS),
         };

@@ -9,6 +9,7 @@ use super::mail::{
     PlanReplaced, SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
+use crate::domain::audit::EventKind;
 use crate::domain::canon::Tag;
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
@@ -20,7 +21,7 @@ use crate::kit::Kit;
 use crate::store::asks::{self, Ask};
 use crate::store::outbox::OwedMessage;
 use crate::store::workflows::Workflow;
-use crate::store::{ReadFault, codes, decisions, hand_overs, plans, seals, workflows};
+use crate::store::{ReadFault, audit, codes, decisions, hand_overs, plans, seals, workflows};
 
 /// A mail with its addressees.
 pub(super) struct Letter {
@@ -47,6 +48,8 @@ pub(super) enum NoLetter {
 /// Longest name, and longest words of an alarm, in characters.
 const LONGEST_NAME: usize = 80;
 const LONGEST_WORDS: usize = 600;
+/// More events than this are not looked through for one mail.
+const MOST_EVENTS: u64 = 1_000;
 
 /// Makes the mail of a message, or says why there is none.
 pub(super) async fn letter(kit: &Kit, owed: &OwedMessage) -> Result<Letter, NoLetter> {
@@ -89,11 +92,16 @@ async fn to_asked(
     let link = link(kit, ask)?;
     let about = about(workflow)?;
     let written = match owed.kind.as_str() {
-        "approval_wanted" => {
+        kind @ ("approval_wanted" | "reminder") => {
             let until = still_wanted(kit, workflow, ask).await?;
             let runs = runs(workflow.not_before, kit.world.now());
             let until = until.map(Timestamp::in_words);
-            mail::approval_wanted(&ApprovalWanted { about, runs, until, link }, footer)
+            let wanted = ApprovalWanted { about, runs, until, link };
+            if kind == "reminder" {
+                mail::reminder(&wanted, footer)
+            } else {
+                mail::approval_wanted(&wanted, footer)
+            }
         }
         "decided" => {
             let outcome = outcome(kit, workflow, ask).await?;
@@ -141,6 +149,11 @@ async fn still_wanted(kit: &Kit, workflow: &Workflow, ask: &Ask) -> Result<Optio
 /// How the asking about this plan ended.
 async fn outcome(kit: &Kit, workflow: &Workflow, ask: &Ask) -> Result<Outcome, NoLetter> {
     match &workflow.state {
+        State::Expired if lapsed(kit, workflow).await? => {
+            return Ok(Outcome::Other(
+                "closed: it was approved, but its run did not begin in time, so the approval has ended and nothing was done",
+            ));
+        }
         State::Expired => return Ok(Outcome::Expired),
         State::Failed { .. } => return Ok(Outcome::GivenUp),
         State::Cancelled | State::Superseded => return Ok(Outcome::Other(workflow.state.in_words())),
@@ -152,6 +165,9 @@ async fn outcome(kit: &Kit, workflow: &Workflow, ask: &Ask) -> Result<Outcome, N
         | State::Rejected
         | State::NeedsAttention { .. } => {}
     }
+    if let Some(by_operator) = by_operator(kit, workflow).await? {
+        return Ok(by_operator);
+    }
     let recorded = decisions::of_workflow(&kit.store, workflow.id).await?;
     let last = recorded.into_iter().rfind(|one| one.plan_number == ask.plan_number);
     let last = last.ok_or(NoLetter::Impossible("the decision it tells about is not there"))?.said;
@@ -160,6 +176,26 @@ async fn outcome(kit: &Kit, workflow: &Workflow, ask: &Ask) -> Result<Outcome, N
         Verdict::Approve => Outcome::Approved(by, at),
         Verdict::Reject => Outcome::Rejected(by, at),
     })
+}
+
+/// Was it approved before it expired?
+async fn lapsed(kit: &Kit, workflow: &Workflow) -> Result<bool, NoLetter> {
+    let told = audit::chain(&kit.store, workflow.id.into(), 0, MOST_EVENTS).await?;
+    let expired = told.iter().rfind(|told| told.event.kind == EventKind::WorkflowExpired.as_str());
+    Ok(expired.is_some_and(|told| told.text("after").is_some()))
+}
+
+/// What an operator decided where those who were asked had not.
+async fn by_operator(kit: &Kit, workflow: &Workflow) -> Result<Option<Outcome>, NoLetter> {
+    let told = audit::chain(&kit.store, workflow.id.into(), 0, MOST_EVENTS).await?;
+    let decided = [EventKind::WorkflowApproved, EventKind::WorkflowRejected].map(EventKind::as_str);
+    let last = told.iter().rfind(|told| decided.contains(&told.event.kind.as_str()));
+    let Some(last) = last.filter(|told| told.event.actor == "operator") else { return Ok(None) };
+    let by =
+        last.personal("actor").map_or_else(|| "an operator".to_owned(), |name| plain(name, LONGEST_NAME));
+    let at = last.event.at.in_words();
+    let approved = last.event.kind == EventKind::WorkflowApproved.as_str();
+    Ok(Some(if approved { Outcome::Approved(by, at) } else { Outcome::Rejected(by, at) }))
 }
 
 fn vault_awaited(owed: &OwedMessage, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
@@ -220,6 +256,8 @@ async fn needs_attention(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Res
         Stalled::Planning => "while its plan was made",
         Stalled::Approved => "before its first step, though it is approved",
         Stalled::Running => "in the middle of its steps",
+        Stalled::Undecided => "before anybody had decided",
+        Stalled::Held => "before its first step, held with others of its source",
     };
     let reason = without_groups(kit, Some(workflow), reason).await?;
     let mail = NeedsAttention { workflow: workflow.id.to_string(), stalled, reason };

@@ -301,6 +301,11 @@ pub fn approval_wanted(mail: &ApprovalWanted, footer: &Footer) -> Result<Written
     write(format!("Your approval is wanted: {}", mail.about.what), mail, footer)
 }
 
+/// Asks an approver who has not answered once more.
+pub fn reminder(mail: &ApprovalWanted, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("Still waiting for your answer: {}", mail.about.what), mail, footer)
+}
+
 /// Tells the other approvers how it was decided.
 pub fn decided(mail: &Decided, footer: &Footer) -> Result<Written, askama::Error> {
     write(format!("{}: {}", mail.outcome.word(), mail.about.what), mail, footer)

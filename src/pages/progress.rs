@@ -9,6 +9,7 @@ use super::steps_in_words::title;
 use super::time_in_words::distance;
 use super::timeline::{EventInWords, event_in_words};
 use crate::domain::approval::Verdict;
+use crate::domain::audit::EventKind;
 use crate::domain::plan::{Doer, Plan};
 use crate::domain::step::{Ledger, StepState};
 use crate::domain::time::Timestamp;
@@ -99,7 +100,7 @@ pub fn progress(
     told: &[Told],
     now: Timestamp,
 ) -> Progress {
-    let (headline, detail) = standing(workflow, run, said, now);
+    let (headline, detail) = standing(workflow, run, said, (told, now));
     Progress {
         state: workflow.state.word(),
         tone: tone(&workflow.state),
@@ -131,7 +132,7 @@ pub fn follows(state: &State, now: Timestamp) -> Follows {
 fn shows_steps(state: &State) -> bool {
     match state {
         State::Approved { .. } | State::Running | State::Succeeded | State::Failed { .. } => true,
-        State::NeedsAttention { stalled, .. } => *stalled != Stalled::Planning,
+        State::NeedsAttention { stalled, .. } => matches!(stalled, Stalled::Approved | Stalled::Running),
         State::Planning
         | State::PendingApproval { .. }
         | State::Rejected
@@ -153,7 +154,12 @@ pub const fn tone(state: &State) -> &'static str {
     }
 }
 
-fn standing(workflow: &Workflow, run: Option<&Run>, said: &[Recorded], now: Timestamp) -> (String, String) {
+fn standing(
+    workflow: &Workflow,
+    run: Option<&Run>,
+    said: &[Recorded],
+    (events, now): (&[Told], Timestamp),
+) -> (String, String) {
     let told = |headline: &str, detail: &str| (headline.to_owned(), detail.to_owned());
     match &workflow.state {
         State::Planning => {
@@ -173,7 +179,9 @@ fn standing(workflow: &Workflow, run: Option<&Run>, said: &[Recorded], now: Time
         State::Running => ("Being carried out".to_owned(), running(run)),
         State::Succeeded => told("Done and verified", seen_in_the_end(run)),
         State::Rejected => ("Rejected".to_owned(), rejected(said)),
-        State::Expired => told("Expired", "Nobody decided in time. Nothing was changed in the vault."),
+        State::Expired => {
+            ("Expired".to_owned(), format!("{} Nothing was changed in the vault.", why_expired(events)))
+        }
         State::Cancelled => told("Cancelled", "The source took the request back."),
         State::Superseded => told("Replaced", "A later request took its place."),
         State::Failed { reason } => ("Given up".to_owned(), visible(reason)),
@@ -192,6 +200,15 @@ fn seen_in_the_end(run: Option<&Run>) -> &'static str {
          directory was said by a person, as the history tells; the vault cannot show it."
     } else {
         "A fresh read of the vault showed what was approved."
+    }
+}
+
+fn why_expired(events: &[Told]) -> &'static str {
+    let expired = events.iter().rfind(|told| told.event.kind == EventKind::WorkflowExpired.as_str());
+    if expired.is_some_and(|told| told.text("after").is_some()) {
+        "It was approved, but its run did not begin in time, so the approval has ended."
+    } else {
+        "Nobody decided in time."
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::domain::approval::Verdict;
 use crate::domain::names::EmailAddress;
-use crate::domain::routing::{ResolvedStage, Routing};
+use crate::domain::routing::{Pool, ResolvedStage, Routing};
 use crate::store::decisions::Recorded;
 use crate::web::visible::visible;
 
@@ -64,7 +64,7 @@ pub fn routing(
             Some(_) => "is asked afterwards",
             None => "",
         },
-        people: stage.people.iter().map(|person| of_person(person, (place, open), said, you)).collect(),
+        people: stage.people().iter().map(|person| of_person(person, (place, open), said, you)).collect(),
     });
     RoutingInWords {
         rule: visible(&routing.rule),
@@ -74,15 +74,30 @@ pub fn routing(
 }
 
 fn asked_as(stage: &ResolvedStage) -> String {
-    let each: Vec<String> = stage.asked_as.iter().map(|asked| visible(&asked.to_string())).collect();
+    let pools: Vec<String> = stage.pools.iter().map(names).collect();
+    pools.join(" and ")
+}
+
+fn names(pool: &Pool) -> String {
+    let each: Vec<String> = pool.asked_as.iter().map(|asked| visible(&asked.to_string())).collect();
     each.join(", ")
 }
 
 fn needs(stage: &ResolvedStage) -> String {
-    match (stage.quorum, stage.people.len()) {
-        (_, 1) => "must say yes".to_owned(),
-        (quorum, people) if usize::try_from(quorum) == Ok(people) => format!("all {people} must say yes"),
-        (quorum, people) => format!("{quorum} of {people} must say yes"),
+    if let [only] = stage.pools.as_slice() {
+        return needs_of(only, "").trim_start().to_owned();
+    }
+    let each: Vec<String> = stage.pools.iter().map(|pool| needs_of(pool, &names(pool))).collect();
+    format!("{}; nobody counts for two", each.join(", and "))
+}
+
+/// `whose` stands in front where there is more than one pool.
+fn needs_of(pool: &Pool, whose: &str) -> String {
+    let of = if whose.is_empty() { String::new() } else { format!(" of {whose}") };
+    match (pool.quorum, pool.people.len()) {
+        (_, 1) => format!("{whose} must say yes"),
+        (quorum, people) if usize::try_from(quorum) == Ok(people) => format!("all {people}{of} must say yes"),
+        (quorum, people) => format!("{quorum} of {people}{of} must say yes"),
     }
 }
 

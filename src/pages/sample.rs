@@ -12,7 +12,7 @@ use crate::domain::plan::{
     PlannedStep, SealedPlan, UserShape,
 };
 use crate::domain::request::Request;
-use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::Strength;
 use crate::domain::snapshot::{GroupKind, GroupSeen, ProfileField, Snapshot, UserSeen, VaultGroup};
 use crate::domain::time::Timestamp;
@@ -64,6 +64,7 @@ pub(crate) fn workflow() -> Workflow {
         vault_awaited_since: None,
         vault_awaited_told: None,
         not_before: Some(plan().not_before),
+        approval_ends: None,
         created_at: now().plus_seconds(-600),
         updated_at: now().plus_seconds(-170),
     }
@@ -179,25 +180,26 @@ pub(crate) fn leaver_snapshot() -> Snapshot {
 
 pub(crate) fn routing() -> Routing {
     let people = vec![address("ana@example.com"), address("bo@example.com"), address("cy@example.com")];
-    let group = ResolvedStage {
+    let group = ResolvedStage::of(Pool {
         people,
         asked_as: vec![
             AskedAs::Group { name: "pam-admins".to_owned() },
             AskedAs::Person { address: address("cy@example.com") },
         ],
         quorum: 2,
-    };
-    let manager = ResolvedStage {
+    });
+    let manager = ResolvedStage::of(Pool {
         people: vec![address("max@example.com")],
         asked_as: vec![AskedAs::Manager { address: address("max@example.com") }],
         quorum: 1,
-    };
+    });
     Routing {
         rule: "joiners".to_owned(),
         because: Because::FirstMatch,
         stages: vec![manager, group],
         expire_after_seconds: 259_200,
         sign_in: Strength::Link,
+        timing: Timing::default(),
     }
 }
 

@@ -31,6 +31,7 @@ pub fn event_in_words(told: &Told) -> EventInWords {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one sentence for each kind of event, in one place")]
 fn sentence(told: &Told) -> String {
     let Some(kind) = EventKind::parse(&told.event.kind) else { return told.event.kind.clone() };
     let text = |name: &str| told.text(name).map(visible).unwrap_or_default();
@@ -44,14 +45,7 @@ fn sentence(told: &Told) -> String {
             format!("A message of {} was refused: {}.", actor(told), text("because"))
         }
         EventKind::WorkflowReceived => format!("It became a workflow: {}.", text("kind")),
-        EventKind::WorkflowPlanned => {
-            let digest: String = text("digest").chars().take(8).collect();
-            format!(
-                "Plan {} was made and sealed ({digest}); the rule \u{201c}{}\u{201d} asks.",
-                number(told, "plan"),
-                text("rule")
-            )
-        }
+        EventKind::WorkflowPlanned => planned(told),
         EventKind::WorkflowReplanning => {
             format!("The vault has changed, so the plan is made again: {}.", clause(&personal("because")))
         }
@@ -73,9 +67,17 @@ fn sentence(told: &Told) -> String {
         }
         EventKind::StageOpened => format!("Stage {} is being asked.", stage(told)),
         EventKind::DecisionRecorded => decision(told),
-        EventKind::WorkflowApproved => "Approved: all needed answers are there.".to_owned(),
-        EventKind::WorkflowRejected => "Rejected: one no is enough.".to_owned(),
-        EventKind::WorkflowExpired => "Expired: nobody decided in time.".to_owned(),
+        EventKind::StageReminded => format!("Who has not answered in stage {} was reminded.", stage(told)),
+        EventKind::AccountProtected => {
+            format!("An account that nobody may touch was asked for: {}.", clause(&personal("because")))
+        }
+        EventKind::HeldProposed => proposed(told),
+        EventKind::WorkflowReleased => released(told),
+        EventKind::WorkflowApproved => approved(told),
+        EventKind::WorkflowRejected => {
+            by_operator(told, "rejected").unwrap_or_else(|| "Rejected: one no is enough.".to_owned())
+        }
+        EventKind::WorkflowExpired => expired(told).to_owned(),
         EventKind::WorkflowStarted => "The run began.".to_owned(),
         EventKind::StepBegun => begun(told),
         EventKind::StepEnded => format!("{}: {}.", step(told), clause(&personal("words"))),
@@ -124,6 +126,56 @@ fn decision(told: &Told) -> String {
     let comment = comment.unwrap_or_else(|| ".".to_owned());
     let drift = told.personal("named_drift").map(|drift| format!(" Seen just before: {}.", visible(drift)));
     format!("{} {verdict}{comment}{}", actor(told), drift.unwrap_or_default())
+}
+
+fn planned(told: &Told) -> String {
+    let digest: String = told.text("digest").map(visible).unwrap_or_default().chars().take(8).collect();
+    let rule = told.text("rule").map(visible).unwrap_or_default();
+    format!(
+        "Plan {} was made and sealed ({digest}); the rule \u{201c}{rule}\u{201d} asks.",
+        number(told, "plan")
+    )
+}
+
+fn approved(told: &Told) -> String {
+    if told.text("asked") == Some("nobody") {
+        return format!(
+            "Approved without asking anybody: the rule \u{201c}{}\u{201d} does so for leavers whose account is known, \
+             at most {} an hour.",
+            told.text("rule").map(visible).unwrap_or_default(),
+            number(told, "budget")
+        );
+    }
+    by_operator(told, "approved").unwrap_or_else(|| "Approved: all needed answers are there.".to_owned())
+}
+
+fn expired(told: &Told) -> &'static str {
+    match told.text("after") {
+        Some(_) => "Expired: it was approved, and its run did not begin in time.",
+        None => "Expired: nobody decided in time.",
+    }
+}
+
+fn proposed(told: &Told) -> String {
+    let verdict = told.text("verdict").map(visible).unwrap_or_default();
+    let others = number(told, "selected");
+    format!("{} proposed to {verdict} it, as one of {others} that are held{}", actor(told), reason(told))
+}
+
+fn released(told: &Told) -> String {
+    let first = told.personal("proposed_by").map_or_else(|| "(cleared)".to_owned(), visible);
+    format!("Released by two people, {first} and {}{}", actor(told), reason(told))
+}
+
+fn reason(told: &Told) -> String {
+    let reason = told.personal("reason").map_or_else(|| "(cleared)".to_owned(), visible);
+    format!(": {}.", clause(&reason))
+}
+
+/// What somebody did who was not asked, but is an operator.
+fn by_operator(told: &Told, what: &str) -> Option<String> {
+    (told.event.actor == "operator")
+        .then(|| format!("{} {what} it as an operator{}", actor(told), reason(told)))
 }
 
 fn begun(told: &Told) -> String {

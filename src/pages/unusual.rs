@@ -137,6 +137,9 @@ fn late(request: &Request, now: Timestamp) -> Option<String> {
 fn rule(routing: &Routing) -> Option<String> {
     match &routing.because {
         Because::FirstMatch | Because::NothingElseMatched => None,
+        Because::AccountUnknown { .. } => {
+            Some(format!("You are asked, because {}.", visible(&routing.because.to_string())))
+        }
         Because::ConditionFailed { .. } | Because::ManagerUnknown { .. } | Because::TooFewPeople { .. } => {
             Some(format!(
                 "The default rule \u{201c}{}\u{201d} asks you, because {}.",

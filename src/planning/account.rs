@@ -37,7 +37,7 @@ pub(super) async fn held(
     let linked =
         people::account(&kit.store, &workflow.namespace, &workflow.person_ref, target.name()).await?;
     let user_name = name(request, linked.as_ref(), settings)?;
-    permit_name(settings, &user_name).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    permit_name(settings, &user_name)?;
     let subject = Subject { user_name: &user_name, user_id: linked.as_ref().map(|linked| linked.id) };
     let snapshot = target.snapshot(subject, groups).await?;
     let UserSeen::Present(user) = &snapshot.user else {

@@ -28,7 +28,7 @@ pub(super) async fn plan(
 ) -> Result<(Plan, Snapshot), NoPlan> {
     let granted = granted(chosen, joiner, request)?;
     let user_name = &joiner.subject.username;
-    permit_name(granted.target, user_name).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    permit_name(granted.target, user_name)?;
     let target = kit.target(&granted.target.name);
     let target = target.ok_or_else(|| NoPlan::NeedsPerson("the target is not configured".to_owned()))?;
     let known = people::account(&kit.store, &workflow.namespace, &workflow.person_ref, target.name()).await?;
@@ -61,7 +61,7 @@ pub(super) async fn plan(
         salt: kit.world.salt(),
     };
     member_is_ambiguous(&plan)?;
-    permit(granted.target, &plan).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    permit(granted.target, &plan)?;
     Ok((plan, snapshot))
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn plan(
         hand_over: HandOver::Nobody,
         salt: kit.world.salt(),
     };
-    permit(settings, &plan).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    permit(settings, &plan)?;
     Ok((plan, snapshot))
 }
 

@@ -21,9 +21,12 @@ use crate::domain::plan::{Plan, SealedPlan};
 use crate::domain::request::{Request, What};
 use crate::domain::retry::{Awaited, Tell};
 use crate::domain::routing::Routing;
-use crate::domain::snapshot::Snapshot;
+use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::kit::Kit;
-use crate::rules::routing::route;
+use crate::rules::access::{NotAllowed, permit_seen};
+use crate::rules::routing::{Unasked, Wanted, route};
+use crate::store::outbox::Alarm;
+use crate::store::people;
 use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped};
 use crate::store::workflows::{self, Workflow};
 use crate::store::{ReadFault, WriteFault};
@@ -47,6 +50,9 @@ enum NoPlan {
     /// A person must look.
     #[error("{0}")]
     NeedsPerson(String),
+    /// The settings forbid it.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// Our own database cannot be read.
     #[error(transparent)]
     Store(ReadFault),
@@ -132,10 +138,10 @@ impl Planner {
         let written = match made {
             Ok(made) => self.keep(workflow, made).await,
             Err(NoPlan::Later { words, after_seconds }) => self.wait(workflow, words, after_seconds).await,
-            Err(NoPlan::NeedsPerson(reason)) => {
-                tracing::warn!(workflow.id = %workflow.id, reason = %reason, "no plan can be made");
-                let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
-                self.kit.store.write(PlanningStopped { stamp, workflow: workflow.id, after, reason }).await
+            Err(NoPlan::NeedsPerson(reason)) => self.stop(workflow, reason, Alarm::Keep).await,
+            Err(NoPlan::NotAllowed(why)) => {
+                let alarm = if why.is_of_protected_account() { Alarm::Raise } else { Alarm::Keep };
+                self.stop(workflow, why.to_string(), alarm).await
             }
             Err(NoPlan::Store(fault)) => return Err(TurnFailed::doing("planning")(&fault)),
         };
@@ -144,6 +150,17 @@ impl Planner {
             Ok(()) | Err(WriteFault::Refused(MovedOn)) => Ok(()),
             Err(fault) => Err(TurnFailed::doing("keeping a plan")(&fault)),
         }
+    }
+
+    async fn stop(
+        &self,
+        workflow: &Workflow,
+        reason: String,
+        alarm: Alarm,
+    ) -> Result<(), WriteFault<MovedOn>> {
+        tracing::warn!(workflow.id = %workflow.id, reason = %reason, "no plan can be made");
+        let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
+        self.kit.store.write(PlanningStopped { stamp, workflow: workflow.id, after, reason, alarm }).await
     }
 
     async fn make(&self, workflow: &Workflow) -> Result<Made, NoPlan> {
@@ -165,17 +182,38 @@ impl Planner {
                 return Err(NoPlan::NeedsPerson(format!("a {kind} is not carried out by this version")));
             }
         };
+        permit_seen(&snapshot)?;
         let policy = &self.kit.policy.rules;
-        let routing = route(&self.kit.engine, policy, &self.kit.settings, workflow.kind, &words).await;
+        let unasked = self.unasked(workflow, &plan, &snapshot).await?;
+        let wanted = Wanted { kind: workflow.kind, req: &words, unasked };
+        let routing = route(&self.kit.engine, policy, &self.kit.settings, &wanted).await;
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let sealed = SealedPlan::seal(&plan)?;
         Ok(Made { plan, sealed, snapshot, routing })
     }
 
+    /// A rule may ask nobody only where the account that was seen is the one known to be this person's.
+    async fn unasked(
+        &self,
+        workflow: &Workflow,
+        plan: &Plan,
+        snapshot: &Snapshot,
+    ) -> Result<Unasked, ReadFault> {
+        let known =
+            people::account(&self.kit.store, &workflow.namespace, &workflow.person_ref, &plan.target).await?;
+        let same = match (&known, &snapshot.user) {
+            (Some(known), UserSeen::Present(seen)) => known.id == seen.id,
+            (None, _) | (_, UserSeen::Absent) => false,
+        };
+        let source = self.kit.settings.source(&workflow.source);
+        let budget = source.map_or(0, |source| source.unapproved_leavers_per_hour);
+        Ok(if same { Unasked::PerHour(budget) } else { Unasked::No })
+    }
+
     async fn keep(&self, workflow: &Workflow, made: Made) -> Result<(), WriteFault<MovedOn>> {
         let asks = self.kit.asks(workflow.id, made.plan.number, &made.routing, 0);
         tracing::info!(
-            workflow.id = %workflow.id, plan = made.plan.number, rule = made.routing.rule, "planned; people are asked"
+            workflow.id = %workflow.id, plan = made.plan.number, rule = made.routing.rule, "planned"
         );
         let deed = KeepPlan {
             stamp: self.kit.world.stamp(),
@@ -224,10 +262,11 @@ impl Planner {
     async fn first_people(&self, workflow: &Workflow) -> Vec<EmailAddress> {
         let Ok(request) = workflow.request.open::<serde_json::Value>(Tag::Request) else { return Vec::new() };
         let rules = &self.kit.policy.rules;
-        let routing = route(&self.kit.engine, rules, &self.kit.settings, workflow.kind, &request).await;
+        let wanted = Wanted { kind: workflow.kind, req: &request, unasked: Unasked::No };
+        let routing = route(&self.kit.engine, rules, &self.kit.settings, &wanted).await;
         routing
             .ok()
             .and_then(|routing| routing.stages.into_iter().next())
-            .map_or_else(Vec::new, |stage| stage.people)
+            .map_or_else(Vec::new, |stage| stage.people())
     }
 }

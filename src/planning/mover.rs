@@ -60,7 +60,7 @@ pub(super) async fn plan(
         salt: kit.world.salt(),
     };
     member_is_ambiguous(&plan)?;
-    permit(settings, &plan).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
+    permit(settings, &plan)?;
     Ok((plan, snapshot))
 }
 

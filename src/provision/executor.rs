@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::key::{KeyFault, Purpose as SealedFor};
 use crate::kit::Kit;
-use crate::rules::access::permit;
+use crate::rules::access::{NotAllowed, permit, permit_seen};
 use crate::store::lease::{Lease, NotYours};
 use crate::store::plans::{self, AwaitVault, WidenPlan};
 use crate::store::runs::{ClaimRun, LetGo, StartRun, Started, Stopped};
@@ -149,8 +149,8 @@ impl Executor {
             let reason = format!("the target {} is no longer configured", plan.target);
             return self.stop(&workflow, &lease, reason).await;
         };
-        if let Some(reason) = self.forbidden(&plan) {
-            return self.stop(&workflow, &lease, reason).await;
+        if let Some(why) = self.forbidden(&plan) {
+            return self.stop_because(&workflow, &lease, not_allowed(&why)).await;
         }
         let mut run = Run { workflow, lease, plan, target };
         if matches!(run.workflow.state, State::Approved { .. }) {
@@ -163,9 +163,8 @@ impl Executor {
     }
 
     /// The allow-lists as they are now.
-    fn forbidden(&self, plan: &Plan) -> Option<String> {
-        let settings = self.kit.settings.target(&plan.target)?;
-        permit(settings, plan).err().map(|fault| fault.to_string())
+    fn forbidden(&self, plan: &Plan) -> Option<NotAllowed> {
+        permit(self.kit.settings.target(&plan.target)?, plan).err()
     }
 
     /// Reads the assumptions again and begins, unless they no longer hold.
@@ -174,7 +173,9 @@ impl Executor {
         let stopped = match run.target.snapshot(Subject::of(&run.plan), &assumed).await {
             Ok(snapshot) => {
                 let voids = drift(&run.plan, &snapshot).voids;
-                if voids.is_empty() {
+                if let Err(why) = permit_seen(&snapshot) {
+                    Some(not_allowed(&why))
+                } else if voids.is_empty() {
                     self.widen(run, snapshot).await?;
                     None
                 } else {
@@ -387,14 +388,26 @@ impl Executor {
 
     /// Sends a claimed run to a person, whichever of its states it is in.
     async fn stop(&self, workflow: &Workflow, lease: &Lease, reason: String) -> Result<(), Left> {
-        tracing::warn!(workflow.id = %workflow.id, reason = %reason, "a run is stopped");
-        let (stamp, lease, stopped) = (self.kit.world.stamp(), lease.clone(), Some(Stopped::Because(reason)));
+        self.stop_because(workflow, lease, Stopped::Because(reason)).await
+    }
+
+    async fn stop_because(&self, workflow: &Workflow, lease: &Lease, stopped: Stopped) -> Result<(), Left> {
+        tracing::warn!(workflow.id = %workflow.id, because = ?stopped, "a run is stopped");
+        let (stamp, lease, stopped) = (self.kit.world.stamp(), lease.clone(), Some(stopped));
         self.kit.store.write(StartRun { stamp, lease, workflow: workflow.id, stopped }).await?;
         Ok(())
     }
 
     fn until(&self) -> Timestamp {
         self.kit.world.now().plus(LEASE)
+    }
+}
+
+fn not_allowed(why: &NotAllowed) -> Stopped {
+    if why.is_of_protected_account() {
+        Stopped::Protected(why.to_string())
+    } else {
+        Stopped::Because(why.to_string())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::built_in::{is_built_in, is_same_account};
 use crate::domain::kind::Kind;
 use crate::domain::names::{Location, UserName};
 use crate::domain::plan::{NewUser, Plan, PlannedGroup, PlannedStep, UserChange};
-use crate::domain::snapshot::ProfileField;
+use crate::domain::snapshot::{ComponentUser, ProfileField, Snapshot, UserSeen};
 
 /// Why a plan is not allowed; the text is for the operator who must look.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum NotAllowed {
     /// The account is the one this service works with.
     #[error("the user name {0} is this service's own account")]
     OwnAccount(UserName),
+    /// The account is a component of the vault, by what the vault itself says.
+    #[error("the user {0} is a component of the vault")]
+    Component(String),
     /// The licence seat is not on the list.
     #[error("the user type {0} is not among the allowed_user_types of the target")]
     UserType(String),
@@ -31,6 +34,26 @@ pub enum NotAllowed {
     /// The group is not on the list.
     #[error("the group {0} is not among the grantable_groups of the target")]
     Group(String),
+}
+
+impl NotAllowed {
+    /// Is the account one that nobody may touch, whoever asks? Then the operators need to know that somebody did.
+    pub const fn is_of_protected_account(&self) -> bool {
+        match self {
+            Self::Protected(_) | Self::BuiltIn(_) | Self::OwnAccount(_) | Self::Component(_) => true,
+            Self::UserType(_) | Self::Location(_) | Self::Group(_) => false,
+        }
+    }
+}
+
+/// May the account that was seen be touched, by what the vault says of it?
+pub fn permit_seen(snapshot: &Snapshot) -> Result<(), NotAllowed> {
+    match &snapshot.user {
+        UserSeen::Present(user) if user.component == ComponentUser::Yes => {
+            Err(NotAllowed::Component(user.user_name.clone()))
+        }
+        UserSeen::Present(_) | UserSeen::Absent => Ok(()),
+    }
 }
 
 /// May this plan be carried out under these settings?

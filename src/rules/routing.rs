@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::engine::{Engine, Verdict};
 use super::expression::Expression;
-use crate::config::{Ask, Fault, Rule, Settings, Stage};
+use crate::config::{self, Approval, Ask, Fault, Rule, Settings, Stage};
 use crate::domain::approval::Eligible;
 use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
-use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::Strength;
 
 /// The rules with their compiled conditions.
@@ -57,19 +57,43 @@ pub fn compile_rules(engine: &Engine, settings: &Settings) -> Result<CompiledRul
     }
 }
 
-/// Finds who must approve this request. `req` has no field that its source may not set.
+/// What is asked for, and what is known beside the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What is to happen.
+    pub kind: Kind,
+    /// The request, without any field that its source may not set.
+    pub req: &'a Value,
+    /// May it go without anybody being asked, if a rule says so?
+    pub unasked: Unasked,
+}
+
+/// May a leaver go without anybody being asked?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unasked {
+    /// No: the account was only found by its name, and names are claims.
+    No,
+    /// Yes: the account is known to be the person's own. So many of the source may go in an hour.
+    PerHour(u32),
+}
+
+/// Finds who must approve a request.
 pub async fn route(
     engine: &Engine,
     rules: &CompiledRules,
     settings: &Settings,
-    kind: Kind,
-    req: &Value,
+    wanted: &Wanted<'_>,
 ) -> Result<Routing, NoRoute> {
     let sign_in = settings.sign_in.mode.strength();
-    let because = match first_match(engine, rules, kind, req).await {
-        Ok(None) => Because::NothingElseMatched,
-        Ok(Some(rule)) => match resolve(rule, settings, req) {
-            Ok(stages) => return Ok(routing(rule, Because::FirstMatch, stages, sign_in)),
+    let req = wanted.req;
+    let because = match first_match(engine, rules, wanted).await {
+        Ok((None, passed)) => passed.unwrap_or(Because::NothingElseMatched),
+        Ok((Some((rule, budget)), passed)) => match resolve(rule, settings, req) {
+            Ok(stages) => {
+                let mut routing = routing(rule, passed.unwrap_or(Because::FirstMatch), stages, sign_in);
+                routing.timing.unasked_per_hour = budget;
+                return Ok(routing);
+            }
             Err(Unresolved::Manager) => Because::ManagerUnknown { rule: rule.name.to_string() },
             Err(Unresolved::TooFew) => Because::TooFewPeople { rule: rule.name.to_string() },
         },
@@ -79,33 +103,50 @@ pub async fn route(
     Ok(routing(&rules.default, because, stages, sign_in))
 }
 
+/// A rule that matches, with the budget where it asks nobody.
+type Match<'r> = Option<(&'r Rule, Option<u32>)>;
+
+/// The first rule that matches, and why one that asks nobody was passed over before it.
 async fn first_match<'r>(
     engine: &Engine,
     rules: &'r CompiledRules,
-    kind: Kind,
-    req: &Value,
-) -> Result<Option<&'r Rule>, Because> {
-    let of_kind = |rule: &Rule| rule.kinds.is_empty() || rule.kinds.contains(&kind);
+    wanted: &Wanted<'_>,
+) -> Result<(Match<'r>, Option<Because>), Because> {
+    let of_kind = |rule: &Rule| rule.kinds.is_empty() || rule.kinds.contains(&wanted.kind);
+    let mut passed = None;
     for (rule, when) in rules.ordered.iter().filter(|(rule, _)| of_kind(rule)) {
         let verdict = match when {
             None => Ok(Verdict::Holds),
-            Some(when) => engine.holds(when, req).await,
+            Some(when) => engine.holds(when, wanted.req).await,
         };
-        match verdict {
-            Ok(Verdict::Holds) => return Ok(Some(rule)),
-            Ok(Verdict::DoesNot) => {}
-            Err(fault) => {
+        match (verdict, rule.approval, wanted.unasked) {
+            (Ok(Verdict::Holds), Approval::ByPeople, _) => return Ok((Some((rule, None)), passed)),
+            (Ok(Verdict::Holds), Approval::ByNobody, Unasked::PerHour(budget)) => {
+                return Ok((Some((rule, Some(budget))), passed));
+            }
+            (Ok(Verdict::Holds), Approval::ByNobody, Unasked::No) => {
+                passed = passed.or_else(|| Some(Because::AccountUnknown { rule: rule.name.to_string() }));
+            }
+            (Ok(Verdict::DoesNot), ..) => {}
+            (Err(fault), ..) => {
                 let (rule, fault) = (rule.name.to_string(), fault.to_string());
                 return Err(Because::ConditionFailed { rule, fault });
             }
         }
     }
-    Ok(None)
+    Ok((None, passed))
 }
 
 fn routing(rule: &Rule, because: Because, stages: Vec<ResolvedStage>, sign_in: Strength) -> Routing {
+    let timing = Timing {
+        start_within_seconds: Some(rule.start_within.num_seconds()),
+        remind_after_seconds: rule.reminders.map(|reminders| reminders.after.num_seconds()),
+        reminders: rule.reminders.map_or(0, |reminders| reminders.most),
+        leavers_wait_seconds: Some(rule.escalate_leavers_after.num_seconds()),
+        unasked_per_hour: None,
+    };
     let expire_after_seconds = rule.expire_after.num_seconds();
-    Routing { rule: rule.name.to_string(), because, stages, expire_after_seconds, sign_in }
+    Routing { rule: rule.name.to_string(), because, stages, expire_after_seconds, sign_in, timing }
 }
 
 fn resolve(rule: &Rule, settings: &Settings, req: &Value) -> Result<Vec<ResolvedStage>, Unresolved> {
@@ -119,9 +160,9 @@ fn resolve(rule: &Rule, settings: &Settings, req: &Value) -> Result<Vec<Resolved
     let manager = manager.filter(|address| !barred.contains(&address.key()));
     let stages = rule.stages.iter().map(|stage| {
         let resolved = resolve_stage(stage, settings, manager.as_ref())?;
-        let able = resolved.people.iter().filter(|person| !barred.contains(&person.key())).count();
-        let enough = usize::try_from(resolved.quorum).is_ok_and(|quorum| able >= quorum);
-        if enough { Ok(resolved) } else { Err(Unresolved::TooFew) }
+        let able =
+            resolved.people().iter().map(EmailAddress::key).filter(|key| !barred.contains(key)).collect();
+        if resolved.is_met_by(&able) { Ok(resolved) } else { Err(Unresolved::TooFew) }
     });
     stages.collect()
 }
@@ -131,12 +172,21 @@ fn resolve_stage(
     settings: &Settings,
     manager: Option<&EmailAddress>,
 ) -> Result<ResolvedStage, Unresolved> {
+    let pools = stage.pools.iter().map(|pool| resolve_pool(pool, settings, manager));
+    Ok(ResolvedStage { pools: pools.collect::<Result<_, _>>()? })
+}
+
+fn resolve_pool(
+    pool: &config::Pool,
+    settings: &Settings,
+    manager: Option<&EmailAddress>,
+) -> Result<Pool, Unresolved> {
     let mut people = BTreeMap::new();
-    let mut asked_as = Vec::with_capacity(stage.ask.len());
+    let mut asked_as = Vec::with_capacity(pool.ask.len());
     let mut add = |address: &EmailAddress| {
         people.entry(address.key()).or_insert_with(|| address.clone());
     };
-    for ask in &stage.ask {
+    for ask in &pool.ask {
         match ask {
             Ask::Person(address) => {
                 add(address);
@@ -154,7 +204,7 @@ fn resolve_stage(
             }
         }
     }
-    Ok(ResolvedStage { people: people.into_values().collect(), asked_as, quorum: stage.quorum })
+    Ok(Pool { people: people.into_values().collect(), asked_as, quorum: pool.quorum })
 }
 
 fn address_at(req: &Value, place: &str) -> Option<EmailAddress> {
@@ -169,15 +219,17 @@ pub fn still_eligible(settings: &Settings, stage: &ResolvedStage, who: &EmailAdd
         let rules = settings.rules.ordered.iter().chain([&settings.rules.default]);
         rules
             .flat_map(|rule| &rule.stages)
-            .flat_map(|stage| &stage.ask)
+            .flat_map(|stage| &stage.pools)
+            .flat_map(|pool| &pool.ask)
             .any(|ask| matches!(ask, Ask::Person(address) if same(address)))
     };
-    let stands = stage.asked_as.iter().any(|asked| match asked {
+    let stands = |asked: &AskedAs| match asked {
         AskedAs::Person { address } => same(address) && still_named(),
         AskedAs::Group { name } => {
             settings.approver_group(name).is_some_and(|group| group.members.iter().any(same))
         }
         AskedAs::Manager { address } => same(address),
-    });
-    if stands && stage.people.iter().any(same) { Eligible::Still } else { Eligible::NoLonger }
+    };
+    let pools = stage.pools.iter().filter(|pool| pool.people.iter().any(same));
+    if pools.flat_map(|pool| &pool.asked_as).any(stands) { Eligible::Still } else { Eligible::NoLonger }
 }

@@ -11,13 +11,15 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::decision;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, plans};
+use super::{Store, audit, outbox, plans, reminders};
 use crate::clock::Stamp;
 use crate::domain::approval::{Answer, Asking, Decided, Refused, Said, Standing, Verdict, decide};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::drift::Difference;
 use crate::domain::ids::{DecisionId, WorkflowId};
+use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
+use crate::domain::routing::Routing;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{State, WrongMove, in_words};
 
@@ -108,7 +110,7 @@ impl Deed for Decide {
         };
         let decided = decide(&asking, &self.answer).map_err(Fault::Refused)?;
         self.record(tx, &workflow).await?;
-        self.move_on(tx, &workflow, decided).await?;
+        self.move_on(tx, &workflow, &plan.routing, decided).await?;
         Ok(decided)
     }
 }
@@ -157,6 +159,7 @@ impl Decide {
         &self,
         tx: &mut Tx,
         workflow: &Workflow,
+        routing: &Routing,
         decided: Decided,
     ) -> Result<(), Fault<Refused>> {
         let by = &self.answer.by;
@@ -165,12 +168,14 @@ impl Decide {
             Decided::Heard => return Ok(()),
             Decided::NextStage(stage) => {
                 asks::ask(tx, workflow.id, workflow.plan_number, &self.next).await?;
+                reminders::begin(tx, workflow.id, (workflow.plan_number, stage), routing.timing).await?;
                 workflow.state.next_stage(stage)?
             }
             Decided::Approved => workflow.state.decided(by, Verdict::Approve, not_before)?,
             Decided::Rejected => workflow.state.decided(by, Verdict::Reject, not_before)?,
         };
-        let also = Also { not_to: Some(by.key()), ..Also::default() };
+        let approval_ends = routing.approval_ends(workflow.kind, not_before, tx.at);
+        let also = Also { not_to: Some(by.key()), approval_ends, ..Also::default() };
         workflows::apply(tx, workflow, transition, also).await
     }
 }
@@ -194,7 +199,8 @@ pub fn standing(state: &State) -> Standing {
     }
 }
 
-/// Rests a workflow that nobody decided in time.
+/// Ends an asking, or an approval, whose time is over: it rests, and nothing was changed. A leaver does not rest: any
+/// operator may decide from now on, and the operators are alarmed.
 pub struct Expire {
     /// Time and ids.
     pub stamp: Stamp,
@@ -204,7 +210,7 @@ pub struct Expire {
 
 #[async_trait]
 impl Deed for Expire {
-    type Done = ();
+    type Done = &'static str;
     type No = Refused;
 
     fn name(&self) -> &'static str {
@@ -215,10 +221,25 @@ impl Deed for Expire {
         &self.stamp
     }
 
-    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<Refused>> {
+    async fn perform(&self, tx: &mut Tx) -> Result<&'static str, Fault<Refused>> {
         let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(Refused::NotAsked))?;
-        let transition = workflow.state.expired(tx.at)?;
-        workflows::apply(tx, &workflow, transition, Also::default()).await
+        let (transition, alarm) = match (workflow.approval_ends, workflow.kind) {
+            (Some(ended), _) => {
+                let words = "an approval has ended before its run could begin; nothing was changed";
+                (workflow.state.lapsed(ended, tx.at)?, Some(words))
+            }
+            (None, Kind::Leaver) => {
+                let words = "nobody has decided about a leaver who is due; any operator may decide now";
+                (workflow.state.undecided(tx.at)?, Some(words))
+            }
+            (None, _) => (workflow.state.expired(tx.at)?, None),
+        };
+        let word = transition.next.word();
+        workflows::apply(tx, &workflow, transition, Also::default()).await?;
+        if let Some(words) = alarm {
+            outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), words).await?;
+        }
+        Ok(word)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must hold: (source, delivery key) is unique over accepted deliveries and (source, reference) over workflows; a
 //! repeat finds the workflow of the first; another meaning under an old reference is refused, kept without a key,
-//! and alarms once. Raw bytes are kept.
+//! and alarms once; a person has one open joiner and one open mover at a time. Raw bytes are kept.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,15 @@ use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
 
 use super::deed::{Deed, Fault, Tx};
+pub use super::outbox::Alarm;
 use super::rows::delivery;
 use super::workflows::Workflow;
-use super::{audit, board, outbox, workflows};
+use super::{audit, board, outbox, people, workflows};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
 use crate::domain::ids::{DeliveryId, WorkflowId};
+use crate::domain::kind::Kind;
 use crate::domain::names::SourceName;
 
 /// A message as it came in.
@@ -64,7 +66,7 @@ pub enum Repeat {
     Again,
 }
 
-/// The reference, or the delivery key, stands for another request already.
+/// Something stands in the way: the name of this event means another request, or the person has one open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OtherMeaning {
     /// The same `source_ref`, another request.
@@ -73,6 +75,9 @@ pub enum OtherMeaning {
     /// The same signed delivery id, another request.
     #[error("this delivery id stands for another request already")]
     DeliveryKey,
+    /// Another request of this kind for the same person has not come to rest, and there is no telling which holds.
+    #[error("this person has an open request of the same kind, workflow {0}")]
+    StillOpen(WorkflowId),
 }
 
 #[async_trait]
@@ -101,12 +106,23 @@ impl Deed for AcceptDelivery {
             return self.repeat_of(&standing, OtherMeaning::DeliveryKey);
         }
         let source = &self.workflow.source;
-        if let Some(standing) = workflows::by_source_ref(tx, source, &self.workflow.source_ref).await? {
+        let mut standing = workflows::by_source_ref(tx, source, &self.workflow.source_ref).await?;
+        if standing.is_none() && self.is_one_at_a_time() {
+            people::lock(tx, &self.workflow).await?;
+            // Who was first with this very event may have committed while the person was waited for.
+            standing = workflows::by_source_ref(tx, source, &self.workflow.source_ref).await?;
+        }
+        if let Some(standing) = standing {
             let accepted = self.repeat_of(&standing, OtherMeaning::SourceRef)?;
             self.insert(tx, standing.id).await?;
             let event = self.event(EventKind::DeliveryRepeated);
             audit::append(tx, standing.id.into(), event).await?;
             return Ok(accepted);
+        }
+        if self.is_one_at_a_time()
+            && let Some(open) = workflows::open_of_person(tx, &self.workflow).await?
+        {
+            return Err(Fault::Refused(OtherMeaning::StillOpen(open)));
         }
         workflows::insert(tx, &self.workflow).await?;
         board::keep_words(tx, self.workflow.id, &self.found_by).await?;
@@ -126,6 +142,14 @@ impl AcceptDelivery {
         }
         let repeat = if standing.id == self.workflow.id { Repeat::First } else { Repeat::Again };
         Ok(Accepted { workflow: standing.id, state: standing.state.word(), repeat })
+    }
+
+    /// A leaver is taken in however many there are: removing twice harms nobody.
+    fn is_one_at_a_time(&self) -> bool {
+        match self.workflow.kind {
+            Kind::Leaver | Kind::ResetPassword | Kind::Unsuspend => false,
+            Kind::Joiner | Kind::Mover | Kind::Rehire => true,
+        }
     }
 
     async fn insert(&self, tx: &Tx, workflow: WorkflowId) -> Result<(), Fault<OtherMeaning>> {
@@ -170,15 +194,6 @@ pub struct RefuseDelivery {
     pub reason: String,
     /// Do operators need to know?
     pub alarm: Alarm,
-}
-
-/// Do operators need to know?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alarm {
-    /// Yes.
-    Raise,
-    /// No.
-    Keep,
 }
 
 #[async_trait]

@@ -7,11 +7,13 @@
 
 pub mod audit;
 pub mod board;
+mod budget;
 pub mod runs;
 pub mod decisions;
 mod deed;
 pub mod deliveries;
 mod fault;
+pub mod held;
 pub mod inspect;
 pub mod hand_overs;
 pub mod installation;
@@ -23,6 +25,8 @@ pub mod codes;
 pub mod outbox;
 pub mod people;
 pub mod plans;
+mod protected;
+pub mod reminders;
 mod rows;
 pub mod reveals;
 pub mod seals;

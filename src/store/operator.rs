@@ -1,16 +1,20 @@
 //! What an operator may do with a workflow that needs attention. Command and console use the same deeds.
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::rows::event;
+use super::rows::{decision, event};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, steps};
+use super::{Store, audit, plans, steps};
 use crate::clock::Stamp;
+use crate::domain::approval::{Refused, Verdict, may_overrule};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::canon::Tag;
 use crate::domain::ids::{ChainId, WorkflowId};
+use crate::domain::names::EmailAddress;
+use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State, WrongMove};
 use crate::target::Adoption;
@@ -81,6 +85,12 @@ pub enum NoExit {
     /// The run waits for no step that a person does.
     #[error("there is no step to mark done: the run does not wait for one that is done by hand")]
     NothingByHand,
+    /// Its approval has ended meanwhile, so nothing may begin on it.
+    #[error("its approval ended at {}: give it up, and let it be asked for again", .0.in_words())]
+    ApprovalEnded(Timestamp),
+    /// This operator may not decide it.
+    #[error(transparent)]
+    NotYours(#[from] Refused),
 }
 
 #[async_trait]
@@ -126,8 +136,15 @@ impl Deed for TakeExit {
             steps::reopen(tx, &workflow).await?;
         }
         let word = transition.next.word();
+        let approval_ends = match transition.next {
+            State::Approved { .. } => approval_ends(tx, &workflow, not_before).await?,
+            _ => None,
+        };
+        if let Some(ended) = approval_ends.filter(|end| *end <= tx.at) {
+            return Err(Fault::Refused(NoExit::ApprovalEnded(ended)));
+        }
         let adoption = adoption.map(Adoption::ByPerson);
-        let also = Also { adoption, replans: Some(0), ..Also::default() };
+        let also = Also { adoption, approval_ends, replans: Some(0), ..Also::default() };
         workflows::apply(tx, &workflow, transition, also).await?;
         Ok(word)
     }
@@ -144,5 +161,65 @@ impl TakeExit {
             .personal("reason", self.reason.clone());
         audit::append(tx, self.workflow.into(), event).await?;
         Ok(())
+    }
+}
+
+/// The end of the approval that stands, if it has one.
+async fn approval_ends<No>(
+    tx: &Tx,
+    workflow: &Workflow,
+    not_before: Timestamp,
+) -> Result<Option<Timestamp>, Fault<No>> {
+    let Some(plan) = plans::current(tx, workflow).await? else { return Ok(None) };
+    let last = decision::Entity::find()
+        .filter(decision::Column::WorkflowId.eq(workflow.id.0))
+        .filter(decision::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
+        .order_by_desc(decision::Column::DecidedAt)
+        .one(&tx.inner)
+        .await?;
+    let approved_at = last.map_or(tx.at, |row| Timestamp::from_utc(row.decided_at));
+    Ok(plan.routing.approval_ends(workflow.kind, not_before, approved_at))
+}
+
+/// Decides about a leaver whom nobody who was asked has decided in time.
+pub struct Overrule {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// By whom.
+    pub by: String,
+    /// Why, in the person's words.
+    pub reason: String,
+}
+
+#[async_trait]
+impl Deed for Overrule {
+    type Done = &'static str;
+    type No = NoExit;
+
+    fn name(&self) -> &'static str {
+        "overrule"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<NoExit>> {
+        let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(NoExit::Unknown))?;
+        let not_before = workflow.not_before.unwrap_or(tx.at);
+        let transition = workflow.state.overruled(self.verdict, (&self.by, &self.reason), not_before)?;
+        let request: Request = workflow.request.open(Tag::Request)?;
+        let requester = request.ticket.as_ref().and_then(|ticket| ticket.requested_by.as_ref());
+        let requester = requester.and_then(|claimed| EmailAddress::parse(claimed.as_str()).ok());
+        let subject: Vec<EmailAddress> = request.email().cloned().into_iter().collect();
+        may_overrule(&self.by, requester.as_ref(), &subject, workflow.user_name.as_ref())
+            .map_err(|refused| Fault::Refused(refused.into()))?;
+        let word = transition.next.word();
+        workflows::apply(tx, &workflow, transition, Also::default()).await?;
+        Ok(word)
     }
 }

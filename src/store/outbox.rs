@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::rows::{ask, owed, personal};
+use super::rows::{ask, decision, owed, personal};
 use super::{Store, asks, audit};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
@@ -53,6 +53,15 @@ pub struct OwedMessage {
     pub sent_at: Option<Timestamp>,
 }
 
+/// Do operators need to know?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarm {
+    /// Yes.
+    Raise,
+    /// No.
+    Keep,
+}
+
 /// Turns an owed message into rows, one for each recipient.
 pub(super) async fn owe<No>(
     tx: &mut Tx,
@@ -69,6 +78,15 @@ pub(super) async fn owe<No>(
             }
             Ok(())
         }
+        Owed::Reminder { stage } => {
+            let answered = answered(tx, workflow, (plan_number, stage)).await?;
+            for row in asks::asks_of(tx, workflow, plan_number, Some(stage)).await? {
+                if !answered.contains(&row.approver_key) {
+                    insert(tx, workflow, owed.word(), Some(&row)).await?;
+                }
+            }
+            Ok(())
+        }
         Owed::Decided | Owed::PlanReplaced | Owed::Done => {
             let mut told: Vec<String> = not_to.map(str::to_owned).into_iter().collect();
             for row in asks::asks_behind(tx, workflow, plan_number).await? {
@@ -80,6 +98,21 @@ pub(super) async fn owe<No>(
             Ok(())
         }
     }
+}
+
+/// Who has answered in a stage, by address key.
+async fn answered<No>(
+    tx: &Tx,
+    workflow: WorkflowId,
+    (plan_number, stage): (u32, u32),
+) -> Result<Vec<String>, Fault<No>> {
+    let rows = decision::Entity::find()
+        .filter(decision::Column::WorkflowId.eq(workflow.0))
+        .filter(decision::Column::PlanNumber.eq(i64::from(plan_number)))
+        .filter(decision::Column::Stage.eq(i64::from(stage)))
+        .all(&tx.inner)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.approver_key).collect())
 }
 
 /// An alarm: an audit event, a count, and a mail owed to the operators that will say what the event says.

@@ -111,8 +111,7 @@ pub(super) async fn bar<No>(
 ) -> Result<Option<Barred>, Fault<No>> {
     use super::rows::workflow::{Column, Entity};
     let target = &plan.target;
-    let id = person(tx, workflow).await?;
-    person::Entity::find_by_id(id.0).lock_exclusive().one(&tx.inner).await?;
+    let id = lock(tx, workflow).await?;
     let link = person_link::Entity::find_by_id((id.0, target.as_str().to_owned())).one(&tx.inner).await?;
     if let Some(link) = link {
         let linked = VaultUserId(link.vault_user_id);
@@ -164,6 +163,14 @@ pub(super) fn linked_event(workflow: &Workflow, plan: &Plan, id: VaultUserId) ->
         .number("user_id", id.0)
         .personal("person_ref", workflow.person_ref.as_str())
         .personal("user_name", plan.user_name.as_str())
+}
+
+/// Locks the person of a workflow until the transaction ends, so that what is asked for one person is looked at one
+/// after the other.
+pub(super) async fn lock<No>(tx: &mut Tx, workflow: &Workflow) -> Result<PersonId, Fault<No>> {
+    let id = person(tx, workflow).await?;
+    person::Entity::find_by_id(id.0).lock_exclusive().one(&tx.inner).await?;
+    Ok(id)
 }
 
 /// Whether a link could be made.

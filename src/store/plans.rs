@@ -7,23 +7,26 @@ use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
 
 use super::asks::{self, NewAsk};
+use super::budget::{self, Room};
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::lease::{Held, Lease, NotYours};
+use super::outbox::Alarm;
 use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, outbox, steps};
+use super::{Store, audit, outbox, protected, reminders, steps};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
+use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{Plan, SealedPlan};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{PlanMade, State, WrongMove};
+use crate::domain::workflow::{PlanMade, State, Transition, WrongMove};
 
 /// A plan as it was kept.
 #[derive(Debug, Clone)]
@@ -88,7 +91,7 @@ impl Deed for KeepPlan {
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
         let workflow = standing(tx, self.workflow, self.after).await?;
-        let expires_at = Some(tx.at.plus_seconds(self.routing.expire_after_seconds));
+        let expires_at = Some(self.routing.asking_ends(workflow.kind, self.plan.not_before, tx.at));
         let made = PlanMade {
             number: self.plan.number,
             digest: self.sealed.digest(),
@@ -100,6 +103,7 @@ impl Deed for KeepPlan {
         let transition = workflow.state.planned(&made)?;
         insert(tx, (&self.plan, &self.sealed), &self.snapshot, &self.routing).await?;
         asks::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
+        reminders::begin(tx, self.workflow, (self.plan.number, 0), self.routing.timing).await?;
         let also = Also {
             target: Some(self.plan.target.clone()),
             user_name: Some(self.plan.user_name.clone()),
@@ -107,7 +111,43 @@ impl Deed for KeepPlan {
             not_before: Some(self.plan.not_before),
             ..Also::default()
         };
-        workflows::apply(tx, &workflow, transition, also).await
+        match self.routing.timing.unasked_per_hour {
+            None => workflows::apply(tx, &workflow, transition, also).await,
+            Some(budget) => self.without_asking(tx, &workflow, (transition, also), budget).await,
+        }
+    }
+}
+
+impl KeepPlan {
+    /// Nobody is asked: approved at once within the budget of the source, held beyond it.
+    async fn without_asking(
+        &self,
+        tx: &mut Tx,
+        workflow: &Workflow,
+        (planned, also): (Transition, Also),
+        per_hour: u32,
+    ) -> Result<(), Fault<MovedOn>> {
+        if workflow.kind != Kind::Leaver || !self.routing.stages.is_empty() {
+            return Err(Fault::Broken(format!("workflow {} would be approved by nobody", workflow.id)));
+        }
+        let room = budget::take(tx, workflow, per_hour).await?;
+        audit::append(tx, workflow.id.into(), planned.event).await?;
+        let transition = match room {
+            Room::Within => planned.next.unasked(&self.routing.rule, per_hour, self.plan.not_before)?,
+            Room::Held(batch) | Room::FirstHeld(batch) => {
+                planned.next.held(&workflow.source, per_hour, batch)?
+            }
+        };
+        workflows::apply(tx, workflow, transition, also).await?;
+        if let Room::FirstHeld(batch) = room {
+            let words = format!(
+                "the source {} sends more leavers than its budget of {per_hour} an hour; from now on they are held in \
+                 batch {batch} until two people release or reject them",
+                workflow.source
+            );
+            outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), &words).await?;
+        }
+        Ok(())
     }
 }
 
@@ -121,6 +161,8 @@ pub struct PlanningStopped {
     pub after: u32,
     /// What a person needs to know.
     pub reason: String,
+    /// Is it about an account that nobody may touch, so that operators need to know?
+    pub alarm: Alarm,
 }
 
 #[async_trait]
@@ -139,7 +181,10 @@ impl Deed for PlanningStopped {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
         let workflow = standing(tx, self.workflow, self.after).await?;
         let transition = workflow.state.needs_attention(self.reason.clone())?;
-        workflows::apply(tx, &workflow, transition, Also::default()).await
+        match self.alarm {
+            Alarm::Raise => protected::stop(tx, &workflow, transition, &self.reason).await,
+            Alarm::Keep => workflows::apply(tx, &workflow, transition, Also::default()).await,
+        }
     }
 }
 

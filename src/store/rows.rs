@@ -283,3 +283,65 @@ table!(head, "heads", {
     signature: Vec<u8>,
     signed_at: ChronoDateTimeUtc,
 });
+
+table!(reminder, "reminders", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+    plan_number: i64,
+    stage: i64,
+    sent: i64,
+    most: i64,
+    every_seconds: i64,
+    due_at: ChronoDateTimeUtc,
+});
+
+table!(budget, "budgets", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    source: String,
+});
+
+table!(unapproved, "unapproved_leavers", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+    source: String,
+    approved_at: ChronoDateTimeUtc,
+});
+
+table!(batch, "batches", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    source: String,
+    opened_at: ChronoDateTimeUtc,
+    closed_at: Option<ChronoDateTimeUtc>,
+});
+
+table!(held, "held_leavers", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+    batch_id: Uuid,
+    held_at: ChronoDateTimeUtc,
+    state: String,
+    settled_at: Option<ChronoDateTimeUtc>,
+});
+
+table!(proposal, "held_proposals", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    batch_id: Uuid,
+    verdict: String,
+    digest: Vec<u8>,
+    reason: String,
+    proposed_by: String,
+    proposed_key: String,
+    proposed_at: ChronoDateTimeUtc,
+    confirmed_by: Option<String>,
+    confirmed_key: Option<String>,
+    confirmed_at: Option<ChronoDateTimeUtc>,
+});
+
+table!(selection, "held_selections", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    proposal_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+});

@@ -10,6 +10,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::lease::{self, Held, Lease, NotYours};
 use super::people::{self, Barred};
 use super::plans;
+use super::protected;
 use super::workflows::{self, Also, Workflow};
 use crate::clock::Stamp;
 use crate::domain::drift::Difference;
@@ -89,6 +90,8 @@ pub enum Started {
 pub enum Stopped {
     /// The vault has changed: the approval is void, and the plan is made again.
     Voided(Vec<Difference>),
+    /// The account is one that nobody may touch; operators are alarmed.
+    Protected(String),
     /// Anything else; the approval stands.
     Because(String),
 }
@@ -127,6 +130,10 @@ impl Deed for StartRun {
             Some(Stopped::Because(reason)) => {
                 let transition = workflow.state.needs_attention(reason.clone())?;
                 workflows::apply(tx, &workflow, transition, Also::default()).await?;
+            }
+            Some(Stopped::Protected(reason)) => {
+                let transition = workflow.state.needs_attention(reason.clone())?;
+                protected::stop(tx, &workflow, transition, reason).await?;
             }
             Some(Stopped::Voided(because)) => {
                 plans::void(tx, workflow.id, workflow.plan_number, because).await?;

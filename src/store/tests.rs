@@ -3,4 +3,6 @@
 mod deeds;
 mod full_disk;
 mod guards;
+mod held;
 pub(crate) mod stage;
+mod time;

@@ -55,6 +55,8 @@ pub struct Workflow {
     pub vault_awaited_told: Option<Timestamp>,
     /// Execution may begin at this moment; known once planned.
     pub not_before: Option<Timestamp>,
+    /// For one that is approved: unless its run has begun by then, the approval is void.
+    pub approval_ends: Option<Timestamp>,
     /// When it was taken in.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -128,6 +130,25 @@ pub async fn next_due(store: &Store, states: &[&str]) -> Result<Option<Timestamp
     Ok(row.map(|row| Timestamp::from_utc(row.due_at)))
 }
 
+/// Askings and approvals whose time is over, the longest over first.
+pub async fn overdue(store: &Store, now: Timestamp, most: u64) -> Result<Vec<Workflow>, ReadFault> {
+    let rows = timed().filter(Column::ExpiresAt.lte(now.as_utc())).limit(most).all(store.reads()).await?;
+    rows.into_iter().map(Workflow::from_row).collect()
+}
+
+/// When the next asking or approval ends.
+pub async fn next_overdue(store: &Store) -> Result<Option<Timestamp>, ReadFault> {
+    let row = timed().one(store.reads()).await?;
+    Ok(row.and_then(|row| row.expires_at).map(Timestamp::from_utc))
+}
+
+fn timed() -> Select<Entity> {
+    Entity::find()
+        .filter(Column::State.is_in(["pending_approval", "approved"]))
+        .filter(Column::ExpiresAt.is_not_null())
+        .order_by_asc(Column::ExpiresAt)
+}
+
 /// How many workflows stand in each state.
 pub async fn count_by_state(store: &Store) -> Result<Vec<(String, i64)>, ReadFault> {
     Ok(Entity::find()
@@ -151,14 +172,33 @@ pub(super) async fn locked<No>(tx: &Tx, id: WorkflowId) -> Result<Workflow, Faul
     lock(tx, id).await?.ok_or_else(|| Fault::Broken(format!("workflow {id} is gone")))
 }
 
+/// A request of the same kind for the same person that has not come to rest.
+pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Option<WorkflowId>, Fault<No>> {
+    let at_rest = ["succeeded", "rejected", "expired", "cancelled", "superseded", "failed"];
+    let row = Entity::find()
+        .filter(Column::Namespace.eq(like.namespace.as_str()))
+        .filter(Column::PersonRef.eq(like.person_ref.as_str()))
+        .filter(Column::Kind.eq(like.kind.as_str()))
+        .filter(Column::State.is_not_in(at_rest))
+        .one(&tx.inner)
+        .await?;
+    Ok(row.map(|row| WorkflowId(row.id)))
+}
+
 /// The first approved or running workflow that is due and that nobody else is looking at, locked.
 pub(super) async fn lock_due_run<No>(
     tx: &Tx,
     passed_over: &[WorkflowId],
 ) -> Result<Option<Workflow>, Fault<No>> {
     use sea_orm::sea_query::{LockBehavior, LockType};
+    // An approval that has ended begins nothing any more; the sweeper brings it to rest.
+    let may_begin = Condition::any()
+        .add(Column::State.eq("running"))
+        .add(Column::ExpiresAt.is_null())
+        .add(Column::ExpiresAt.gt(tx.at.as_utc()));
     let query = Entity::find()
         .filter(Column::State.is_in(["approved", "running"]))
+        .filter(may_begin)
         .filter(Column::DueAt.lte(tx.at.as_utc()))
         .filter(Column::Id.is_not_in(passed_over.iter().map(|id| id.0)))
         .order_by_asc(Column::DueAt)
@@ -175,6 +215,8 @@ pub(super) struct Also {
     pub due_at: Option<Timestamp>,
     /// Execution may begin at this moment.
     pub not_before: Option<Timestamp>,
+    /// An approval that has begun nothing by then is void.
+    pub approval_ends: Option<Timestamp>,
     /// The target is chosen.
     pub target: Option<TargetName>,
     /// The account's name, where the request named none.
@@ -208,6 +250,9 @@ pub(super) async fn apply<No>(
     }
     if let Some(not_before) = also.not_before {
         row.not_before = Set(Some(not_before.as_utc()));
+    }
+    if let (State::Approved { .. }, Some(ends)) = (&transition.next, also.approval_ends) {
+        row.expires_at = Set(Some(ends.as_utc()));
     }
     if let Some(number) = also.plan_number {
         row.plan_number = Set(i64::from(number));
@@ -368,6 +413,7 @@ impl Workflow {
             vault_awaited_since: row.vault_awaited_since.map(Timestamp::from_utc),
             vault_awaited_told: row.vault_awaited_told.map(Timestamp::from_utc),
             not_before: row.not_before.map(Timestamp::from_utc),
+            approval_ends: row.expires_at.filter(|_| row.state == "approved").map(Timestamp::from_utc),
             created_at: Timestamp::from_utc(row.created_at),
             updated_at: Timestamp::from_utc(row.updated_at),
         })

@@ -194,8 +194,10 @@ impl Stage {
 }
 
 /// A joiner as the simulated HR system tells of one.
+/// A joiner of a person of its own; `a-1` is E10442.
 pub(crate) fn joiner(source_ref: &str) -> Value {
-    hr::Joiner::example(source_ref, "E10442", "2026-12-01").body()
+    let person = if source_ref == "a-1" { "E10442".to_owned() } else { format!("E-{source_ref}") };
+    hr::Joiner::example(source_ref, &person, "2026-12-01").body()
 }
 
 /// Status and body, which is JSON.

@@ -95,5 +95,6 @@ mod the_service_is_killed;
 mod the_vault_changed_before_the_run;
 mod the_vault_is_provisioned;
 mod the_vault_misbehaves;
+mod time_decides;
 mod two_approvers_at_once;
 mod what_we_keep_ourselves_is_broken;

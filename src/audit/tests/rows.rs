@@ -78,6 +78,7 @@ async fn every_state_that_a_person_can_lead_to_agrees_with_its_trail() {
         workflow: stopped,
         after: 0,
         reason: "no profile".to_owned(),
+        alarm: crate::store::outbox::Alarm::Keep,
     };
     stage.store.write(stop).await.unwrap();
     assert!(examined(&stage).await.is_sound());

@@ -14,7 +14,7 @@ use crate::domain::plan::{
     PlannedStep, SealedPlan, UserShape,
 };
 use crate::domain::request::{Request, RequestContext};
-use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{GroupKind, Snapshot, UserSeen};
 use crate::domain::strict_json::Json;
@@ -53,6 +53,7 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
         vault_awaited_since: None,
         vault_awaited_told: None,
         not_before: None,
+        approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
     };
@@ -115,8 +116,8 @@ async fn planned(stage: &Stage, id: WorkflowId) -> (Digest, Digest) {
     let plan = plan(stage, id);
     let sealed = SealedPlan::seal(&plan).unwrap();
     let (digest, link_hash) = (sealed.digest(), Digest::of_bytes(b"link"));
-    let first =
-        ResolvedStage { people: vec![ana()], asked_as: vec![AskedAs::Person { address: ana() }], quorum: 1 };
+    let first = Pool { people: vec![ana()], asked_as: vec![AskedAs::Person { address: ana() }], quorum: 1 };
+    let first = ResolvedStage::of(first);
     let deed = KeepPlan {
         stamp: stage.kit.world.stamp(),
         workflow: id,
@@ -135,6 +136,7 @@ async fn planned(stage: &Stage, id: WorkflowId) -> (Digest, Digest) {
             stages: vec![first],
             expire_after_seconds: 3600,
             sign_in: Strength::Link,
+            timing: Timing::default(),
         },
         asks: vec![NewAsk { stage: 0, approver: ana(), link_hash }],
         plan,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::routing::Because;
+use crate::domain::routing::{Because, Pool, Timing};
 use crate::domain::sign_in::Strength;
 
 fn mail(text: &str) -> EmailAddress {
@@ -11,10 +11,9 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn routing() -> Routing {
-    let stage = |people: &[&str], quorum| ResolvedStage {
-        people: people.iter().map(|one| mail(one)).collect(),
-        asked_as: vec![],
-        quorum,
+    let stage = |people: &[&str], quorum| {
+        let people = people.iter().map(|one| mail(one)).collect();
+        ResolvedStage::of(Pool { people, asked_as: vec![], quorum })
     };
     Routing {
         rule: "joiners".to_owned(),
@@ -25,6 +24,7 @@ fn routing() -> Routing {
         ],
         expire_after_seconds: 60,
         sign_in: Strength::Link,
+        timing: Timing::default(),
     }
 }
 
@@ -156,4 +156,39 @@ fn a_plan_that_wants_a_code_is_not_decided_by_a_link() {
         at: at(50),
     };
     assert_eq!(case.answers(&signed_in), Ok(Decided::NextStage(1)));
+}
+
+#[test]
+fn every_pool_of_a_stage_is_heard_and_nobody_counts_for_two() {
+    let mut case = Case::new(0);
+    let pool = |people: &[&str], quorum| {
+        let people = people.iter().map(|one| mail(one)).collect();
+        Pool { people, asked_as: vec![], quorum }
+    };
+    let pools = vec![
+        pool(&["boss@example.com", "ana@example.com"], 1),
+        pool(&["ana@example.com", "bo@example.com"], 1),
+    ];
+    case.routing.stages = vec![ResolvedStage { pools }];
+    assert_eq!(case.says("ana@example.com", 0, Verdict::Approve), Ok(Decided::Heard));
+    assert_eq!(case.says("boss@example.com", 0, Verdict::Reject), Ok(Decided::Rejected));
+    let case = case.heard("ana@example.com", 0, Verdict::Approve);
+    assert_eq!(case.says("bo@example.com", 0, Verdict::Approve), Ok(Decided::Approved));
+    assert_eq!(case.says("boss@example.com", 0, Verdict::Approve), Ok(Decided::Approved));
+}
+
+#[test]
+fn an_operator_decides_neither_his_own_request_nor_his_own_access() {
+    let (requester, subject) = (mail("ana@example.com"), [mail("zoe.obrien@example.com")]);
+    let name = UserName::parse("zobrien").unwrap();
+    let judge = |by: &str| may_overrule(by, Some(&requester), &subject, Some(&name));
+    for by in ["ana@example.com", "ANA+x@example.com", "Ana"] {
+        assert_eq!(judge(by), Err(Refused::IsRequester), "{by}");
+    }
+    for by in ["zoe.obrien@example.com", "ZObrien", "zoe.obrien"] {
+        assert_eq!(judge(by), Err(Refused::IsSubject), "{by}");
+    }
+    for by in ["bo@example.com", "root", "anna"] {
+        assert_eq!(judge(by), Ok(()), "{by}");
+    }
 }

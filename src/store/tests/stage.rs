@@ -20,7 +20,7 @@ use crate::domain::plan::{
     UserShape,
 };
 use crate::domain::retry::RetryPolicy;
-use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::domain::step::{Outcome, Purpose, Report, Rest, StepRecord, Waits};
@@ -85,6 +85,11 @@ impl Stage {
         stamp
     }
 
+    /// Lets so many seconds pass.
+    pub(crate) fn skip(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         at(self.seconds.load(Ordering::SeqCst))
     }
@@ -108,22 +113,41 @@ impl Stage {
 
     /// Keeps a plan that two people are asked about, of whom one must say yes.
     pub(crate) async fn plan(&self, workflow: WorkflowId) -> Plan {
-        let read = workflows::find(&self.store, workflow).await.unwrap().unwrap();
-        let stamp = self.stamp();
-        let plan = plan(&read, &stamp);
-        let sealed = SealedPlan::seal(&plan).unwrap();
         let people = ["ana@example.com", "bo@example.com"].map(|text| EmailAddress::parse(text).unwrap());
         let routing = Routing {
             rule: "joiners".to_owned(),
             because: Because::FirstMatch,
-            stages: vec![ResolvedStage {
+            stages: vec![ResolvedStage::of(Pool {
                 people: people.to_vec(),
                 asked_as: vec![AskedAs::Group { name: "pam-admins".to_owned() }],
                 quorum: 1,
-            }],
+            })],
             expire_after_seconds: 3_600,
             sign_in: Strength::Link,
+            timing: Timing::default(),
         };
+        self.plan_routed(workflow, routing).await
+    }
+
+    /// Keeps a plan about which nobody is asked.
+    pub(crate) async fn plan_unasked(&self, workflow: WorkflowId, per_hour: u32) -> Plan {
+        let routing = Routing {
+            rule: "leavers at once".to_owned(),
+            because: Because::FirstMatch,
+            stages: vec![],
+            expire_after_seconds: 3_600,
+            sign_in: Strength::Link,
+            timing: Timing { unasked_per_hour: Some(per_hour), ..Timing::default() },
+        };
+        self.plan_routed(workflow, routing).await
+    }
+
+    async fn plan_routed(&self, workflow: WorkflowId, routing: Routing) -> Plan {
+        let read = workflows::find(&self.store, workflow).await.unwrap().unwrap();
+        let stamp = self.stamp();
+        let plan = plan(&read, &stamp);
+        let sealed = SealedPlan::seal(&plan).unwrap();
+        let people = routing.stages.first().map(ResolvedStage::people).unwrap_or_default();
         let snapshot = Snapshot {
             target: plan.target.clone(),
             read_at: stamp.at,
@@ -132,7 +156,7 @@ impl Stage {
             user_types: None,
             kept_fields: None,
         };
-        let asks = people.map(|approver| NewAsk {
+        let asks = people.into_iter().map(|approver| NewAsk {
             stage: 0,
             link_hash: self.keys.link_token(workflow, &approver, 0, plan.number).hash(),
             approver,
@@ -145,7 +169,7 @@ impl Stage {
             sealed,
             snapshot,
             routing,
-            asks: asks.to_vec(),
+            asks: asks.collect(),
         };
         self.store.write(deed).await.unwrap();
         plan
@@ -379,6 +403,7 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
         vault_awaited_since: None,
         vault_awaited_told: None,
         not_before: None,
+        approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
     };

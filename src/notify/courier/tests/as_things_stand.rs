@@ -5,13 +5,15 @@ use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
 use crate::store::decisions::Expire;
 use crate::store::operator::{Exit, TakeExit};
+use crate::store::outbox::Alarm;
 use crate::store::plans::{AwaitVault, PlanningStopped, VoidPlan};
 
 impl Stage {
     pub(super) async fn stop_planning(&self, workflow: WorkflowId, reason: &str) {
         self.advance(1);
         let stamp = self.kit.world.stamp();
-        let deed = PlanningStopped { stamp, workflow, after: 0, reason: reason.to_owned() };
+        let deed =
+            PlanningStopped { stamp, workflow, after: 0, reason: reason.to_owned(), alarm: Alarm::Keep };
         self.kit.store.write(deed).await.unwrap();
     }
 

@@ -20,7 +20,7 @@ use crate::domain::plan::{
     SealedPlan, UserShape,
 };
 use crate::domain::request::{Request, RequestContext};
-use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
+use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{GroupKind, Snapshot, UserSeen};
 use crate::domain::strict_json;
@@ -181,6 +181,7 @@ impl Stage {
             vault_awaited_since: None,
             vault_awaited_told: None,
             not_before: None,
+            approval_ends: None,
             created_at: stamp.at,
             updated_at: stamp.at,
         };
@@ -253,9 +254,10 @@ impl Stage {
             routing: Routing {
                 rule: "joiners".to_owned(),
                 because: Because::FirstMatch,
-                stages: vec![ResolvedStage { people, asked_as, quorum: 1 }],
+                stages: vec![ResolvedStage::of(Pool { people, asked_as, quorum: 1 })],
                 expire_after_seconds: 3 * 24 * 3600,
                 sign_in: Strength::Link,
+                timing: Timing::default(),
             },
             asks,
         };

@@ -1,0 +1,108 @@
+//! The budget of a source: how many leavers may go in one hour without anybody being asked, and where the rest is held.
+//!
+//! Must hold: it is counted in the transaction that lets one go, behind a lock of the source, so that leavers that come
+//! at once cannot overrun it; time is the moment of the deed; one leaver counts once.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, Set,
+};
+
+use super::deed::{Fault, Tx};
+use super::rows::held::{self, Column};
+use super::rows::{batch, budget, unapproved};
+use super::workflows::Workflow;
+use crate::domain::ids::BatchId;
+
+const HOUR_SECONDS: i64 = 3_600;
+
+/// What becomes of a leaver about whom nobody is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It may go.
+    Within,
+    /// It is held, in a batch that stands open.
+    Held(BatchId),
+    /// It is held, and is the first of its batch.
+    FirstHeld(BatchId),
+}
+
+/// Takes a place in the budget, or one in the open batch of the source.
+pub(super) async fn take<No>(tx: &mut Tx, workflow: &Workflow, per_hour: u32) -> Result<Room, Fault<No>> {
+    lock(tx, workflow.source.as_str()).await?;
+    if was_let_go(tx, workflow).await? {
+        return Ok(Room::Within);
+    }
+    let since = tx.at.plus_seconds(-HOUR_SECONDS).as_utc();
+    let gone = unapproved::Entity::find()
+        .filter(unapproved::Column::Source.eq(workflow.source.as_str()))
+        .filter(unapproved::Column::ApprovedAt.gt(since))
+        .count(&tx.inner)
+        .await?;
+    if gone >= u64::from(per_hour) {
+        return hold(tx, workflow).await;
+    }
+    let row = unapproved::ActiveModel {
+        workflow_id: Set(workflow.id.0),
+        source: Set(workflow.source.as_str().to_owned()),
+        approved_at: Set(tx.at.as_utc()),
+    };
+    unapproved::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(Room::Within)
+}
+
+/// Locks a source until the transaction ends: what it may still send, and what of it is held.
+pub(super) async fn lock<No>(tx: &Tx, source: &str) -> Result<(), Fault<No>> {
+    if budget::Entity::find_by_id(source.to_owned()).lock_exclusive().one(&tx.inner).await?.is_none() {
+        // Where two do this at once, the database lets one of them run again.
+        let row = budget::ActiveModel { source: Set(source.to_owned()) };
+        budget::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    }
+    Ok(())
+}
+
+/// One that was counted, or released by two people, is not held because its plan had to be made again.
+async fn was_let_go<No>(tx: &Tx, workflow: &Workflow) -> Result<bool, Fault<No>> {
+    if unapproved::Entity::find_by_id(workflow.id.0).one(&tx.inner).await?.is_some() {
+        return Ok(true);
+    }
+    let before = held::Entity::find_by_id(workflow.id.0).one(&tx.inner).await?;
+    Ok(before.is_some_and(|row| row.state == "released"))
+}
+
+async fn hold<No>(tx: &mut Tx, workflow: &Workflow) -> Result<Room, Fault<No>> {
+    let open = batch::Entity::find()
+        .filter(batch::Column::Source.eq(workflow.source.as_str()))
+        .filter(batch::Column::ClosedAt.is_null())
+        .one(&tx.inner)
+        .await?;
+    let room = if let Some(row) = open {
+        Room::Held(BatchId(row.id))
+    } else {
+        Room::FirstHeld(open_batch(tx, workflow).await?)
+    };
+    let (Room::Held(id) | Room::FirstHeld(id)) = room else { return Ok(room) };
+    let row = held::ActiveModel {
+        workflow_id: Set(workflow.id.0),
+        batch_id: Set(id.0),
+        held_at: Set(tx.at.as_utc()),
+        state: Set("held".to_owned()),
+        settled_at: Set(None),
+    };
+    let anew = [Column::BatchId, Column::HeldAt, Column::State, Column::SettledAt];
+    let again = OnConflict::column(Column::WorkflowId).update_columns(anew).to_owned();
+    held::Entity::insert(row).on_conflict(again).exec_without_returning(&tx.inner).await?;
+    Ok(room)
+}
+
+async fn open_batch<No>(tx: &mut Tx, workflow: &Workflow) -> Result<BatchId, Fault<No>> {
+    let id = tx.id(BatchId::made);
+    let row = batch::ActiveModel {
+        id: Set(id.0),
+        source: Set(workflow.source.as_str().to_owned()),
+        opened_at: Set(tx.at.as_utc()),
+        closed_at: Set(None),
+    };
+    batch::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(id)
+}

@@ -1,0 +1,210 @@
+//! The budget of a source, the batch beyond it, and the two people who decide about that.
+
+use futures_util::future::join_all;
+
+use super::stage::{Stage, accept};
+use crate::domain::approval::{Refused, Verdict};
+use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::ids::{BatchId, WorkflowId};
+use crate::domain::kind::Kind;
+use crate::domain::names::EmailAddress;
+use crate::domain::request::{Request, RequestContext};
+use crate::domain::strict_json;
+use crate::domain::workflow::{Stalled, State};
+use crate::store::held::{self, NotSettled, Selection, SettleHeld, Settled};
+use crate::store::operator::{Exit, NoExit, TakeExit};
+use crate::store::outbox::{self, Alarm};
+use crate::store::plans::PlanningStopped;
+use crate::store::{WriteFault, audit, workflows};
+
+macro_rules! on_both {
+    ($($name:ident / $on_postgres:ident: $story:path;)*) => { $(
+        #[tokio::test]
+        async fn $name() {
+            $story(&Stage::sqlite().await).await;
+        }
+
+        #[tokio::test]
+        #[ignore = "needs a PostgreSQL server; tests/all runs it"]
+        async fn $on_postgres() {
+            $story(&Stage::postgres().await).await;
+        }
+    )* };
+}
+
+on_both! {
+    leavers_that_come_at_once_cannot_overrun_the_budget / the_budget_on_postgresql: at_once;
+    the_budget_is_of_the_last_hour / the_last_hour_on_postgresql: the_last_hour;
+    one_proposes_and_another_one_confirms_the_very_same / two_people_on_postgresql: two_people;
+    a_protected_account_alarms_once / a_protected_account_on_postgresql: protected;
+}
+
+async fn leaver(stage: &Stage, number: usize) -> WorkflowId {
+    let reference = format!("L-{number}");
+    let mut deed = accept(stage.stamp(), &reference, &reference);
+    let text = format!(
+        r#"{{"schema":"jml/1","kind":"leaver","source_ref":"{reference}","person_ref":"p-{reference}",
+        "effective":{{"at":"2026-12-01","tz":"Europe/Berlin"}},"subject":{{"username":"user-{reference}",
+        "email":"user{number}@example.com"}}}}"#
+    );
+    let request = strict_json::parse(text.as_bytes()).unwrap();
+    let request = Request::parse(&request, &RequestContext { default_zone: None }).unwrap();
+    deed.workflow.kind = Kind::Leaver;
+    deed.workflow.request = CanonicalBytes::of(Tag::Request, &request).unwrap();
+    stage.store.write(deed).await.unwrap().workflow
+}
+
+async fn leavers(stage: &Stage, numbers: std::ops::Range<usize>) -> Vec<WorkflowId> {
+    let mut made = Vec::new();
+    for number in numbers {
+        made.push(leaver(stage, number).await);
+    }
+    made
+}
+
+async fn state(stage: &Stage, workflow: WorkflowId) -> State {
+    workflows::find(&stage.store, workflow).await.unwrap().unwrap().state
+}
+
+async fn kinds(stage: &Stage, workflow: WorkflowId) -> Vec<String> {
+    let told = audit::chain(&stage.store, workflow.into(), 0, 100).await.unwrap();
+    told.into_iter().map(|told| told.event.kind).collect()
+}
+
+async fn at_once(stage: &Stage) {
+    let all = leavers(stage, 0..20).await;
+    join_all(all.iter().map(|workflow| stage.plan_unasked(*workflow, 5))).await;
+    let mut gone = Vec::new();
+    let mut kept = Vec::new();
+    for workflow in all {
+        match state(stage, workflow).await {
+            State::Approved { .. } => gone.push(workflow),
+            State::NeedsAttention { stalled: Stalled::Held, .. } => kept.push(workflow),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((gone.len(), kept.len()), (5, 15));
+    let told = kinds(stage, gone[0]).await;
+    assert_eq!(told[told.len() - 2..], ["workflow.planned", "workflow.approved"]);
+    let batches = held::open_batches(&stage.store).await.unwrap();
+    assert_eq!((batches.len(), batches[0].leavers.len()), (1, 15));
+    let mut alarms = 0;
+    for workflow in kept {
+        let owed = outbox::of_workflow(&stage.store, workflow).await.unwrap();
+        alarms += owed.iter().filter(|owed| owed.kind == "alarm").count();
+        assert!(owed.iter().all(|owed| owed.kind == "alarm"), "one alarm stands for all: {owed:?}");
+    }
+    assert_eq!(alarms, 1);
+}
+
+async fn the_last_hour(stage: &Stage) {
+    let all = leavers(stage, 0..4).await;
+    for workflow in &all[..2] {
+        stage.plan_unasked(*workflow, 1).await;
+    }
+    assert_eq!(state(stage, all[0]).await.word(), "approved");
+    assert_eq!(state(stage, all[1]).await.word(), "needs_attention");
+    stage.skip(3_600);
+    stage.plan_unasked(all[2], 1).await;
+    assert_eq!(state(stage, all[2]).await.word(), "approved");
+    // A source without a budget holds everything.
+    stage.skip(3_600);
+    stage.plan_unasked(all[3], 0).await;
+    assert_eq!(state(stage, all[3]).await.word(), "needs_attention");
+    let batches = held::open_batches(&stage.store).await.unwrap();
+    assert_eq!((batches.len(), batches[0].leavers.len()), (1, 2));
+}
+
+async fn settle(
+    stage: &Stage,
+    batch: BatchId,
+    verdict: Verdict,
+    selection: &Selection,
+    by: &str,
+) -> Result<Settled, NotSettled> {
+    let by = EmailAddress::parse(by).unwrap();
+    let (selection, reason) = (selection.clone(), "the list of HR was checked".to_owned());
+    let deed = SettleHeld { stamp: stage.stamp(), batch, verdict, selection, by, reason };
+    stage.store.write(deed).await.map_err(|fault| match fault {
+        WriteFault::Refused(no) => no,
+        other => panic!("{other:?}"),
+    })
+}
+
+const ANA: &str = "ana@example.com";
+const BO: &str = "bo@example.com";
+
+async fn two_people(stage: &Stage) {
+    let all = leavers(stage, 0..4).await;
+    for workflow in &all {
+        stage.plan_unasked(*workflow, 0).await;
+    }
+    let batch = held::open_batches(&stage.store).await.unwrap()[0].id;
+    let some = Selection::These(all[..3].iter().copied().collect());
+    let one = Selection::These([all[3]].into());
+    // One person alone moves nothing, not even by the ways out of other stops.
+    for exit in [Exit::Retry, Exit::GiveUp] {
+        let (by, reason) = ("op".to_owned(), "hurry".to_owned());
+        let alone = TakeExit { stamp: stage.stamp(), workflow: all[0], exit, by, reason };
+        let refused = stage.store.write(alone).await.unwrap_err();
+        assert!(matches!(refused, WriteFault::Refused(NoExit::Wrong(_))), "{refused:?}");
+    }
+    let first = settle(stage, batch, Verdict::Approve, &some, ANA).await.unwrap();
+    assert!(matches!(first, Settled::Proposed { leavers: 3, .. }), "{first:?}");
+    let again = settle(stage, batch, Verdict::Approve, &some, "Ana+again@example.com").await;
+    assert!(matches!(again, Err(NotSettled::SamePerson(_))), "{again:?}");
+    // Another selection, or the opposite, is a proposal of its own.
+    for (verdict, selection) in [(Verdict::Approve, &Selection::All), (Verdict::Reject, &some)] {
+        let other = settle(stage, batch, verdict, selection, BO).await.unwrap();
+        assert!(matches!(other, Settled::Proposed { .. }), "{other:?}");
+    }
+    let own = settle(stage, batch, Verdict::Approve, &some, "user1@example.com").await;
+    assert_eq!(own, Err(NotSettled::NotYours(all[1], Refused::IsSubject)));
+    for workflow in &all {
+        assert_eq!(state(stage, *workflow).await.word(), "needs_attention");
+    }
+    assert_eq!(settle(stage, batch, Verdict::Approve, &some, BO).await, Ok(Settled::Done { leavers: 3 }));
+    for workflow in &all[..3] {
+        assert_eq!(state(stage, *workflow).await.word(), "approved");
+        assert_eq!(kinds(stage, *workflow).await.last().unwrap(), "workflow.released");
+    }
+    let stranger = settle(stage, batch, Verdict::Reject, &some, BO).await;
+    assert!(matches!(stranger, Err(NotSettled::NotHeldHere(_))), "{stranger:?}");
+    // A proposal holds for a day.
+    settle(stage, batch, Verdict::Reject, &one, ANA).await.unwrap();
+    stage.skip(86_401);
+    let anew = settle(stage, batch, Verdict::Reject, &one, BO).await.unwrap();
+    assert!(matches!(anew, Settled::Proposed { leavers: 1, .. }), "{anew:?}");
+    assert_eq!(settle(stage, batch, Verdict::Reject, &one, ANA).await, Ok(Settled::Done { leavers: 1 }));
+    assert_eq!(state(stage, all[3]).await.word(), "rejected");
+    assert!(held::open_batches(&stage.store).await.unwrap().is_empty());
+    let closed = held::find(&stage.store, batch).await.unwrap().unwrap();
+    assert!(
+        closed.closed_at.is_some()
+            && closed.proposals.iter().filter(|one| one.confirmed.is_some()).count() == 2
+    );
+    assert_eq!(
+        settle(stage, batch, Verdict::Reject, &Selection::All, ANA).await,
+        Err(NotSettled::NothingHeld)
+    );
+    assert_eq!(
+        settle(stage, BatchId(uuid::Uuid::nil()), Verdict::Reject, &one, ANA).await,
+        Err(NotSettled::UnknownBatch)
+    );
+}
+
+async fn protected(stage: &Stage) {
+    let workflow = leaver(stage, 1).await;
+    for _ in 0..3 {
+        let reason = "the user name svc-backup is protected by the settings of the target".to_owned();
+        let stop = PlanningStopped { stamp: stage.stamp(), workflow, after: 0, reason, alarm: Alarm::Raise };
+        stage.store.write(stop).await.unwrap();
+        let (exit, by, reason) = (Exit::Retry, "op".to_owned(), "again".to_owned());
+        stage.store.write(TakeExit { stamp: stage.stamp(), workflow, exit, by, reason }).await.unwrap();
+    }
+    let told = kinds(stage, workflow).await;
+    let count = |kind: &str| told.iter().filter(|told| *told == kind).count();
+    assert_eq!((count("account.protected"), count("alarm.raised")), (1, 1));
+    let owed = outbox::of_workflow(&stage.store, workflow).await.unwrap();
+    assert_eq!(owed.iter().filter(|owed| owed.kind == "alarm").count(), 1);
+}

@@ -1,0 +1,111 @@
+//! What time does: people are reminded, an approval that begins nothing ends, and two groups may be needed at once.
+//!
+//! Must hold: reminders are bounded and go only to those who have not answered; nothing is begun on an approval that
+//! has ended.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::stage::{Choices, ONE_OF_THE_GROUP, Stage};
+
+told_on_both! {
+    who_has_not_answered_is_reminded_and_nobody_else
+    an_approval_that_begins_nothing_ends
+    an_approval_counts_from_the_effective_time
+    both_groups_of_a_stage_must_say_yes
+}
+
+const ANA: &str = "ana@example.com";
+const BO: &str = "bo@example.com";
+
+async fn with_rule(stage: &Stage, rule: &str, others: &[(&str, &str)]) -> Stage {
+    let mut edits = vec![(ONE_OF_THE_GROUP, rule)];
+    edits.extend(others);
+    Stage::with(stage.database.another(), Choices::edited(&edits)).await
+}
+
+fn reminders(stage: &Stage, address: &str) -> usize {
+    let mails = stage.simulator.mailbox.mails_to(address);
+    mails.iter().filter(|mail| mail.subject.starts_with("Still waiting for your answer: ")).count()
+}
+
+async fn who_has_not_answered_is_reminded_and_nobody_else(stage: Stage) {
+    let rule =
+        "stages = [{ ask = [\"group:pam-admins\"], quorum = 2 }]\nremind_after = \"1d\"\nreminders = 2";
+    let stage = with_rule(&stage, rule, &[]).await;
+    let workflow = stage.hire_told(|body| body["effective"]["at"] = json!("2027-03-01")).await;
+    assert_eq!(stage.decide(&stage.link(ANA), "approve", "").await.status, 303);
+    stage.later(TimeDelta::hours(23)).await;
+    assert_eq!((reminders(&stage, ANA), reminders(&stage, BO)), (0, 0));
+    stage.later(TimeDelta::hours(2)).await;
+    assert_eq!((reminders(&stage, ANA), reminders(&stage, BO)), (0, 1));
+    // The reminder leads to the same page, and a look at it changes nothing.
+    let links = stage.simulator.mailbox.links_for(BO);
+    assert!(links.len() == 2 && links[0] == links[1], "{links:?}");
+    for _ in 0..4 {
+        stage.later(TimeDelta::days(1)).await;
+    }
+    assert_eq!((reminders(&stage, ANA), reminders(&stage, BO)), (0, 2));
+    let trail = stage.api(&format!("/{workflow}/audit")).await;
+    let told = trail["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "stage.reminded");
+    assert_eq!(told.count(), 2);
+    assert_eq!(stage.decide(&stage.link(BO), "approve", "").await.status, 303);
+    assert_eq!(stage.state(&workflow).await, "approved");
+    stage.check_proof(&[workflow]).await;
+}
+
+async fn an_approval_that_begins_nothing_ends(stage: Stage) {
+    let rule = format!("{ONE_OF_THE_GROUP}\nstart_within = \"2d\"");
+    let stage = with_rule(&stage, &rule, &[]).await;
+    let workflow = stage.hire_told(|_| ()).await;
+    assert_eq!(stage.decide(&stage.link(ANA), "approve", "").await.status, 303);
+    // The service stands still for three days.
+    stage.later(TimeDelta::days(3)).await;
+    assert_eq!(stage.state(&workflow).await, "expired");
+    assert!(stage.writes().is_empty(), "{:?}", stage.writes());
+    let last = stage.simulator.mailbox.mails_to(BO).pop().unwrap();
+    assert!(last.text.unwrap().contains("the approval has ended"));
+    let alarms = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    assert!(alarms.iter().any(|mail| mail.subject.starts_with("Alarm")), "operators hear of it");
+    let page = stage.open(&stage.link(ANA)).await;
+    assert!(page.body.contains("its run did not begin in time") && !page.asks(), "{}", page.body);
+    stage.later(TimeDelta::days(30)).await;
+    assert_eq!(stage.state(&workflow).await, "expired");
+    stage.check_proof(&[workflow]).await;
+}
+
+async fn an_approval_counts_from_the_effective_time(stage: Stage) {
+    let rule = format!("{ONE_OF_THE_GROUP}\nstart_within = \"2d\"");
+    let stage = with_rule(&stage, &rule, &[]).await;
+    let workflow = stage.hire_told(|body| body["effective"]["at"] = json!("2027-02-01")).await;
+    assert_eq!(stage.decide(&stage.link(ANA), "approve", "").await.status, 303);
+    stage.later(TimeDelta::days(30)).await;
+    assert_eq!(stage.state(&workflow).await, "approved");
+    while stage.state(&workflow).await == "approved" {
+        stage.later(TimeDelta::days(1)).await;
+    }
+    assert_eq!(stage.state(&workflow).await, "succeeded");
+}
+
+async fn both_groups_of_a_stage_must_say_yes(stage: Stage) {
+    let rule = "stages = [{ all = [{ ask = [\"group:pam-admins\"], quorum = 1 }, \
+                { ask = [\"group:owners\"], quorum = 1 }] }]";
+    let owners = "[[approver_groups]]\nname = \"owners\"\nmembers = [\"bo@example.com\", \"di@example.com\"]\n\
+                  [[approver_groups]]\nname = \"pam-admins\"";
+    let stage = with_rule(&stage, rule, &[("[[approver_groups]]\nname = \"pam-admins\"", owners)]).await;
+    let workflow = stage.hire_told(|_| ()).await;
+    // Everybody of both groups is asked, and once.
+    for address in [ANA, BO, "di@example.com"] {
+        assert_eq!(stage.simulator.mailbox.mails_to(address).len(), 1, "{address}");
+    }
+    let page = stage.open(&stage.link(ANA)).await.body;
+    assert!(page.contains("group pam-admins and group owners"), "{page}");
+    assert!(page.contains("nobody counts for two"), "{page}");
+    // Bo belongs to both groups and still is one person.
+    assert_eq!(stage.decide(&stage.link(BO), "approve", "").await.status, 303);
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "pending_approval");
+    assert_eq!(stage.decide(&stage.link("di@example.com"), "approve", "").await.status, 303);
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "succeeded");
+}
