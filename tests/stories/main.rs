@@ -79,6 +79,7 @@ mod an_approver_decides;
 mod a_number_is_taken_for_a_name;
 mod a_refusal_turns_into_a_conflict;
 mod an_auditor_looks_back;
+mod an_hr_feed_runs_wild;
 mod an_operator_acts;
 mod an_operator_checks;
 mod an_operator_looks;

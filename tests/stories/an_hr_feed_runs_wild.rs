@@ -1,0 +1,171 @@
+//! An HR feed sends two hundred leavers in one minute, where a rule asks nobody about leavers.
+//!
+//! Must hold: the budget of the source goes at once, the rest of those who are known is held until two people have
+//! released it; whoever is not known to own an account is asked about as ever; who is protected stays untouched; a
+//! message that comes again makes nothing.
+
+use countersign::simulator::hr::{self, Leaver};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, WEBHOOK_SECRET, command};
+
+told_on_both! {
+    two_hundred_leavers_in_one_minute_do_not_empty_the_vault
+}
+
+const KNOWN: usize = 12;
+const BUDGET: usize = 5;
+const STRANGERS: usize = 185;
+
+fn leaver(person_ref: &str, username: Option<&str>) -> Leaver {
+    let mut leaver = Leaver::example(&format!("LEAVE-{person_ref}"), person_ref, "2026-12-01");
+    leaver.username = username.map(str::to_owned);
+    leaver
+}
+
+/// The same stage, where nobody is asked about leavers within a budget.
+async fn asking_nobody(mut stage: Stage) -> Stage {
+    let edits = [
+        (
+            "[[rules]]\nname = \"joiners\"",
+            "[[rules]]\nname = \"leavers\"\nkinds = [\"leaver\"]\napproval = \"none\"\n[[rules]]\nname = \"joiners\"",
+        ),
+        ("[[sources]]\nname = \"hr\"", "[[sources]]\nname = \"hr\"\nunapproved_leavers_per_hour = 5"),
+    ];
+    stage.choices.edits.extend(edits.map(|(this, by)| (this.to_owned(), by.to_owned())));
+    stage.restart().await
+}
+
+/// People whose accounts were made by this service, so that it knows whose they are.
+async fn hired(stage: &Stage, number: usize) {
+    let mut joiner = stage.joiner();
+    joiner.source_ref = format!("HIRE-{number}");
+    joiner.person_ref = format!("K{number:04}");
+    joiner.username = format!("known{number}");
+    let workflow = stage.approved_as(&joiner).await;
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+}
+
+fn enabled(stage: &Stage, name: &str) -> bool {
+    stage.simulator.vault.user(name).unwrap()["enableUser"] == true
+}
+
+async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) {
+    let stage = asking_nobody(stage).await;
+    for number in 0..KNOWN {
+        hired(&stage, number).await;
+    }
+    let vault = &stage.simulator.vault;
+    for name in (0..STRANGERS).map(|number| format!("stranger{number}")).chain(["breakglass1".to_owned()]) {
+        vault.add_user(&json!({ "username": name })).unwrap();
+    }
+    let mut wave: Vec<Leaver> = (0..KNOWN).map(|number| leaver(&format!("K{number:04}"), None)).collect();
+    wave.extend(
+        (0..STRANGERS).map(|number| leaver(&format!("S{number:04}"), Some(&format!("stranger{number}")))),
+    );
+    wave.push(leaver("B0001", Some("breakglass1")));
+    wave.push(leaver("B0002", Some("svc-countersign@cyberark.cloud.1234")));
+    // Somebody whose account is known is named with an account that is not theirs.
+    wave.push(Leaver { source_ref: "LEAVE-AGAIN".to_owned(), ..leaver("K0000", Some("breakglass1")) });
+    assert_eq!(wave.len(), 200);
+
+    let writes = vault.journal().len();
+    let sent = stage.clock.read().timestamp();
+    let mut workflows = Vec::new();
+    for one in &wave {
+        let answer = stage.post(&format!("msg_{}", one.source_ref), &one.bytes()).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        workflows.push(answer.workflow());
+    }
+    // The whole wave once more: the same messages, and one of them under a name that its signature does not cover.
+    for one in wave.iter().take(20) {
+        assert_eq!(stage.post(&format!("msg_{}", one.source_ref), &one.bytes()).await.status, 200);
+    }
+    let body = wave[0].bytes();
+    let secret = SecretString::from(WEBHOOK_SECRET);
+    let signature = hr::sign(&secret, &format!("msg_{}", wave[0].source_ref), sent, &body).unwrap();
+    let posted = stage.browser.post(format!("{}/webhooks/hr", stage.url)).body(body);
+    let posted = posted.header("content-type", "application/json").header("webhook-id", "msg_new");
+    let posted = posted.header("webhook-timestamp", sent.to_string()).header("webhook-signature", signature);
+    assert_eq!(posted.send().await.unwrap().status(), 401);
+    assert_eq!(stage.count("select count(*) from workflows").await, 200 + 12);
+    assert!(stage.clock.read().timestamp() - sent < 60, "all of it within one minute");
+    stage.settle().await;
+
+    // The budget has gone, and nobody else.
+    let gone = (0..KNOWN).filter(|number| !enabled(&stage, &format!("known{number}"))).count();
+    assert_eq!(gone, BUDGET);
+    let written: Vec<String> =
+        vault.journal()[writes..].iter().filter_map(|entry| entry.user_name.clone()).collect();
+    assert!(written.iter().all(|name| name.starts_with("known")), "{written:?}");
+    assert!((0..STRANGERS).all(|number| enabled(&stage, &format!("stranger{number}"))));
+    assert!(enabled(&stage, "breakglass1"));
+    let by_state = "select state || ' ' || coalesce(stalled, '') from workflows where kind = 'leaver'";
+    let mut states: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    for state in stage.database.texts(stage.folder.path(), by_state).await {
+        *states.entry(state.trim().to_owned()).or_default() += 1;
+    }
+    let wanted = [
+        ("needs_attention held", KNOWN - BUDGET),
+        // The break-glass account, our own, and the one that is not theirs.
+        ("needs_attention planning", 3),
+        ("pending_approval", STRANGERS),
+        ("succeeded", BUDGET),
+    ];
+    assert_eq!(states, wanted.map(|(state, count)| (state.to_owned(), count)).into());
+    let alarms = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    assert!(alarms.iter().any(|mail| mail.subject.starts_with("Alarm")), "the operators are alarmed");
+
+    // Two people release a part of what is held.
+    let batch = stage.database.texts(stage.folder.path(), &id_of(&stage, "batches", "")).await;
+    assert_eq!(batch.len(), 1, "one batch");
+    let held = stage.database.texts(stage.folder.path(), &held_ids(&stage)).await;
+    assert_eq!(held.len(), KNOWN - BUDGET);
+    let settings = stage.settings_file();
+    let release = async |by: &str| {
+        let mut arguments = vec!["held", "release", batch[0].as_str(), held[0].as_str(), held[1].as_str()];
+        arguments.extend(["--as", by, "--reason", "HR says that these are right"]);
+        command(&arguments, &settings).await
+    };
+    assert!(release("ana@example.com").await.status.success());
+    assert!(!release("ANA@example.com").await.status.success(), "the same person twice is one person");
+    stage.settle().await;
+    let gone = |stage: &Stage| (0..KNOWN).filter(|number| !enabled(stage, &format!("known{number}"))).count();
+    assert_eq!(gone(&stage), BUDGET);
+    assert!(release("bo@example.com").await.status.success());
+    stage.settle().await;
+    assert_eq!(gone(&stage), BUDGET + 2);
+    for workflow in &held[..2] {
+        assert_eq!(stage.state(workflow).await, "succeeded", "{}", stage.reason(workflow).await);
+    }
+    for workflow in &held[2..] {
+        assert_eq!(stage.state(workflow).await, "needs_attention");
+    }
+    let trail: Vec<Value> = stage.trail(&held[0]).await;
+    let told = serde_json::to_string(&trail).unwrap();
+    assert!(told.contains("ana@example.com") && told.contains("bo@example.com"), "the trail names both");
+    stage.check_proof(&[held[0].clone()]).await;
+}
+
+/// Ids as the API spells them.
+fn id_of(stage: &Stage, table: &str, which: &str) -> String {
+    column(stage, "id", table, which)
+}
+
+fn held_ids(stage: &Stage) -> String {
+    column(stage, "workflow_id", "held_leavers", "where state = 'held'")
+}
+
+fn column(stage: &Stage, name: &str, table: &str, which: &str) -> String {
+    match stage.database {
+        crate::stage::Database::Sqlite => format!(
+            "select lower(substr(hex({name}), 1, 8) || '-' || substr(hex({name}), 9, 4) || '-' || \
+             substr(hex({name}), 13, 4) || '-' || substr(hex({name}), 17, 4) || '-' || \
+             substr(hex({name}), 21)) from {table} {which} order by {name}"
+        ),
+        crate::stage::Database::Postgres { .. } => {
+            format!("select {name}::text from {table} {which} order by {name}")
+        }
+    }
+}
