@@ -61,7 +61,7 @@ async fn its_recipient_sees_it_once_and_for_five_minutes(stage: Stage) {
     let max = stage.visitor();
     let closed = max.open(&link).await;
     assert!(closed.status == 200 && closed.body.contains("Mail me a code"), "{}", closed.body);
-    for private in ["zobrien", "Zo", RECIPIENT, workflow.as_str()] {
+    for private in ["zobrien", "Zoë", RECIPIENT, workflow.as_str()] {
         assert!(!closed.body.contains(private), "{private}");
     }
     assert_eq!(max.post(&link, &[]).await.status, 403, "not before the sign-in");

@@ -29,7 +29,7 @@ impl Relay {
     /// A web server with a certificate of the tests' own authority, for `localhost`; see `tests/fixtures/tls`.
     pub fn encrypted() -> Self {
         let chain = vec![CertificateDer::from_pem_file(fixture("server.pem")).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(fixture("server-key.pem")).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config = config.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap();
