@@ -217,9 +217,10 @@ async fn requests_are_answered(stage: &Stage, contract: &mut Contract) {
     let body = asked["application/json"]["example"].to_string();
     let other = json!({ "kind": 7, "surprise": true }).to_string();
     for (path, route) in [("/webhooks/hr", "/webhooks/{source}"), ("/api/v1/requests", "/api/v1/requests")] {
-        // The reference of the example is the usual joiner's.
-        let body = body.replace("RITM", if path == "/webhooks/hr" { "INC" } else { "CHG" });
-        let taken = body.replace("E10442", "E99");
+        // The reference of the example is the usual joiner's, and each way in has a person of its own.
+        let (reference, person) = if path == "/webhooks/hr" { ("INC", "E10443") } else { ("CHG", "E10444") };
+        let body = body.replace("RITM", reference).replace("E10442", person);
+        let taken = body.replace(person, "E99");
         let large = "x".repeat(2_000_000);
         for (text, kind, status) in [
             (&body, "application/json", 202),
