@@ -4,6 +4,8 @@
 //! released it; whoever is not known to own an account is asked about as ever; who is protected stays untouched; a
 //! message that comes again makes nothing.
 
+use std::collections::BTreeMap;
+
 use countersign::simulator::hr::{self, Leaver};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -51,6 +53,34 @@ fn enabled(stage: &Stage, name: &str) -> bool {
     stage.simulator.vault.user(name).unwrap()["enableUser"] == true
 }
 
+/// What HR sends.
+fn wave() -> Vec<Leaver> {
+    let mut wave: Vec<Leaver> = (0..KNOWN).map(|number| leaver(&format!("K{number:04}"), None)).collect();
+    wave.extend(
+        (0..STRANGERS).map(|number| leaver(&format!("S{number:04}"), Some(&format!("stranger{number}")))),
+    );
+    wave.push(leaver("B0001", Some("breakglass1")));
+    wave.push(leaver("B0002", Some("svc-countersign@cyberark.cloud.1234")));
+    // Somebody whose account is known is named with an account that is not theirs.
+    wave.push(Leaver { source_ref: "LEAVE-AGAIN".to_owned(), ..leaver("K0000", Some("breakglass1")) });
+    wave
+}
+
+/// How many of those who are known can no longer log on.
+fn gone(stage: &Stage) -> usize {
+    (0..KNOWN).filter(|number| !enabled(stage, &format!("known{number}"))).count()
+}
+
+/// Where the leavers stand, and how many of them.
+async fn states(stage: &Stage) -> BTreeMap<String, usize> {
+    let question = "select state || ' ' || coalesce(stalled, '') from workflows where kind = 'leaver'";
+    let mut states = BTreeMap::new();
+    for state in stage.database.texts(stage.folder.path(), question).await {
+        *states.entry(state.trim().to_owned()).or_default() += 1;
+    }
+    states
+}
+
 async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) {
     let stage = asking_nobody(stage).await;
     for number in 0..KNOWN {
@@ -60,14 +90,7 @@ async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) 
     for name in (0..STRANGERS).map(|number| format!("stranger{number}")).chain(["breakglass1".to_owned()]) {
         vault.add_user(&json!({ "username": name })).unwrap();
     }
-    let mut wave: Vec<Leaver> = (0..KNOWN).map(|number| leaver(&format!("K{number:04}"), None)).collect();
-    wave.extend(
-        (0..STRANGERS).map(|number| leaver(&format!("S{number:04}"), Some(&format!("stranger{number}")))),
-    );
-    wave.push(leaver("B0001", Some("breakglass1")));
-    wave.push(leaver("B0002", Some("svc-countersign@cyberark.cloud.1234")));
-    // Somebody whose account is known is named with an account that is not theirs.
-    wave.push(Leaver { source_ref: "LEAVE-AGAIN".to_owned(), ..leaver("K0000", Some("breakglass1")) });
+    let wave = wave();
     assert_eq!(wave.len(), 200);
 
     let writes = vault.journal().len();
@@ -94,18 +117,12 @@ async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) 
     stage.settle().await;
 
     // The budget has gone, and nobody else.
-    let gone = (0..KNOWN).filter(|number| !enabled(&stage, &format!("known{number}"))).count();
-    assert_eq!(gone, BUDGET);
+    assert_eq!(gone(&stage), BUDGET);
     let written: Vec<String> =
         vault.journal()[writes..].iter().filter_map(|entry| entry.user_name.clone()).collect();
     assert!(written.iter().all(|name| name.starts_with("known")), "{written:?}");
     assert!((0..STRANGERS).all(|number| enabled(&stage, &format!("stranger{number}"))));
     assert!(enabled(&stage, "breakglass1"));
-    let by_state = "select state || ' ' || coalesce(stalled, '') from workflows where kind = 'leaver'";
-    let mut states: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-    for state in stage.database.texts(stage.folder.path(), by_state).await {
-        *states.entry(state.trim().to_owned()).or_default() += 1;
-    }
     let wanted = [
         ("needs_attention held", KNOWN - BUDGET),
         // The break-glass account, our own, and the one that is not theirs.
@@ -113,14 +130,18 @@ async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) 
         ("pending_approval", STRANGERS),
         ("succeeded", BUDGET),
     ];
-    assert_eq!(states, wanted.map(|(state, count)| (state.to_owned(), count)).into());
+    assert_eq!(states(&stage).await, wanted.map(|(state, count)| (state.to_owned(), count)).into());
     let alarms = stage.simulator.mailbox.mails_to("pam-team@example.com");
     assert!(alarms.iter().any(|mail| mail.subject.starts_with("Alarm")), "the operators are alarmed");
 
-    // Two people release a part of what is held.
-    let batch = stage.database.texts(stage.folder.path(), &id_of(&stage, "batches", "")).await;
+    a_part_is_released_by_two(&stage).await;
+}
+
+/// Two people release a part of what is held.
+async fn a_part_is_released_by_two(stage: &Stage) {
+    let batch = stage.database.texts(stage.folder.path(), &id_of(stage, "batches", "")).await;
     assert_eq!(batch.len(), 1, "one batch");
-    let held = stage.database.texts(stage.folder.path(), &held_ids(&stage)).await;
+    let held = stage.database.texts(stage.folder.path(), &held_ids(stage)).await;
     assert_eq!(held.len(), KNOWN - BUDGET);
     let settings = stage.settings_file();
     let release = async |by: &str| {
@@ -131,11 +152,10 @@ async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) 
     assert!(release("ana@example.com").await.status.success());
     assert!(!release("ANA@example.com").await.status.success(), "the same person twice is one person");
     stage.settle().await;
-    let gone = |stage: &Stage| (0..KNOWN).filter(|number| !enabled(stage, &format!("known{number}"))).count();
-    assert_eq!(gone(&stage), BUDGET);
+    assert_eq!(gone(stage), BUDGET);
     assert!(release("bo@example.com").await.status.success());
     stage.settle().await;
-    assert_eq!(gone(&stage), BUDGET + 2);
+    assert_eq!(gone(stage), BUDGET + 2);
     for workflow in &held[..2] {
         assert_eq!(stage.state(workflow).await, "succeeded", "{}", stage.reason(workflow).await);
     }

@@ -3,9 +3,9 @@
 use countersign::store::operator::Exit;
 use serde_json::json;
 
-use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Stage, differences};
+use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Product, Stage, differences};
 
-told_on_both! {
+told_of_both_products! {
     a_leaver_is_noted_disabled_and_taken_out_of_every_group
     who_is_disabled_already_is_only_read
     somebody_of_a_directory_waits_for_a_person
@@ -43,8 +43,14 @@ async fn a_leaver_is_noted_disabled_and_taken_out_of_every_group(stage: Stage) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_guides_dialects_disable_with_the_whole_record_and_lose_nothing() {
-    for dialect in [Dialect::GuideAuto, Dialect::GuidePinned] {
-        let stage = Stage::with(Database::sqlite(), Choices { dialect, ..Choices::default() }).await;
+    for (product, dialect) in [
+        (Product::PrivilegeCloud, Dialect::GuideAuto),
+        (Product::PrivilegeCloud, Dialect::GuidePinned),
+        (Product::SelfHosted, Dialect::GuideAuto),
+        (Product::SelfHosted, Dialect::GuidePinned),
+    ] {
+        let choices = Choices { product, dialect, ..Choices::default() };
+        let stage = Stage::with(Database::sqlite(), choices).await;
         stage.somebody();
         let before = stage.zobrien();
         let workflow = stage.leaves("LEAVE-1", json!({})).await;

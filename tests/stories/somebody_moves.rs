@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
-use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Stage, differences};
+use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Product, Stage, differences};
 
-told_on_both! {
+told_of_both_products! {
     a_request_says_which_groups_come_and_go
     a_profile_with_another_licence_seat_leaves_it_as_it_is
     somebody_whom_we_hired_moves_without_a_name
 }
 
-async fn moving(dialect: Dialect) -> (Stage, String) {
-    let stage = Stage::with(Database::sqlite(), Choices::with_former_group(dialect)).await;
+async fn moving(product: Product, dialect: Dialect) -> (Stage, String) {
+    let choices = Choices { product, ..Choices::with_former_group(dialect) };
+    let stage = Stage::with(Database::sqlite(), choices).await;
     stage.somebody();
     let workflow = stage.moves("MOVE-1").await;
     assert_eq!(stage.state(&workflow).await, "pending_approval", "{}", stage.reason(&workflow).await);
@@ -20,7 +21,13 @@ async fn moving(dialect: Dialect) -> (Stage, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_field_that_was_not_approved_to_change_stays() {
-    let (stage, workflow) = moving(Dialect::Product).await;
+    for product in [Product::PrivilegeCloud, Product::SelfHosted] {
+        every_other_field_stays(product).await;
+    }
+}
+
+async fn every_other_field_stays(product: Product) {
+    let (stage, workflow) = moving(product, Dialect::Product).await;
     let before = stage.zobrien();
     let page = stage.get(&stage.link("ana@example.com")).await.body;
     for told in [
@@ -51,8 +58,13 @@ async fn every_field_that_was_not_approved_to_change_stays() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vault_that_keeps_fewer_fields_says_what_is_left_out() {
-    for dialect in [Dialect::GuideAuto, Dialect::GuidePinned] {
-        let (stage, workflow) = moving(dialect).await;
+    for (product, dialect) in [
+        (Product::PrivilegeCloud, Dialect::GuideAuto),
+        (Product::PrivilegeCloud, Dialect::GuidePinned),
+        (Product::SelfHosted, Dialect::GuideAuto),
+        (Product::SelfHosted, Dialect::GuidePinned),
+    ] {
+        let (stage, workflow) = moving(product, dialect).await;
         let before = stage.zobrien();
         let page = stage.get(&stage.link("ana@example.com")).await.body;
         assert!(page.contains("The vault keeps no title"), "{dialect:?} {page}");
