@@ -327,6 +327,9 @@ fn message_in_words(kind: &str) -> String {
         "needs_attention" => "An operator must look".to_owned(),
         "alarm" => "Alarm".to_owned(),
         "vault_awaited" => "The vault cannot be read yet".to_owned(),
+        "hand_over" => "An initial password waits".to_owned(),
+        "reminder" => "Please decide, once more".to_owned(),
+        "sign_in_code" => "A code to sign in with".to_owned(),
         other => other.replace('_', " "),
     }
 }
