@@ -1,9 +1,10 @@
-//! Who may look at the console.
+//! Who may look at the console, and who may act on it.
 //!
 //! Must hold: whoever has signed in and has a role may look. Without a sign-in it is open on the machine itself alone: both addresses of the settings are loopback,
 //! the caller is on this machine, the Host header names one of the two addresses (so that no foreign name, pointed at
-//! 127.0.0.1, leads a browser here), and no proxy has passed the request on. Deliberately absent: doing anything;
-//! whoever acts is signed in, on this machine, too.
+//! 127.0.0.1, leads a browser here), and no proxy has passed the request on. Whoever
+//! acts is signed in as an operator, on this machine, too, and sends a form of our own page. Deliberately absent: doing
+//! anything.
 
 use std::net::SocketAddr;
 
@@ -14,7 +15,8 @@ use url::Url;
 
 use crate::config::{Http, is_loopback};
 use crate::kit::Kit;
-use crate::people::Signed;
+use crate::people::{Role, Signed};
+use crate::web::csrf;
 use crate::web::home::Home;
 use crate::web::page::Message;
 
@@ -47,6 +49,23 @@ pub(super) async fn may_look(kit: &Kit, request: &HttpRequest) -> Result<Option<
             Err(Box::new(page(kit, closed)))
         }
     }
+}
+
+/// May this person act with a form that came this way? Everybody else is told that nothing was done.
+pub(super) fn may_act(kit: &Kit, request: &HttpRequest, signed: &Signed) -> Result<(), Box<HttpResponse>> {
+    let refuse = |title: &str, words: &str| {
+        let home = Home::of(kit);
+        let message = Message::new(title, words).leading_to(home.path("/workflows"), "Show all workflows");
+        Err(Box::new(message.answer(&home, StatusCode::FORBIDDEN)))
+    };
+    if let Err(foreign) = csrf::from_own_page(request.headers(), &kit.settings.http.public_url) {
+        tracing::warn!(because = %foreign, "a form of the console was refused: it is not ours");
+        return refuse("This form did not come from our own page", "Nothing was done.");
+    }
+    if signed.role < Role::Operator {
+        return refuse("You may look, and not act", "Your role is that of a viewer. Nothing was done.");
+    }
+    Ok(())
 }
 
 /// Does the console know anybody by name?

@@ -9,7 +9,8 @@ use actix_web::web::{Data, Form, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
-use super::bound::bound_to;
+use super::access::may_act;
+use super::bound::{FORM_HOLDS_SECONDS, bound_to};
 use super::detail::{self, Shown};
 use super::list::unreadable;
 use super::sight::Sight;
@@ -17,15 +18,11 @@ use super::ways::word;
 use crate::domain::ids::WorkflowId;
 use crate::domain::names::Reason;
 use crate::kit::Kit;
-use crate::people::{Role, Signed};
+use crate::people::Signed;
 use crate::store::WriteFault;
 use crate::store::operator::{Exit, TakeExit};
-use crate::web::csrf;
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
-
-/// A form that was shown longer ago must be looked at again.
-const FORM_HOLDS_SECONDS: i64 = 30 * 60;
 
 /// The fields of the form. Whatever is missing is empty, and is then told to a person and not to a parser.
 #[derive(Deserialize)]
@@ -55,16 +52,8 @@ pub(super) async fn act(
     form: Result<Form<Fields>, actix_web::Error>,
 ) -> HttpResponse {
     let home = Home::of(&kit);
-    if let Err(foreign) = csrf::from_own_page(request.headers(), &kit.settings.http.public_url) {
-        tracing::warn!(because = %foreign, "a form of the console was refused: it is not ours");
-        return Message::new("This form did not come from our own page", "Nothing was done.")
-            .leading_to(home.path("/workflows"), "Show all workflows")
-            .answer(&home, StatusCode::FORBIDDEN);
-    }
-    if signed.role < Role::Operator {
-        return Message::new("You may look, and not act", "Your role is that of a viewer. Nothing was done.")
-            .leading_to(home.path("/workflows"), "Show all workflows")
-            .answer(&home, StatusCode::FORBIDDEN);
+    if let Err(refused) = may_act(&kit, &request, &signed) {
+        return *refused;
     }
     let read = form.ok().map(Form::into_inner).and_then(|fields| Some((exit(&fields.exit)?, fields)));
     let Some((exit, fields)) = read else {
