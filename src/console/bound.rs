@@ -1,10 +1,11 @@
-//! What a form of the console is bound to: the person it was shown to, and the workflow as it stood.
+//! What a form of the console is bound to: the person it was shown to, and the workflow, or the batch, as it stood.
 
 use super::sight::Sight;
 use crate::domain::canon::Digest;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 use crate::people::Signed;
+use crate::store::held::Batch;
 
 /// A form that was shown longer ago must be looked at again.
 pub(super) const FORM_HOLDS_SECONDS: i64 = 30 * 60;
@@ -21,6 +22,21 @@ pub(super) fn bound_to(signed: &Signed, sight: &Sight) -> (Digest, Digest) {
     let position = sight.told.last().map_or(0, |told| told.event.position);
     let standing =
         format!("{}\n{}\n{}\n{position}", workflow.id, workflow.state.word(), workflow.plan_number);
+    (person(signed), Digest::of_bytes(standing.as_bytes()))
+}
+
+/// The same of a batch, as it stands at this moment. A leaver that joins it changes nothing about the others, so it
+/// does not count; what is proposed does.
+pub(super) fn bound_to_batch(signed: &Signed, batch: &Batch, now: Timestamp) -> (Digest, Digest) {
+    let proposals = batch.proposals.iter().map(|proposal| {
+        let how = match (&proposal.confirmed, proposal.holds_until > now) {
+            (Some(_), _) => "confirmed",
+            (None, true) => "stands",
+            (None, false) => "over",
+        };
+        format!("{} {} {how}", proposal.selection, proposal.proposed_at)
+    });
+    let standing = format!("held\n{}\n{}", batch.id, proposals.collect::<Vec<_>>().join("\n"));
     (person(signed), Digest::of_bytes(standing.as_bytes()))
 }
 

@@ -178,6 +178,8 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
     let (home, now) = (Home::of(kit), kit.world.now());
     let Sight { workflow, request, current, .. } = sight;
     let list = home.path("/workflows");
+    let ways = ways(workflow, current.as_ref().map(|current| &current.run));
+    let done_here = ways.iter().any(|way| way.word.is_some());
     WorkflowPage {
         here: format!("{list}/{}", workflow.id),
         of_person: format!("{list}?person={}", escaped(workflow.person_ref.as_str())),
@@ -201,11 +203,11 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
         top: Top::of(kit, shown.signed),
         form: shown
             .signed
-            .filter(|signed| signed.role >= Role::Operator)
+            .filter(|signed| done_here && signed.role >= Role::Operator)
             .map(|signed| ActForm { token: form_token(kit, signed, sight, now), typed: shown.typed.clone() }),
         problem: shown.problem.clone(),
         note: shown.signed.and_then(|signed| just_done(sight, signed, now)),
-        ways: ways(workflow, current.as_ref().map(|current| &current.run)),
+        ways,
         progress: sight.progress(kit),
         plan: current.as_ref().map(|current| plan(kit, sight, current, now)),
         asker: asker(workflow, request),

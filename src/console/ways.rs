@@ -20,6 +20,8 @@ pub(super) struct Way {
     pub(super) title: &'static str,
     /// What follows.
     pub(super) follows: String,
+    /// The page on which it is done, if not here.
+    pub(super) page: Option<&'static str>,
     /// The command that does it.
     pub(super) command: String,
 }
@@ -78,6 +80,7 @@ fn decide(workflow: &Workflow) -> Way {
     Way {
         word: None,
         title: "Decide",
+        page: None,
         follows:
             "You decide in place of those who were asked and have not answered. It may be neither your own \
                   request nor your own access."
@@ -94,10 +97,10 @@ fn held(workflow: &Workflow) -> Way {
     Way {
         word: None,
         title: "Release or reject",
-        follows:
-            "It takes two people: the first proposes, and the same command by a second one confirms. The \
-                  command \u{201c}held list\u{201d} names the batch."
-                .to_owned(),
+        page: Some("/held"),
+        follows: "It takes two people: the first proposes, and a second one confirms the very same, on the page of \
+                  held leavers or with the same command. The command \u{201c}held list\u{201d} names the batch."
+            .to_owned(),
         command: format!(
             "countersign held release BATCH {} --as MAIL --reason \"\u{2026}\" --config FILE",
             workflow.id
@@ -114,7 +117,7 @@ fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
     };
     let word = word(exit);
     let command = format!("countersign workflow {word} {} --reason \"\u{2026}\" --config FILE", workflow.id);
-    Way { word: Some(word), title, follows, command }
+    Way { word: Some(word), title, page: None, follows, command }
 }
 
 /// The step that a person does elsewhere, where the run waits for it.

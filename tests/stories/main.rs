@@ -83,6 +83,7 @@ mod an_hr_feed_runs_wild;
 mod an_operator_acts;
 mod an_operator_checks;
 mod an_operator_looks;
+mod an_operator_releases;
 mod an_operator_starts_it;
 mod every_step_may_fail;
 mod one_person_one_account;

@@ -179,7 +179,7 @@ fn every_address_for_programs_is_in_the_document_and_the_reverse() {
     let told: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
     // Pages for people, their files, and the answers to addresses that lead nowhere.
     let for_people = |route: &str| {
-        ["/approve/", "/credentials/", "/static/", "/workflows", "/sign-"]
+        ["/approve/", "/credentials/", "/static/", "/workflows", "/held", "/sign-"]
             .iter()
             .any(|begin| route.starts_with(begin))
             || ["/api", "/api/docs"].contains(&route)

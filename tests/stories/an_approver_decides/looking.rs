@@ -21,7 +21,7 @@ told_on_both! {
 }
 
 /// Every route there is, by the source. Who adds one adds it here and thereby to the stories below.
-pub(crate) const ROUTES: [&str; 33] = [
+pub(crate) const ROUTES: [&str; 35] = [
     "/api",
     "/api/docs",
     "/api/v1/requests",
@@ -39,6 +39,8 @@ pub(crate) const ROUTES: [&str; 33] = [
     "/credentials/{token}/code",
     "/credentials/{token}/sign-in",
     "/healthz",
+    "/held",
+    "/held/{id}",
     "/metrics",
     "/openapi.json",
     "/readyz",
