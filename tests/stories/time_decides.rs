@@ -6,13 +6,15 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::stage::{Choices, ONE_OF_THE_GROUP, Stage};
+use crate::stage::{Choices, ONE_OF_THE_GROUP, Stage, command};
 
 told_on_both! {
     who_has_not_answered_is_reminded_and_nobody_else
     an_approval_that_begins_nothing_ends
     an_approval_counts_from_the_effective_time
     both_groups_of_a_stage_must_say_yes
+    a_leaver_does_not_end_in_silence
+    a_second_leaver_is_always_taken
 }
 
 const ANA: &str = "ana@example.com";
@@ -108,4 +110,46 @@ async fn both_groups_of_a_stage_must_say_yes(stage: Stage) {
     assert_eq!(stage.decide(&stage.link("di@example.com"), "approve", "").await.status, 303);
     stage.settle().await;
     assert_eq!(stage.state(&workflow).await, "succeeded");
+}
+
+/// Nobody decides about a leaver who is to go on 10 December.
+async fn a_leaver_does_not_end_in_silence(stage: Stage) {
+    stage.somebody();
+    let parts = json!({
+        "effective": { "at": "2026-12-10", "tz": "Europe/Berlin" },
+        "subject": { "username": "zobrien", "email": "zoe.obrien@example.com" },
+    });
+    let workflow = stage.leaves("LEAVE-1", parts).await;
+    assert_eq!(stage.state(&workflow).await, "pending_approval", "{}", stage.reason(&workflow).await);
+    stage.later(TimeDelta::days(9)).await;
+    assert_eq!(stage.state(&workflow).await, "pending_approval", "the day is not over in Berlin");
+    stage.later(TimeDelta::days(1)).await;
+    assert_eq!(stage.state(&workflow).await, "needs_attention");
+    let told = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    assert!(told.iter().any(|mail| mail.subject.starts_with("Alarm")), "the operators are alarmed");
+    stage.later(TimeDelta::days(60)).await;
+    assert_eq!(stage.state(&workflow).await, "needs_attention", "and it waits, however long");
+    assert!(stage.writes().is_empty(), "{:?}", stage.writes());
+
+    let settings = stage.settings_file();
+    let decide = async |by: &str| {
+        let words =
+            ["workflow", "decide", &workflow, "--approve", "--as", by, "--reason", "HR was asked again"];
+        command(&words, &settings).await.status.success()
+    };
+    assert!(!decide("zoe.obrien+x@example.com").await, "nobody decides about herself");
+    assert!(decide("olga@example.com").await);
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.zobrien()["enableUser"], false);
+    stage.check_proof(&[workflow]).await;
+}
+
+async fn a_second_leaver_is_always_taken(stage: Stage) {
+    stage.somebody();
+    let first = stage.leaves("LEAVE-1", json!({})).await;
+    let second = stage.leaves("LEAVE-2", json!({})).await;
+    assert_ne!(first, second);
+    for workflow in [&first, &second] {
+        assert_eq!(stage.state(workflow).await, "pending_approval", "{}", stage.reason(workflow).await);
+    }
 }
