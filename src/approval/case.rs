@@ -8,6 +8,7 @@ use crate::domain::names::EmailAddress;
 use crate::domain::plan::Plan;
 use crate::domain::request::Request;
 use crate::domain::sign_in::{Proof, Strength};
+use crate::domain::snapshot::{ProfileField, UserSeen};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::key::LinkToken;
@@ -128,9 +129,14 @@ impl Case {
         EmailAddress::parse(claimed.as_str()).ok()
     }
 
-    /// The addresses of the person whom the change is about.
+    /// The addresses of the person whom the change is about: as the request says, and as the vault has it.
     pub(super) fn subject(&self) -> Vec<EmailAddress> {
-        self.request.email().cloned().into_iter().collect()
+        let seen = match &self.kept.snapshot.user {
+            UserSeen::Present(user) => user.profile.get(&ProfileField::Email),
+            UserSeen::Absent => None,
+        };
+        let seen = seen.and_then(|address| EmailAddress::parse(address).ok());
+        self.request.email().cloned().into_iter().chain(seen).collect()
     }
 
     /// The answer of the person whom the link was sent to.

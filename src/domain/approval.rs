@@ -206,7 +206,12 @@ pub fn may_overrule(
     if requester.is_some_and(is) {
         return Err(Refused::IsRequester);
     }
-    if subject.iter().any(is) || user_name.is_some_and(|name| name.key() == folded) {
+    // A leaver's message often gives no address; who is called like the account is taken for its owner.
+    let called = |name: &UserName| {
+        let name = name.key();
+        name == folded || key.split('@').next() == Some(name.as_str())
+    };
+    if subject.iter().any(is) || user_name.is_some_and(called) {
         return Err(Refused::IsSubject);
     }
     Ok(())

@@ -9,9 +9,9 @@ use crate::config::TargetSettings;
 use crate::domain::names::{GroupName, UserName};
 use crate::domain::plan::{Owner, PlannedAccount};
 use crate::domain::request::Request;
-use crate::domain::snapshot::{ComponentUser, Snapshot, UserSeen, VaultUser};
+use crate::domain::snapshot::{Snapshot, UserSeen, VaultUser};
 use crate::kit::Kit;
-use crate::rules::access::permit_name;
+use crate::rules::access::{permit_name, permit_seen};
 use crate::store::people::{self, Account};
 use crate::store::workflows::Workflow;
 use crate::target::Subject;
@@ -40,16 +40,11 @@ pub(super) async fn held(
     permit_name(settings, &user_name)?;
     let subject = Subject { user_name: &user_name, user_id: linked.as_ref().map(|linked| linked.id) };
     let snapshot = target.snapshot(subject, groups).await?;
+    permit_seen(&snapshot)?;
     let UserSeen::Present(user) = &snapshot.user else {
         return Err(NoPlan::NeedsPerson(format!("{} has no user {user_name}", settings.name)));
     };
     let user = VaultUser::clone(user);
-    if user.component == ComponentUser::Yes {
-        return Err(NoPlan::NeedsPerson(format!(
-            "user number {} is a component of the vault and is never touched",
-            user.id
-        )));
-    }
     let owner = owner(kit, settings, linked.as_ref(), &user).await?;
     Ok(Held { user_name, account: PlannedAccount::of(&user, owner), user, snapshot })
 }

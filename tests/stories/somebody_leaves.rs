@@ -11,6 +11,7 @@ told_of_both_products! {
     somebody_of_a_directory_waits_for_a_person
     what_is_never_touched_stays_untouched
     a_request_may_leave_the_groups
+    nobody_decides_about_an_account_of_their_own
     the_first_request_links_and_the_next_needs_no_name
 }
 
@@ -111,6 +112,10 @@ async fn what_is_never_touched_stays_untouched(stage: Stage) {
     let component = stage.leaves("LEAVE-1", json!({})).await;
     assert_eq!(stage.state(&component).await, "needs_attention");
     assert!(stage.reason(&component).await.contains("component of the vault"));
+    let trail = stage.trail(&component).await;
+    assert!(trail.iter().any(|event| event["kind"] == "account.protected"), "{trail:#?}");
+    let told = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    assert!(told.iter().any(|mail| mail.subject.starts_with("Alarm")), "the operators are alarmed");
     stage.simulator.vault.add_user(&json!({ "username": "svc-backup" })).unwrap();
     for (number, name) in [(2, "svc-backup"), (3, "svc-countersign"), (4, "nobody")] {
         let parts = json!({ "subject": { "username": name }, "person_ref": format!("E{number}") });
@@ -160,4 +165,16 @@ async fn the_first_request_links_and_the_next_needs_no_name(stage: Stage) {
     let other = stage.leaves("LEAVE-4", json!({ "person_ref": "E2" })).await;
     assert_eq!(stage.state(&other).await, "needs_attention");
     assert!(stage.reason(&other).await.contains("is linked to another person"));
+}
+
+/// The request names no address, but the vault knows whose account it is.
+async fn nobody_decides_about_an_account_of_their_own(stage: Stage) {
+    let id = stage.somebody();
+    let mail = json!({ "internet": { "businessEmail": "Ana+vault@example.com" } });
+    stage.simulator.vault.patch_user(id, &mail).unwrap();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    let ana = stage.open(&stage.link("ana@example.com")).await;
+    assert!(ana.status == 200 && !ana.asks(), "{}", ana.body);
+    assert!(stage.open(&stage.link("bo@example.com")).await.asks());
+    assert_eq!(stage.state(&workflow).await, "pending_approval");
 }
