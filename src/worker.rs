@@ -2,14 +2,15 @@
 //!
 //! Must hold: a worker listens for the bell before it looks, so that no ring is missed, and looks again after a
 //! while all the same, since another process may have written; one failing turn does not end the worker; a turn is
-//! a plain function, so that a test can drive it by hand.
+//! a plain function, so that a test can drive it by hand. Of a worker with several hands one looks at a time, however
+//! many are idle.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -52,19 +53,55 @@ pub trait Worker: Send + Sync {
 
     /// Does what is due now.
     async fn turn(&self) -> Result<Did, TurnFailed>;
+
+    /// How many turns may be under way at once.
+    fn hands(&self) -> usize {
+        1
+    }
+
+    /// The same, beside other hands, the next of which may look as soon as this one has found its work.
+    async fn turn_beside_others(&self, _looking: &mut Looking) -> Result<Did, TurnFailed> {
+        self.turn().await
+    }
 }
 
-/// Runs a worker until it is told to stop. A turn under way is finished first.
-pub async fn run(
-    worker: &dyn Worker,
-    world: &World,
-    mut bell: watch::Receiver<u64>,
+/// The right to look for work; the hands of one worker have it in turn.
+#[derive(Debug)]
+pub struct Looking(Option<OwnedMutexGuard<()>>);
+
+impl Looking {
+    /// For a hand that works alone.
+    pub fn alone() -> Self {
+        Self(None)
+    }
+
+    /// Work is found: the next hand may look.
+    pub fn found(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// What one hand of a worker runs with.
+struct Hand {
+    worker: Arc<dyn Worker>,
+    world: World,
+    bell: watch::Receiver<u64>,
     poll: Duration,
     stop: CancellationToken,
-) {
+    /// Held by the hand that looks, and by none while it works.
+    looks: Arc<Mutex<()>>,
+}
+
+/// Works until told to stop. A turn under way is finished first.
+async fn run(hand: Hand) {
+    let Hand { worker, world, mut bell, poll, stop, looks } = hand;
     while !stop.is_cancelled() {
+        let mut looking = tokio::select! {
+            held = Arc::clone(&looks).lock_owned() => Looking(Some(held)),
+            () = stop.cancelled() => return,
+        };
         bell.mark_unchanged();
-        let turn = worker.turn().await;
+        let turn = worker.turn_beside_others(&mut looking).await;
         if let Err(failed) = &turn {
             tracing::error!(worker = worker.name(), fault = %failed, "a turn failed");
             metrics::counter!("countersign_turns_failed_total", "worker" => worker.name()).increment(1);
@@ -86,7 +123,7 @@ fn wait_after(turn: Option<Did>, now: Timestamp, poll: Duration) -> Duration {
     }
 }
 
-/// Workers at work, each in a task of its own.
+/// Workers at work, each hand in a task of its own.
 pub struct Crew {
     working: JoinSet<()>,
     names: HashMap<Id, &'static str>,
@@ -110,10 +147,18 @@ impl Crew {
     ) -> Self {
         let (mut working, mut names) = (JoinSet::new(), HashMap::new());
         for worker in workers {
-            let (name, worker, world) = (worker.name(), Arc::clone(worker), world.clone());
-            let (bell, asked) = (bell(), stop.clone());
-            let task = working.spawn(async move { run(worker.as_ref(), &world, bell, poll, asked).await });
-            names.insert(task.id(), name);
+            let looks = Arc::new(Mutex::new(()));
+            for _ in 0..worker.hands() {
+                let hand = Hand {
+                    worker: Arc::clone(worker),
+                    world: world.clone(),
+                    bell: bell(),
+                    poll,
+                    stop: stop.clone(),
+                    looks: Arc::clone(&looks),
+                };
+                names.insert(working.spawn(run(hand)).id(), worker.name());
+            }
         }
         Self { working, names, stop: stop.clone(), failed: false }
     }
@@ -164,8 +209,19 @@ async fn pause(wait: Duration, bell: &mut watch::Receiver<u64>, stop: &Cancellat
     }
 }
 
+/// Comes to its end about once a second, for whoever has to show during a long call that it is still there. What is
+/// due then is asked of the clock that was passed in.
+#[expect(clippy::disallowed_methods, reason = "a sign of life of a call under way; nothing is put off by it")]
+pub async fn pulse() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     const POLL: Duration = Duration::from_secs(5);
@@ -217,6 +273,75 @@ mod tests {
         crew.watch().await;
         assert!(stop.is_cancelled());
         assert_eq!(crew.finish().await, Err(EndedByItself));
+    }
+
+    /// Has so many pieces of work, all of which wait for the same word.
+    struct Busy {
+        pieces: Semaphore,
+        under_way: AtomicUsize,
+        looks: AtomicUsize,
+        end: Semaphore,
+    }
+
+    #[async_trait]
+    impl Worker for Busy {
+        fn name(&self) -> &'static str {
+            "busy"
+        }
+
+        async fn turn(&self) -> Result<Did, TurnFailed> {
+            self.turn_beside_others(&mut Looking::alone()).await
+        }
+
+        fn hands(&self) -> usize {
+            3
+        }
+
+        async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+            let Ok(piece) = self.pieces.try_acquire() else { return Ok(Did::Idle) };
+            piece.forget();
+            looking.found();
+            self.under_way.fetch_add(1, Ordering::SeqCst);
+            self.end.acquire().await.unwrap().forget();
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            Ok(Did::Work(1))
+        }
+    }
+
+    #[tokio::test]
+    async fn several_hands_work_at_once_and_one_idle_hand_looks() {
+        let busy = Arc::new(Busy {
+            pieces: Semaphore::new(2),
+            under_way: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
+            end: Semaphore::new(0),
+        });
+        let (stop, (ringer, bell)) = (CancellationToken::new(), watch::channel(0));
+        let worker: Arc<dyn Worker> = Arc::clone(&busy) as Arc<dyn Worker>;
+        let hour = Duration::from_hours(1);
+        let crew = Crew::start(&[worker], &World::real(), || bell.clone(), hour, &stop);
+        while busy.looks.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(busy.under_way.load(Ordering::SeqCst), 2);
+        // The third hand has looked in vain and waits; the others, done, find it looking and leave it that.
+        busy.end.add_permits(2);
+        while busy.under_way.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(busy.looks.load(Ordering::SeqCst), 3);
+        busy.pieces.add_permits(1);
+        ringer.send_modify(|rung| *rung += 1);
+        while busy.under_way.load(Ordering::SeqCst) < 1 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        busy.end.add_permits(1);
+        assert_eq!(crew.finish().await, Ok(()));
     }
 
     #[tokio::test]

@@ -40,7 +40,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// How the workers retry.
+/// How the workers retry, and how much they do at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerSettings {
     /// Tries at one effect before a person must look.
@@ -51,6 +51,8 @@ pub struct WorkerSettings {
     pub longest_retry_after: TimeDelta,
     /// How often the database is looked at when nothing wakes a worker.
     pub poll_every: TimeDelta,
+    /// How many runs one process carries out side by side.
+    pub runs_at_once: u32,
 }
 
 /// Reads `[database]`.
@@ -111,6 +113,7 @@ pub(super) fn read_worker(section: &Section<'_>) -> WorkerSettings {
         first_retry_after: section.span("first_retry_after", seconds(1)..=seconds(3_600), seconds(2)),
         longest_retry_after: section.span("longest_retry_after", seconds(1)..=seconds(86_400), seconds(900)),
         poll_every: section.span("poll_every", seconds(1)..=seconds(300), seconds(5)),
+        runs_at_once: section.whole("runs_at_once", 1..=256, 32),
     };
     if worker.first_retry_after > worker.longest_retry_after {
         section.fault("first_retry_after", "wanted: at most longest_retry_after");

@@ -320,12 +320,20 @@ pub enum Rest {
 }
 
 /// What happens next. The caller holds the lease, so an attempt without outcome is nobody's any more.
-pub fn next_move(plan: &Plan, ledger: &Ledger, now: Timestamp) -> Move {
+///
+/// Attempts that never ended count like any other: a run in which each of them ends the process stops at a person.
+pub fn next_move(plan: &Plan, ledger: &Ledger, policy: &RetryPolicy, now: Timestamp) -> Move {
     for (place, (step, record)) in plan.steps.iter().zip(&ledger.steps).enumerate() {
         return match &record.state {
             StepState::Done | StepState::AlreadySo | StepState::Skipped => continue,
             StepState::Waiting { due } | StepState::Unknown { due } if *due > now => Move::Wait(*due),
             StepState::Waiting { .. } => Move::Begin(place),
+            StepState::Begun if record.open_tries() >= policy.most_tries => {
+                Move::Rest(Rest::NeedsPerson(format!(
+                    "the attempts at {} were interrupted again and again, and what came of the last one is not known",
+                    step.kind()
+                )))
+            }
             StepState::Begun => match step.effect() {
                 // Reading twice harms nobody.
                 Effect::Reads => Move::Begin(place),
@@ -375,6 +383,11 @@ impl StepRecord {
             Doer::Countersign => Self::fresh(due),
             Doer::Person => Self { state: StepState::Manual, ..Self::fresh(due) },
         }
+    }
+
+    /// How often the kind of attempt that is open was begun: looks, if it was looked up since the last act.
+    fn open_tries(&self) -> u32 {
+        if self.looks > 0 { self.looks } else { self.acts }
     }
 
     /// The intent of an attempt.

@@ -1,42 +1,16 @@
-//! The executor: claims a run, asks what is next, calls the target, records.
+//! The executor: claims runs that are due, several at once, and has each carried out.
 //!
-//! Must hold: between two deeds it holds nothing but a lease; if it dies anywhere, the ledger says where, and the
-//! next holder of the lease looks before it acts. A worker whose lease is gone writes nothing more.
+//! Must hold: of one user at most one run is under way, whoever claims; what cannot be carried out because of what we
+//! keep ourselves goes to a person, for trying again changes nothing about it.
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
-use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::password;
-use crate::domain::canon::Tag;
-use crate::domain::drift::drift;
-use crate::domain::ids::{AttemptId, SecretId};
-use crate::domain::plan::{Plan, PlannedStep, SealedPlan};
-use crate::domain::removal::widened;
-use crate::domain::request::{Request, What};
-use crate::domain::retry::{Awaited, Tell};
-use crate::domain::snapshot::Snapshot;
-use crate::domain::step::{Ledger, Move, Purpose, Rest, StepRecord, Waits, next_move};
-use crate::domain::time::Timestamp;
-use crate::domain::workflow::State;
-use crate::key::{KeyFault, Purpose as SealedFor};
+use super::run::{LEASE, Left, Runner};
 use crate::kit::Kit;
-use crate::rules::access::{NotAllowed, permit, permit_seen};
-use crate::store::lease::{Lease, NotYours};
-use crate::store::plans::{self, AwaitVault, WidenPlan};
-use crate::store::runs::{ClaimRun, LetGo, StartRun, Started, Stopped};
-use crate::store::secrets::{self, Sealed};
-use crate::store::steps::{self, Ended, Intent, Next, Record, Recorded};
-use crate::store::workflows::{self, Workflow};
-use crate::store::{ReadFault, WriteFault};
-use crate::target::{CallFault, Mark, StepCall, Subject, Target};
-use crate::worker::{Did, TurnFailed, Worker};
-
-/// A lease outlives the longest conversation of one attempt: some six calls of thirty seconds.
-const LEASE: TimeDelta = TimeDelta::minutes(5);
-/// After so long a person must look.
-const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
+use crate::store::runs::ClaimRun;
+use crate::store::workflows;
+use crate::worker::{Did, Looking, TurnFailed, Worker};
 
 /// Carries plans out.
 pub struct Executor {
@@ -44,53 +18,12 @@ pub struct Executor {
     holder: Uuid,
 }
 
-/// Why a run is left where it is.
-#[derive(Debug, thiserror::Error)]
-enum Left {
-    /// Somebody else has it now.
-    #[error("another worker has taken this run over")]
-    Lost,
-    /// The database cannot be read.
-    #[error("reading the run: {0}")]
-    Read(#[from] ReadFault),
-    /// The plan and its ledger do not belong together.
-    #[error("the plan and its ledger do not belong together")]
-    Mismatch,
-    /// The database cannot be written.
-    #[error("writing the run: {0}")]
-    Write(String),
-    /// A secret cannot be sealed or opened.
-    #[error(transparent)]
-    Key(#[from] KeyFault),
-}
-
-impl Left {
-    /// Is something broken that only a person can mend?
-    fn is_broken(&self) -> bool {
-        match self {
-            Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_))
-            | Self::Key(_)
-            | Self::Mismatch => true,
-            Self::Read(ReadFault::Database(_)) | Self::Lost | Self::Write(_) => false,
-        }
+impl Executor {
+    /// An executor over the given kit.
+    pub fn new(kit: Kit) -> Self {
+        let holder = Uuid::from_bytes(kit.world.bytes());
+        Self { kit, holder }
     }
-}
-
-impl From<WriteFault<NotYours>> for Left {
-    fn from(fault: WriteFault<NotYours>) -> Self {
-        match fault {
-            WriteFault::Refused(_) => Self::Lost,
-            WriteFault::Unavailable(words) | WriteFault::Unknown(words) => Self::Write(words),
-        }
-    }
-}
-
-/// One claimed run.
-struct Run<'a> {
-    workflow: Workflow,
-    lease: Lease,
-    plan: Plan,
-    target: &'a dyn Target,
 }
 
 #[async_trait]
@@ -99,7 +32,15 @@ impl Worker for Executor {
         "executor"
     }
 
+    fn hands(&self) -> usize {
+        usize::try_from(self.kit.settings.worker.runs_at_once).unwrap_or(1)
+    }
+
     async fn turn(&self) -> Result<Did, TurnFailed> {
+        self.turn_beside_others(&mut Looking::alone()).await
+    }
+
+    async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
         let failed = TurnFailed::doing("claiming a run");
         let now = self.kit.world.now();
         let next = workflows::next_due(&self.kit.store, &["approved", "running"]).await;
@@ -114,13 +55,13 @@ impl Worker for Executor {
         else {
             return Ok(Did::Idle);
         };
-        let id = workflow.id;
-        let mut carried = self.carry_out(workflow.clone(), lease.clone()).await;
+        looking.found();
+        let (id, runner) = (workflow.id, Runner::new(&self.kit));
+        let mut carried = runner.carry_out(workflow.clone(), lease.clone()).await;
         if let Err(left) = &carried
             && left.is_broken()
         {
-            // Trying again changes nothing about what we keep ourselves, so a person must look.
-            carried = self.stop(&workflow, &lease, left.to_string()).await;
+            carried = runner.stop(&workflow, &lease, left.to_string()).await;
         }
         match carried {
             Ok(()) => {}
@@ -129,299 +70,4 @@ impl Worker for Executor {
         }
         Ok(Did::Work(1))
     }
-}
-
-impl Executor {
-    /// An executor over the given kit.
-    pub fn new(kit: Kit) -> Self {
-        let holder = Uuid::from_bytes(kit.world.bytes());
-        Self { kit, holder }
-    }
-
-    async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<(), Left> {
-        self.kit.heed_operator(workflow.id).await?;
-        let kept = plans::find(&self.kit.store, workflow.id, workflow.plan_number).await?;
-        let Some(kept) = kept else {
-            return self.stop(&workflow, &lease, "the plan of this run is gone".to_owned()).await;
-        };
-        let plan = kept.sealed.open().map_err(ReadFault::from)?;
-        let Some(target) = self.kit.target(&plan.target).map(AsRef::as_ref) else {
-            let reason = format!("the target {} is no longer configured", plan.target);
-            return self.stop(&workflow, &lease, reason).await;
-        };
-        if let Some(why) = self.forbidden(&plan) {
-            return self.stop_because(&workflow, &lease, not_allowed(&why)).await;
-        }
-        let mut run = Run { workflow, lease, plan, target };
-        if matches!(run.workflow.state, State::Approved { .. }) {
-            match self.begin(&mut run).await? {
-                Begun::Yes => run.workflow.state = State::Running,
-                Begun::NotNow => return Ok(()),
-            }
-        }
-        self.steps(&run).await
-    }
-
-    /// The allow-lists as they are now.
-    fn forbidden(&self, plan: &Plan) -> Option<NotAllowed> {
-        permit(self.kit.settings.target(&plan.target)?, plan).err()
-    }
-
-    /// Reads the assumptions again and begins, unless they no longer hold.
-    async fn begin(&self, run: &mut Run<'_>) -> Result<Begun, Left> {
-        let assumed = run.plan.assumed_groups();
-        let stopped = match run.target.snapshot(Subject::of(&run.plan), &assumed).await {
-            Ok(snapshot) => {
-                let voids = drift(&run.plan, &snapshot).voids;
-                if let Err(why) = permit_seen(&snapshot) {
-                    Some(not_allowed(&why))
-                } else if voids.is_empty() {
-                    self.widen(run, snapshot).await?;
-                    None
-                } else {
-                    Some(Stopped::Voided(voids))
-                }
-            }
-            Err(CallFault::Retry { words, after_seconds }) => {
-                let waited = run.workflow.vault_awaited_since.map(|since| self.kit.world.now().since(since));
-                if waited.is_none_or(|waited| waited < GIVE_UP_AFTER) {
-                    return self.wait_for_target(run, words, after_seconds).await;
-                }
-                Some(Stopped::Because(format!(
-                    "the vault could not be read for a day; the last time: {words}"
-                )))
-            }
-            Err(CallFault::Refused { words } | CallFault::NeedsPerson { words }) => {
-                Some(Stopped::Because(words))
-            }
-        };
-        let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
-        match self.kit.store.write(StartRun { stamp, lease, workflow: run.workflow.id, stopped }).await? {
-            Started::Running => Ok(Begun::Yes),
-            Started::Stopped => Ok(Begun::NotNow),
-        }
-    }
-
-    /// A leaver's plan takes away what the same account has got since, too.
-    async fn widen(&self, run: &mut Run<'_>, snapshot: Snapshot) -> Result<(), Left> {
-        let request: Request = run.workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
-        let Some(What::Leaver(leaver)) = request.what() else { return Ok(()) };
-        let salt = self.kit.world.salt();
-        let Some(plan) = widened(&run.plan, &snapshot, &leaver.terms, salt) else { return Ok(()) };
-        let sealed = SealedPlan::seal(&plan).map_err(|_| Left::Mismatch)?;
-        let known: Vec<_> = run.plan.leaves().map(|group| group.id).collect();
-        let new = plan.leaves().filter(|group| !known.contains(&group.id));
-        let because = new.map(|group| format!("the group {}", group.name)).collect::<Vec<_>>().join(", ");
-        let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
-        self.kit
-            .store
-            .write(WidenPlan { stamp, lease, plan: plan.clone(), sealed, snapshot, because })
-            .await?;
-        run.workflow.plan_number = plan.number;
-        run.plan = plan;
-        Ok(())
-    }
-
-    async fn wait_for_target(
-        &self,
-        run: &Run<'_>,
-        words: String,
-        after_seconds: Option<u32>,
-    ) -> Result<Begun, Left> {
-        let now = self.kit.world.now();
-        let workflow = &run.workflow;
-        let awaited = Awaited { since: workflow.vault_awaited_since, told: workflow.vault_awaited_told };
-        let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
-        let (due_at, tell) =
-            self.kit.retry_policy().await_target(awaited, now, self.kit.world.number(), asked);
-        let tell = (tell == Tell::Now).then(Vec::new);
-        tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; the run waits");
-        let stamp = self.kit.world.stamp();
-        let noted = self
-            .kit
-            .store
-            .write(AwaitVault {
-                stamp,
-                workflow: workflow.id,
-                plan_number: workflow.plan_number,
-                due_at,
-                tell,
-                words,
-            })
-            .await;
-        noted.map_err(|fault| Left::Write(fault.to_string()))?;
-        let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
-        self.kit.store.write(LetGo { stamp, lease, workflow: workflow.id, due_at }).await?;
-        Ok(Begun::NotNow)
-    }
-
-    /// One move after the other, until the run rests or has to wait.
-    async fn steps(&self, run: &Run<'_>) -> Result<(), Left> {
-        let mut ledger = steps::ledger(&self.kit.store, run.workflow.id, run.plan.number).await?;
-        let mut ended: Option<Ended> = None;
-        loop {
-            if self.kit.store.is_ending() {
-                // The service is asked to go: what is known is recorded, and the next start goes on from here.
-                self.record(run, ended, Next::Wait(self.kit.world.now())).await?;
-                return Ok(());
-            }
-            let (place, purpose) = match next_move(&run.plan, &ledger, self.kit.world.now()) {
-                Move::Begin(place) => (place, Purpose::Act),
-                Move::Look(place) => (place, Purpose::Look),
-                Move::Wait(due) => {
-                    self.record(run, ended, Next::Wait(due)).await?;
-                    return Ok(());
-                }
-                Move::Rest(rest) => {
-                    log_rest(run, &rest);
-                    self.record(run, ended, Next::Rest(rest)).await?;
-                    return Ok(());
-                }
-            };
-            match self.attempt(run, &mut ledger, (place, purpose), ended.take()).await? {
-                Some(outcome) => ended = Some(outcome),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Commits the outcome before and this intent, makes the call, and says what came of it. Nothing is called when
-    /// that outcome has sent the run to a person.
-    async fn attempt(
-        &self,
-        run: &Run<'_>,
-        ledger: &mut Ledger,
-        wanted: (usize, Purpose),
-        ended: Option<Ended>,
-    ) -> Result<Option<Ended>, Left> {
-        let (place, purpose) = wanted;
-        let (Some(step), Some(record)) = (run.plan.steps.get(place), ledger.steps.get(place).cloned()) else {
-            return Err(Left::Mismatch);
-        };
-        let world = &self.kit.world;
-        let attempt = AttemptId::made(world.now(), world.bytes());
-        let form = ledger.form(&run.plan, place);
-        let begun = StepRecord { form, ..record }.begin(attempt, purpose);
-        let (sealed, password) = self.password_for(run, step, purpose).await?;
-        let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed };
-        match self.record(run, ended, Next::Begin(Box::new(intent))).await? {
-            Recorded::AsAsked => {}
-            Recorded::Stopped => return Ok(None),
-        }
-        let made = steps::acts_of_kind(&self.kit.store, run.workflow.id, "create_user").await?;
-        let our_marks: Vec<Mark> = made.into_iter().map(Mark::of).collect();
-        let call = StepCall {
-            plan: &run.plan,
-            step,
-            user_id: ledger.user_id.or_else(|| run.plan.account.as_ref().map(|account| account.id)),
-            mark: Mark::of(attempt),
-            our_marks: &our_marks,
-            adoption: run.workflow.adoption,
-            form: begun.form,
-            password,
-        };
-        let report = match purpose {
-            Purpose::Act => run.target.act(&call).await,
-            Purpose::Look => run.target.look(&call).await,
-        };
-        let settled = self.settle(begun, purpose, &report);
-        tracing::info!(
-            workflow.id = %run.workflow.id, step.name = step.kind(), step.number = place,
-            outcome = report.outcome.word(), state = settled.state.word(), "an attempt ended"
-        );
-        metrics::counter!(
-            "countersign_attempts_total", "step" => step.kind(), "outcome" => report.outcome.word()
-        )
-        .increment(1);
-        if let Some(slot) = ledger.steps.get_mut(place) {
-            *slot = settled.clone();
-        }
-        ledger.user_id = report.user_id.or(ledger.user_id);
-        Ok(Some(Ended { step: place, attempt, purpose, report, record: settled }))
-    }
-
-    fn settle(
-        &self,
-        begun: StepRecord,
-        purpose: Purpose,
-        report: &crate::domain::step::Report,
-    ) -> StepRecord {
-        let policy = self.kit.retry_policy();
-        let waits = Waits { policy: &policy, now: self.kit.world.now(), chance: self.kit.world.number() };
-        begun.settle(purpose, report, &waits)
-    }
-
-    /// The sealed password of this run, made now if there is none; only making an account needs one.
-    async fn password_for(
-        &self,
-        run: &Run<'_>,
-        step: &PlannedStep,
-        purpose: Purpose,
-    ) -> Result<(Option<Sealed>, Option<SecretString>), Left> {
-        if !matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
-            return Ok((None, None));
-        }
-        if let Some(standing) = secrets::initial_password(&self.kit.store, run.workflow.id).await? {
-            let clear = self.kit.keys.open(SealedFor::InitialPassword, standing.id.0, &standing.bytes)?;
-            let clear = String::from_utf8_lossy(&clear).into_owned();
-            return Ok((None, Some(SecretString::from(clear))));
-        }
-        let world = &self.kit.world;
-        let id = SecretId::made(world.now(), world.bytes());
-        let clear = password::generate(world);
-        let bytes = self.kit.keys.seal(SealedFor::InitialPassword, id.0, clear.as_bytes(), world)?;
-        Ok((Some(Sealed { id, bytes }), Some(SecretString::from(clear.as_str()))))
-    }
-
-    async fn record(&self, run: &Run<'_>, ended: Option<Ended>, next: Next) -> Result<Recorded, Left> {
-        let deed = Record {
-            stamp: self.kit.world.stamp(),
-            lease: run.lease.clone(),
-            until: self.until(),
-            workflow: run.workflow.id,
-            plan: run.plan.clone(),
-            ended,
-            next,
-        };
-        Ok(self.kit.store.write(deed).await?)
-    }
-
-    /// Sends a claimed run to a person, whichever of its states it is in.
-    async fn stop(&self, workflow: &Workflow, lease: &Lease, reason: String) -> Result<(), Left> {
-        self.stop_because(workflow, lease, Stopped::Because(reason)).await
-    }
-
-    async fn stop_because(&self, workflow: &Workflow, lease: &Lease, stopped: Stopped) -> Result<(), Left> {
-        tracing::warn!(workflow.id = %workflow.id, because = ?stopped, "a run is stopped");
-        let (stamp, lease, stopped) = (self.kit.world.stamp(), lease.clone(), Some(stopped));
-        self.kit.store.write(StartRun { stamp, lease, workflow: workflow.id, stopped }).await?;
-        Ok(())
-    }
-
-    fn until(&self) -> Timestamp {
-        self.kit.world.now().plus(LEASE)
-    }
-}
-
-fn not_allowed(why: &NotAllowed) -> Stopped {
-    if why.is_of_protected_account() {
-        Stopped::Protected(why.to_string())
-    } else {
-        Stopped::Because(why.to_string())
-    }
-}
-
-fn log_rest(run: &Run<'_>, rest: &Rest) {
-    match rest {
-        Rest::Succeeded => tracing::info!(workflow.id = %run.workflow.id, "done and verified"),
-        Rest::NeedsPerson(reason) => {
-            tracing::warn!(workflow.id = %run.workflow.id, reason = %reason, "a run needs a person");
-        }
-    }
-}
-
-/// Did execution begin?
-enum Begun {
-    Yes,
-    NotNow,
 }

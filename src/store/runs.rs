@@ -190,6 +190,38 @@ fn in_words(barred: &Barred) -> String {
     }
 }
 
+/// Keeps a run for longer, while a call lasts. Like the claim no change of the workflow: no event.
+pub struct Extend {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Proof to be checked.
+    pub lease: Lease,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The lease ends then, unless it is extended again.
+    pub until: Timestamp,
+}
+
+#[async_trait]
+impl Deed for Extend {
+    type Done = ();
+    type No = NotYours;
+
+    fn name(&self) -> &'static str {
+        "extend_lease"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
+        let held = Held::prove(tx, &self.lease).await?;
+        workflows::postpone(tx, self.workflow, self.until).await?;
+        held.until(tx, self.until).await
+    }
+}
+
 /// Lets a lease go without having done anything, and looks again later.
 pub struct LetGo {
     /// Time and ids.

@@ -378,16 +378,16 @@ pub(super) async fn mark_done<No>(tx: &Tx, workflow: &Workflow) -> Result<Option
     Ok(Some((row.number, row.kind)))
 }
 
-/// Sends the failed steps of the current plan on: to another act, or to a look where an earlier act may have had
-/// an effect.
+/// Sends the steps of the current plan on that have failed or whose attempts never ended: to another act, or to a look
+/// where an earlier act may have had an effect.
 pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault<No>> {
-    let failed = step::Entity::find()
+    let stopped = step::Entity::find()
         .filter(step::Column::WorkflowId.eq(workflow.id.0))
         .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
-        .filter(step::Column::State.eq("failed"))
+        .filter(step::Column::State.is_in(["failed", "begun"]))
         .all(&tx.inner)
         .await?;
-    for row in failed {
+    for row in stopped {
         let last = attempt::Entity::find()
             .filter(attempt::Column::WorkflowId.eq(row.workflow_id))
             .filter(attempt::Column::PlanNumber.eq(row.plan_number))
@@ -395,8 +395,9 @@ pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault
             .order_by_desc(attempt::Column::Number)
             .one(&tx.inner)
             .await?;
-        let unclear =
-            last.is_some_and(|last| last.purpose == "look" || last.outcome.as_deref() == Some("unknown"));
+        let unclear = last.is_some_and(|last| {
+            last.purpose == "look" || last.outcome.as_deref().is_none_or(|outcome| outcome == "unknown")
+        });
         let state =
             if unclear { StepState::Unknown { due: tx.at } } else { StepState::Waiting { due: tx.at } };
         let mut fresh = columns(&StepRecord { state, ..StepRecord::fresh(tx.at) }, tx.at);

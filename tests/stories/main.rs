@@ -96,6 +96,7 @@ mod the_same_webhook_twice;
 mod the_service_is_killed;
 mod the_vault_changed_before_the_run;
 mod the_vault_is_provisioned;
+mod the_vault_is_slow;
 mod the_vault_misbehaves;
 mod time_decides;
 mod two_approvers_at_once;

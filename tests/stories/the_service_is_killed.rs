@@ -203,7 +203,7 @@ async fn die_after(stage: Stage, place: usize, write: (&str, &str, u64, &str)) {
     // Somebody else's lease is not broken into.
     stage.settle().await;
     assert_eq!((stage.writes().len(), stage.state(&workflow).await.as_str()), (place + 1, "running"));
-    stage.later(TimeDelta::minutes(6)).await;
+    stage.later(TimeDelta::seconds(61)).await;
     assert_eq!(stage.state(&workflow).await, "succeeded", "{step}");
     assert_eq!(stage.writes(), ["create_user", "add_member", "add_member", "update_user"], "{step}");
     let vault = stage.simulator.vault.state();

@@ -55,8 +55,13 @@ impl Trial {
         let mut now = Timestamp::from_unix_seconds(1_800_000_000).unwrap();
         let mut ledger = Ledger { steps: vec![StepRecord::fresh(now); self.plan.steps.len()], user_id: None };
         let (mut marks, mut story) = (Vec::new(), Vec::new());
+        let policy = RetryPolicy {
+            most_tries: 4,
+            first_wait: chrono::TimeDelta::seconds(1),
+            longest_wait: chrono::TimeDelta::seconds(60),
+        };
         loop {
-            let (place, purpose) = match next_move(&self.plan, &ledger, now) {
+            let (place, purpose) = match next_move(&self.plan, &ledger, &policy, now) {
                 Move::Begin(place) => (place, Purpose::Act),
                 Move::Look(place) => (place, Purpose::Look),
                 Move::Wait(due) => {
@@ -88,11 +93,6 @@ impl Trial {
                 report.words
             ));
             ledger.user_id = report.user_id.or(ledger.user_id);
-            let policy = RetryPolicy {
-                most_tries: 4,
-                first_wait: chrono::TimeDelta::seconds(1),
-                longest_wait: chrono::TimeDelta::seconds(60),
-            };
             let waits = Waits { policy: &policy, now, chance: 0 };
             ledger.steps[place] = ledger.steps[place].clone().settle(purpose, &report, &waits);
         }
