@@ -26,6 +26,11 @@ pub trait Deed: Send + Sync + 'static {
     /// The moment, and the seed of all ids.
     fn stamp(&self) -> &Stamp;
 
+    /// May another process find something to do afterwards? A worker's own book-keeping concerns nobody.
+    fn concerns_others(&self) -> bool {
+        true
+    }
+
     /// Does it, inside the transaction.
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>>;
 }

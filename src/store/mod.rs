@@ -35,18 +35,20 @@ pub mod sessions;
 pub mod steps;
 pub mod trail;
 pub mod workflows;
+mod wake;
 mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 pub use deed::{Deed, Fault, Tx};
 pub use fault::{ReadFault, WriteFault};
 pub use open::{OpenFault, Place};
 
+use wake::Wake;
 use writer::Writer;
 
 /// A handle on the database; cheap to clone.
@@ -59,6 +61,10 @@ struct Inner {
     reads: DatabaseConnection,
     writer: Writer,
     bell: watch::Sender<u64>,
+    /// Changes after each commit that may concern other replicas.
+    committed: watch::Sender<u64>,
+    /// Absent where no other process can share the work, and once the store is closed.
+    wake: Mutex<Option<Wake>>,
     ending: AtomicBool,
 }
 
@@ -66,18 +72,35 @@ impl Store {
     /// Opens the database and brings its schema up to date, under a lock.
     pub async fn open(place: &Place) -> Result<Self, OpenFault> {
         let (reads, writer) = open::connect(place).await?;
-        let inner = Inner { reads, writer, bell: watch::Sender::new(0), ending: AtomicBool::new(false) };
-        Ok(Self { inner: Arc::new(inner) })
+        let (bell, committed) = (watch::Sender::new(0), watch::Sender::new(0));
+        let wake = match reads.get_database_backend() {
+            DatabaseBackend::Postgres => {
+                let pool = reads.get_postgres_connection_pool().clone();
+                Some(
+                    Wake::begin(pool, committed.subscribe(), bell.clone())
+                        .await
+                        .map_err(OpenFault::Listen)?,
+                )
+            }
+            _ => None,
+        };
+        let (wake, ending) = (Mutex::new(wake), AtomicBool::new(false));
+        Ok(Self { inner: Arc::new(Inner { reads, writer, bell, committed, wake, ending }) })
     }
 
     /// Writes one deed: all of it or nothing. Runs to its end even when the caller goes away.
     pub async fn write<D: Deed>(&self, deed: D) -> Result<D::Done, WriteFault<D::No>> {
         let inner = Arc::clone(&self.inner);
         let task = tokio::spawn(async move {
-            let name = deed.name();
+            let (name, concerns_others) = (deed.name(), deed.concerns_others());
             let result = inner.writer.write(&inner.reads, deed).await;
             match &result {
-                Ok(_) => inner.bell.send_modify(|rung| *rung += 1),
+                Ok(_) => {
+                    inner.bell.send_modify(|rung| *rung += 1);
+                    if concerns_others {
+                        inner.committed.send_modify(|commits| *commits += 1);
+                    }
+                }
                 Err(WriteFault::Refused(_)) => {}
                 Err(WriteFault::Unavailable(words) | WriteFault::Unknown(words)) => {
                     tracing::error!(deed = name, fault = %words, "a deed could not be written");
@@ -90,7 +113,7 @@ impl Store {
         task.await.unwrap_or_else(|_| Err(WriteFault::Unknown("the writing task ended early".to_owned())))
     }
 
-    /// A bell that rings after every commit of this process. Subscribe before looking, then no ring is missed.
+    /// A bell that rings after every commit of this process, and soon after others have committed. Subscribe before looking, then no ring is missed.
     pub fn bell(&self) -> watch::Receiver<u64> {
         self.inner.bell.subscribe()
     }
@@ -114,6 +137,7 @@ impl Store {
 
     /// Ends all connections, after the deeds under way.
     pub async fn close(&self) {
+        drop(self.inner.wake.lock().await.take());
         self.inner.writer.close().await;
         if let Err(fault) = self.inner.reads.clone().close().await {
             tracing::warn!(%fault, "the database connections did not close in order");

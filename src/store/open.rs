@@ -79,6 +79,9 @@ pub enum OpenFault {
     /// The schema cannot be brought up to date.
     #[error("the database schema cannot be brought up to date")]
     Migrate(#[source] DbErr),
+    /// Other replicas cannot be heard.
+    #[error("the database cannot be listened to")]
+    Listen(#[source] sqlx::Error),
 }
 
 /// Any number, the same in every replica: who migrates holds it.

@@ -231,6 +231,10 @@ impl Deed for ClaimMessage {
         &self.stamp
     }
 
+    fn concerns_others(&self) -> bool {
+        false
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         let now = tx.at.as_utc();
         let unclaimed = Condition::any()

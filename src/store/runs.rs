@@ -40,6 +40,10 @@ impl Deed for ClaimRun {
         &self.stamp
     }
 
+    fn concerns_others(&self) -> bool {
+        false
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         let mut passed_over = Vec::new();
         while let Some(workflow) = workflows::lock_due_run(tx, &passed_over).await? {
@@ -213,6 +217,10 @@ impl Deed for Extend {
 
     fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    fn concerns_others(&self) -> bool {
+        false
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {

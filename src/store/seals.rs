@@ -88,6 +88,10 @@ impl Deed for SealBatch {
         &self.stamp
     }
 
+    fn concerns_others(&self) -> bool {
+        false
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<u64, Fault<Self::No>> {
         // One sealer at a time: the others wait for this row, then find nothing left.
         take_turn(tx).await?;

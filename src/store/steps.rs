@@ -105,6 +105,10 @@ impl Deed for Record {
         &self.stamp
     }
 
+    fn concerns_others(&self) -> bool {
+        !matches!(self.next, Next::Begin(_))
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Recorded, Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
         let workflow = workflows::locked(tx, self.workflow).await?;

@@ -89,6 +89,7 @@ mod every_step_may_fail;
 mod one_person_one_account;
 mod programs_read_the_contract;
 mod senders_prove_themselves;
+mod several_replicas;
 mod somebody_leaves;
 mod somebody_moves;
 mod somebody_signs_in;

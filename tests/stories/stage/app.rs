@@ -131,12 +131,16 @@ impl Stage {
 
     /// A second service on the same database and key, beside the first; answers its address.
     pub async fn replica(&self) -> String {
-        let world = World { clock: self.clock.clone(), chance: Arc::new(SeededChance::fresh()) };
-        let (service, socket) =
-            open(&self.simulator, &self.database, self.folder.path(), &self.choices, world).await;
+        let (service, socket) = self.second_service().await;
         let (server, address) = service.listen(socket).unwrap();
         tokio::spawn(server);
         format!("http://{address}")
+    }
+
+    /// The same, with its workers, and with the socket on which it does not answer yet.
+    pub async fn second_service(&self) -> (Service, TcpListener) {
+        let world = World { clock: self.clock.clone(), chance: Arc::new(SeededChance::fresh()) };
+        open(&self.simulator, &self.database, self.folder.path(), &self.choices, world).await
     }
 
     /// Lets every worker do what is due at this moment, until nothing is left.
