@@ -15,7 +15,8 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait as _;
 use tempfile::TempDir;
 
-/// A row in both spellings: `{n}` is its number, `{uuid}` an id and `{bytes}` a hash of that number.
+/// A row in both spellings: `{n}` is its number, `{uuid}` an id and `{bytes}` a hash of that number, `{other}` an id that
+/// is not its own.
 struct Sample {
     /// The migration that makes the table, counted from 1.
     made_by: usize,
@@ -270,8 +271,8 @@ const SAMPLES: &[Sample] = &[
         made_by: 13,
         table: "held_proposals",
         columns: &[
-            ("id", "{uuid}"),
             ("batch_id", "{uuid}"),
+            ("id", "{uuid}"),
             ("verdict", "'release'"),
             ("digest", "{bytes}"),
             ("reason", "'checked'"),
@@ -365,6 +366,28 @@ const SAMPLES: &[Sample] = &[
             ("form", "'disable-put'"),
         ],
     },
+    Sample {
+        made_by: 19,
+        table: "held_proposals",
+        columns: &[
+            ("batch_id", "{uuid}"),
+            ("id", "{other}"),
+            ("verdict", "'release'"),
+            ("digest", "{bytes}"),
+            ("reason", "'checked'"),
+            ("proposed_by", "'Ana@example.com'"),
+            ("proposed_key", "'ana@example.com'"),
+            ("proposed_user", "'ana'"),
+            ("proposed_number", "1000"),
+            ("proposed_account", "'ana'"),
+            ("proposed_at", "{time}"),
+            ("confirmed_by", "'bo@example.com'"),
+            ("confirmed_key", "'bo@example.com'"),
+            ("confirmed_user", "'bo'"),
+            ("confirmed_number", "1001"),
+            ("confirmed_at", "{time}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -438,6 +461,8 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("held_proposals", &[("reason", "''")]),
     ("held_proposals", &[("confirmed_key", "'ana@example.com'")]),
     ("held_proposals", &[("confirmed_at", "null")]),
+    ("held_proposals", &[("proposed_user", "'ana'"), ("confirmed_user", "'ana'")]),
+    ("held_proposals", &[("proposed_number", "1000"), ("confirmed_number", "1000")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
 ];
@@ -475,12 +500,14 @@ impl Trial {
     }
 
     fn spelled(&self, text: &str, number: usize) -> String {
-        let (uuid, bytes) = if self.is_sqlite() {
-            (format!("x'{number:032x}'"), format!("x'{number:064x}'"))
+        let other = number + 1_000_000;
+        let (uuid, other, bytes) = if self.is_sqlite() {
+            (format!("x'{number:032x}'"), format!("x'{other:032x}'"), format!("x'{number:064x}'"))
         } else {
-            (format!("'{number:032x}'"), format!("'\\x{number:064x}'"))
+            (format!("'{number:032x}'"), format!("'{other:032x}'"), format!("'\\x{number:064x}'"))
         };
         text.replace("{uuid}", &uuid)
+            .replace("{other}", &other)
             .replace("{bytes}", &bytes)
             .replace("{time}", TIME)
             .replace("{n}", &number.to_string())

@@ -24,6 +24,7 @@ mod m0015_hand_overs;
 mod m0016_found_by;
 mod m0017_disable_in_directory;
 mod m0018_disable_forms;
+mod m0019_users_of_the_machine;
 mod spelling;
 
 /// All migrations in order.
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_found_by::Migration),
             Box::new(m0017_disable_in_directory::Migration),
             Box::new(m0018_disable_forms::Migration),
+            Box::new(m0019_users_of_the_machine::Migration),
         ]
     }
 }

@@ -8,7 +8,6 @@ use crate::domain::names::EmailAddress;
 use crate::domain::plan::Plan;
 use crate::domain::request::Request;
 use crate::domain::sign_in::{Proof, Strength};
-use crate::domain::snapshot::{ProfileField, UserSeen};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::key::LinkToken;
@@ -125,18 +124,12 @@ impl Case {
 
     /// Who asks for the change, when that is an address.
     pub(super) fn requester(&self) -> Option<EmailAddress> {
-        let claimed = self.request.ticket.as_ref()?.requested_by.as_ref()?;
-        EmailAddress::parse(claimed.as_str()).ok()
+        self.request.requester()
     }
 
     /// The addresses of the person whom the change is about: as the request says, and as the vault has it.
     pub(super) fn subject(&self) -> Vec<EmailAddress> {
-        let seen = match &self.kept.snapshot.user {
-            UserSeen::Present(user) => user.profile.get(&ProfileField::Email),
-            UserSeen::Absent => None,
-        };
-        let seen = seen.and_then(|address| EmailAddress::parse(address).ok());
-        self.request.email().cloned().into_iter().chain(seen).collect()
+        self.request.email().cloned().into_iter().chain(self.kept.snapshot.address()).collect()
     }
 
     /// The answer of the person whom the link was sent to.

@@ -1,7 +1,8 @@
 //! `held list|release|reject`: what two people decide about leavers that are held.
 //!
 //! Must hold: who decides is somebody the settings know, and says so by address; the first call proposes, the same call
-//! by somebody else confirms; the trail names both.
+//! by somebody else confirms; the trail names both. What somebody says is no proof, so the user of the machine is kept
+//! beside it, and one of them does not stand for two people.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
+use super::machine_user::machine_user;
 use super::{Configured, failed, tell};
 use crate::clock::World;
 use crate::config::Settings;
@@ -18,7 +20,8 @@ use crate::domain::names::EmailAddress;
 use crate::kit::Kit;
 use crate::service::{Limits, Service};
 use crate::store::WriteFault;
-use crate::store::held::{self, Batch, Selection, SettleHeld, Settled};
+use crate::store::batches::{self, Batch};
+use crate::store::held::{Selection, SettleHeld, Settled};
 
 /// What is done with leavers that are held.
 #[derive(Debug, Subcommand)]
@@ -45,7 +48,8 @@ pub(super) struct OnBatch {
     batch: String,
     /// Workflows of the batch; all that are held where none is named.
     workflows: Vec<String>,
-    /// Who decides: one of the operators' members or of an approver group in the settings.
+    /// Who decides: one of the operators' members or of an approver group in the settings. The user of the machine is
+    /// recorded beside it.
     #[arg(long = "as", value_name = "MAIL")]
     by: String,
     /// Why; goes into the audit trail.
@@ -71,7 +75,7 @@ impl List {
             Ok(kit) => kit,
             Err(code) => return code,
         };
-        let batches = held::open_batches(&kit.store).await;
+        let batches = batches::open_batches(&kit.store).await;
         kit.store.close().await;
         match batches {
             Ok(batches) if batches.is_empty() => {
@@ -97,7 +101,7 @@ fn show(batch: &Batch) {
     for proposal in batch.proposals.iter().filter(|proposal| proposal.confirmed.is_none()) {
         println!(
             "  proposed by {} at {}: {} {} of them ({}), because: {}; to be confirmed by somebody else until {}",
-            proposal.proposed_by,
+            proposal.proposed_by.in_words(),
             proposal.proposed_at.in_words(),
             proposal.verdict,
             proposal.workflows.len(),
@@ -132,13 +136,22 @@ impl OnBatch {
             return failed(&"--as: wanted: an address of members in [operators], or of an approver group");
         }
         let stamp = kit.world.stamp();
-        let deed = SettleHeld { stamp, batch, verdict, selection, by, reason: self.reason };
+        let deed = SettleHeld {
+            stamp,
+            batch,
+            verdict,
+            selection,
+            by,
+            user: Some(machine_user()),
+            reason: self.reason,
+        };
         let done = kit.store.write(deed).await;
         kit.store.close().await;
         match done {
             Ok(Settled::Proposed { leavers, selection }) => {
                 println!(
-                    "proposed for {leavers} ({}); nothing is done until somebody else gives the same command",
+                    "proposed for {leavers} ({}); nothing is done until somebody else confirms it, on the console's page \
+                     /held or with the same command under their own account of the machine",
                     selection.short()
                 );
                 ExitCode::SUCCESS

@@ -10,6 +10,7 @@ mod demo_settings;
 mod demo_story;
 mod held;
 pub mod logging;
+mod machine_user;
 mod proof;
 mod serve;
 mod sign_out;

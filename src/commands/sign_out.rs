@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::workflow::operator;
+use super::machine_user::operator;
 use super::{Configured, failed, tell};
 use crate::clock::World;
 use crate::domain::names::EmailAddress;

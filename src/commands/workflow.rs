@@ -7,10 +7,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::machine_user::{machine_user, operator};
 use super::{Configured, failed, tell};
 use crate::clock::World;
 use crate::domain::approval::Verdict;
 use crate::domain::ids::WorkflowId;
+use crate::domain::names::EmailAddress;
+use crate::domain::operator::Operator;
 use crate::key::Purpose;
 use crate::kit::Kit;
 use crate::service::{Limits, Service};
@@ -43,8 +46,9 @@ pub(super) struct Decide {
     /// It is not to be carried out.
     #[arg(long)]
     reject: bool,
-    /// Who decides, by address; else the name that the system knows.
-    #[arg(long = "as", value_name = "MAIL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// Who decides, by address. The user of the machine is recorded beside it, and may not be the person whom it is
+    /// about either.
+    #[arg(long = "as", value_name = "MAIL")]
     by: Option<String>,
     #[command(flatten)]
     on: OnWorkflow,
@@ -82,7 +86,7 @@ impl Workflow {
             Ok(opened) => opened,
             Err(code) => return code,
         };
-        let (stamp, by) = (kit.world.stamp(), operator());
+        let (stamp, by) = (kit.world.stamp(), Operator::AtTheMachine { user: machine_user(), says: None });
         let done = kit.store.write(TakeExit { stamp, workflow, exit, by, reason: on.reason }).await;
         kit.store.close().await;
         tell_state(workflow, done)
@@ -91,12 +95,15 @@ impl Workflow {
 
 impl Decide {
     async fn run(self, world: World) -> ExitCode {
+        let Ok(says) = self.by.as_deref().map(EmailAddress::parse).transpose() else {
+            return failed(&"--as: wanted: a mail address");
+        };
         let (kit, workflow) = match self.on.open(world).await {
             Ok(opened) => opened,
             Err(code) => return code,
         };
         let verdict = if self.approve { Verdict::Approve } else { Verdict::Reject };
-        let (stamp, by) = (kit.world.stamp(), self.by.unwrap_or_else(operator));
+        let (stamp, by) = (kit.world.stamp(), Operator::AtTheMachine { user: machine_user(), says });
         let done = kit.store.write(Overrule { stamp, workflow, verdict, by, reason: self.on.reason }).await;
         kit.store.close().await;
         tell_state(workflow, done)
@@ -146,13 +153,4 @@ impl OnWorkflow {
             Service::open(settings, world, Limits::default()).await.map_err(|faults| tell(&faults))?;
         Ok((service.kit, id))
     }
-}
-
-/// What the system calls the person at the keyboard.
-pub(super) fn operator() -> String {
-    ["SUDO_USER", "USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "unnamed operator".to_owned())
 }

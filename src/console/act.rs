@@ -17,6 +17,7 @@ use super::sight::Sight;
 use super::ways::word;
 use crate::domain::ids::WorkflowId;
 use crate::domain::names::Reason;
+use crate::domain::operator::Operator;
 use crate::kit::Kit;
 use crate::people::Signed;
 use crate::store::WriteFault;
@@ -99,7 +100,7 @@ async fn consider(kit: &Kit, sight: &Sight, signed: &Signed, asked: (Exit, Field
         stamp: kit.world.stamp(),
         workflow: sight.workflow.id,
         exit,
-        by: signed.address.to_string(),
+        by: Operator::SignedIn(signed.address.clone()),
         reason: reason.as_str().to_owned(),
     };
     match kit.store.write(deed).await {

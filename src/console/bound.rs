@@ -5,7 +5,7 @@ use crate::domain::canon::Digest;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 use crate::people::Signed;
-use crate::store::held::Batch;
+use crate::store::batches::Batch;
 
 /// A form that was shown longer ago must be looked at again.
 pub(super) const FORM_HOLDS_SECONDS: i64 = 30 * 60;

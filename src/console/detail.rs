@@ -18,6 +18,7 @@ use super::ways::{Way, ways};
 use crate::domain::approval::Verdict;
 use crate::domain::audit::EventKind;
 use crate::domain::ids::WorkflowId;
+use crate::domain::operator::{Operator, may_act};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::kit::Kit;
@@ -45,6 +46,8 @@ struct WorkflowPage {
     top: Top,
     /// For whoever may act.
     form: Option<ActForm>,
+    /// Why an operator may not act here.
+    not_yours: Option<String>,
     /// What must be mended in it.
     problem: Option<String>,
     /// What has just been done by the reader.
@@ -180,6 +183,10 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
     let list = home.path("/workflows");
     let ways = ways(workflow, current.as_ref().map(|current| &current.run));
     let done_here = ways.iter().any(|way| way.word.is_some());
+    let operator = shown.signed.filter(|signed| done_here && signed.role >= Role::Operator);
+    let not_yours = operator.and_then(|signed| {
+        may_act(&Operator::SignedIn(signed.address.clone()), &sight.concerned).err().map(|no| no.to_string())
+    });
     WorkflowPage {
         here: format!("{list}/{}", workflow.id),
         of_person: format!("{list}?person={}", escaped(workflow.person_ref.as_str())),
@@ -201,10 +208,10 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
             | State::Failed { .. } => None,
         },
         top: Top::of(kit, shown.signed),
-        form: shown
-            .signed
-            .filter(|signed| done_here && signed.role >= Role::Operator)
+        form: operator
+            .filter(|_| not_yours.is_none())
             .map(|signed| ActForm { token: form_token(kit, signed, sight, now), typed: shown.typed.clone() }),
+        not_yours,
         problem: shown.problem.clone(),
         note: shown.signed.and_then(|signed| just_done(sight, signed, now)),
         ways,

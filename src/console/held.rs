@@ -19,13 +19,14 @@ use super::top::Top;
 use crate::domain::canon::Tag;
 use crate::domain::ids::{BatchId, WorkflowId};
 use crate::domain::names::EmailAddress;
+use crate::domain::operator::Operator;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 use crate::pages::summary_in_words::full_name;
 use crate::pages::time_in_words::distance;
 use crate::people::{Role, Signed};
-use crate::store::held::{self, Batch, HeldLeaver, Proposal};
+use crate::store::batches::{self, Batch, HeldLeaver, Proposal};
 use crate::web::home::Home;
 use crate::web::page;
 use crate::web::visible::visible;
@@ -98,8 +99,8 @@ struct ProposalInWords {
     who: Vec<String>,
     open: bool,
     workflows: Vec<String>,
-    /// Has the reader proposed it?
-    own: bool,
+    /// Why the reader cannot confirm it, having proposed it.
+    own: Option<&'static str>,
 }
 
 /// How the page is shown this time.
@@ -127,7 +128,7 @@ pub(super) async fn show(request: HttpRequest, kit: Data<Kit>) -> HttpResponse {
         Ok(signed) => signed,
         Err(closed) => return *closed,
     };
-    match held::open_batches(&kit.store).await {
+    match batches::open_batches(&kit.store).await {
         Ok(batches) => {
             let shown = Shown { signed: signed.as_ref(), ..Shown::default() };
             answer(&kit, &batches, false, StatusCode::OK, &shown)
@@ -148,7 +149,7 @@ pub(super) async fn show_one(
         Err(closed) => return *closed,
     };
     let Some(id) = BatchId::parse(&id) else { return page::unknown(&Home::of(&kit)) };
-    match held::find(&kit.store, id).await {
+    match batches::find(&kit.store, id).await {
         Ok(Some(batch)) => {
             let all = query.is_ok_and(|asked| asked.tick == "all");
             let ticked =
@@ -254,7 +255,7 @@ fn proposal(batch: &Batch, one: &Proposal, signed: Option<&Signed>) -> ProposalI
     };
     ProposalInWords {
         verdict: one.verdict.clone(),
-        by: one.proposed_by.clone(),
+        by: visible(&one.proposed_by.in_words()),
         at: one.proposed_at.in_words(),
         until: one.holds_until.in_words(),
         reason: visible(&one.reason),
@@ -262,7 +263,7 @@ fn proposal(batch: &Batch, one: &Proposal, signed: Option<&Signed>) -> ProposalI
         who: selected.map(named).collect(),
         open: one.workflows.len() <= NAMED_AT_ONCE,
         workflows: one.workflows.iter().map(ToString::to_string).collect(),
-        own: signed.is_some_and(|signed| is(&one.proposed_by, signed)),
+        own: signed.and_then(|signed| own(&one.proposed_by, signed)),
     }
 }
 
@@ -274,7 +275,7 @@ fn settled(one: &Proposal) -> Option<String> {
         "{} {}: proposed by {}, confirmed by {by} at {}: {reason}",
         how_many(one.workflows.len()),
         past(&one.verdict),
-        one.proposed_by,
+        one.proposed_by.in_words(),
         at.in_words()
     ))
 }
@@ -286,9 +287,9 @@ fn just_done(one: &Proposal, signed: &Signed, now: Timestamp) -> Option<String> 
         Some((by, at)) if is(by, signed) && lately(*at) => Some(format!(
             "It is recorded: {many} {}, as {} proposed and you confirmed.",
             past(&one.verdict),
-            one.proposed_by
+            one.proposed_by.name()
         )),
-        None if is(&one.proposed_by, signed) && lately(one.proposed_at) => Some(format!(
+        None if is(one.proposed_by.name(), signed) && lately(one.proposed_at) => Some(format!(
             "Your proposal to {} {many} is recorded. Nothing is done until somebody else confirms it.",
             one.verdict
         )),
@@ -302,6 +303,16 @@ fn past(verdict: &str) -> &'static str {
 
 fn how_many(count: usize) -> String {
     if count == 1 { "1 leaver".to_owned() } else { format!("{count} leavers") }
+}
+
+/// Is the reader the one who proposed it, so that somebody else must confirm it?
+fn own(proposer: &Operator, signed: &Signed) -> Option<&'static str> {
+    if is(proposer.name(), signed) {
+        return Some("You have proposed it; somebody else must confirm it.");
+    }
+    proposer.is_same_person(&Operator::SignedIn(signed.address.clone())).then_some(
+        "The machine on which it was proposed calls whoever did so by your name; somebody else must confirm it.",
+    )
 }
 
 fn is(address: &str, signed: &Signed) -> bool {

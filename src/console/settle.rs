@@ -19,7 +19,8 @@ use crate::domain::names::Reason;
 use crate::kit::Kit;
 use crate::people::Signed;
 use crate::store::WriteFault;
-use crate::store::held::{Batch, Selection, SettleHeld, find};
+use crate::store::batches::{Batch, find};
+use crate::store::held::{Selection, SettleHeld};
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
 
@@ -109,6 +110,7 @@ async fn consider(kit: &Kit, batch: Batch, signed: &Signed, fields: Fields) -> H
         verdict: fields.verdict,
         selection: Selection::These(fields.ticked.clone()),
         by: signed.address.clone(),
+        user: None,
         reason: reason.as_str().to_owned(),
     };
     match kit.store.write(deed).await {

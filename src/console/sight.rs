@@ -4,6 +4,7 @@
 
 use crate::domain::canon::Tag;
 use crate::domain::ids::WorkflowId;
+use crate::domain::operator::Concerned;
 use crate::domain::plan::Plan;
 use crate::domain::request::Request;
 use crate::kit::Kit;
@@ -14,7 +15,7 @@ use crate::store::decisions::{self, Recorded};
 use crate::store::outbox::{self, OwedMessage};
 use crate::store::plans::{self, KeptPlan};
 use crate::store::workflows::{self, Workflow};
-use crate::store::{ReadFault, audit, steps};
+use crate::store::{ReadFault, audit, concerned, steps};
 
 /// More events than this are not shown on a page.
 pub(super) const MOST_EVENTS: u64 = 1_000;
@@ -28,6 +29,8 @@ pub(super) struct Sight {
     pub(super) said: Vec<Recorded>,
     pub(super) messages: Vec<OwedMessage>,
     pub(super) told: Vec<Told>,
+    /// Whom it concerns, who therefore takes none of its ways on.
+    pub(super) concerned: Concerned,
 }
 
 /// The current plan.
@@ -48,6 +51,7 @@ impl Sight {
             said: decisions::of_workflow(&kit.store, id).await?,
             messages: outbox::of_workflow(&kit.store, id).await?,
             told: audit::chain(&kit.store, id.into(), 0, MOST_EVENTS).await?,
+            concerned: concerned::concerned(&kit.store, &workflow).await?,
             workflow,
         }))
     }

@@ -99,7 +99,7 @@ fn held(workflow: &Workflow) -> Way {
         title: "Release or reject",
         page: Some("/held"),
         follows: "It takes two people: the first proposes, and a second one confirms the very same, on the page of \
-                  held leavers or with the same command. The command \u{201c}held list\u{201d} names the batch."
+                  held leavers, or with the same command under their own account of the machine. The command \u{201c}held list\u{201d} names the batch."
             .to_owned(),
         command: format!(
             "countersign held release BATCH {} --as MAIL --reason \"\u{2026}\" --config FILE",

@@ -1,14 +1,14 @@
 //! The decision rule: may this person say this about this plan, now?
 //!
-//! Must hold: a function of its arguments; the only place where the rule stands. Page, console and command all
-//! come through it. Deliberately absent: reading targets (done before, passed in as drift) and writing anything.
+//! Must hold: a function of its arguments; the only place where the rule stands. Whoever was asked comes through it;
+//! operators, who act without being asked, come through `operator`. Deliberately absent: reading targets (done before, passed in as drift) and writing anything.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::canon::Digest;
-use super::names::{EmailAddress, UserName};
+use super::names::EmailAddress;
 use super::routing::{ResolvedStage, Routing};
 use super::sign_in::Proof;
 use super::time::Timestamp;
@@ -185,34 +185,6 @@ pub fn may_answer(asking: &Asking<'_>, by: &EmailAddress, eligible: Eligible) ->
     }
     if eligible == Eligible::NoLonger {
         return Err(Refused::NoLongerEligible);
-    }
-    Ok(())
-}
-
-/// May this operator decide what those who were asked have not decided? Operators are known by an address, or by the
-/// name that the machine gives them; either is held against the requester and the person whom it is about.
-pub fn may_overrule(
-    by: &str,
-    requester: Option<&EmailAddress>,
-    subject: &[EmailAddress],
-    user_name: Option<&UserName>,
-) -> Result<(), Refused> {
-    let folded = by.trim().to_lowercase();
-    let key = EmailAddress::parse(by.trim()).map_or_else(|_| folded.clone(), |address| address.key());
-    let is = |address: &EmailAddress| {
-        let known = address.key();
-        known == key || known.split('@').next() == Some(folded.as_str())
-    };
-    if requester.is_some_and(is) {
-        return Err(Refused::IsRequester);
-    }
-    // A leaver's message often gives no address; who is called like the account is taken for its owner.
-    let called = |name: &UserName| {
-        let name = name.key();
-        name == folded || key.split('@').next() == Some(name.as_str())
-    };
-    if subject.iter().any(is) || user_name.is_some_and(called) {
-        return Err(Refused::IsSubject);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ pub mod effective;
 pub mod ids;
 pub mod kind;
 pub mod names;
+pub mod operator;
 pub mod plan;
 pub mod removal;
 pub mod request;

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{VaultGroupId, VaultUserId};
-use super::names::{GroupName, TargetName, UserType};
+use super::names::{EmailAddress, GroupName, TargetName, UserType};
 use super::time::Timestamp;
 
 /// One reading of a target with one subject in mind.
@@ -25,6 +25,16 @@ pub struct Snapshot {
     /// The profile fields this vault can keep; absent where it keeps them all.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept_fields: Option<Vec<ProfileField>>,
+}
+
+impl Snapshot {
+    /// The mail address at work that the vault has of the user, where it has one.
+    pub fn address(&self) -> Option<EmailAddress> {
+        match &self.user {
+            UserSeen::Present(user) => EmailAddress::parse(user.profile.get(&ProfileField::Email)?).ok(),
+            UserSeen::Absent => None,
+        }
+    }
 }
 
 /// Is there a user of that name?

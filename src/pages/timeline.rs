@@ -5,6 +5,7 @@
 
 use super::steps_in_words::title_of_word;
 use crate::domain::audit::EventKind;
+use crate::domain::operator::claimed;
 use crate::store::audit::Told;
 use crate::web::visible::visible;
 
@@ -210,7 +211,14 @@ fn actor(told: &Told) -> String {
     let role = told.event.actor.as_str();
     match role {
         "countersign" => "Countersign".to_owned(),
-        "approver" | "operator" | "person" => told.personal("actor").map_or_else(|| unnamed(role), visible),
+        "approver" | "operator" | "person" => {
+            let name = told.personal("actor").map_or_else(|| unnamed(role), visible);
+            match told.personal("machine_user").map(visible) {
+                Some(user) if user == name || user.starts_with(&format!("{name},")) => user,
+                Some(user) => claimed(&name, &user),
+                None => name,
+            }
+        }
         source => visible(source),
     }
 }

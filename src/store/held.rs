@@ -1,7 +1,8 @@
-//! Held leavers: what two people decide about a batch, and what there is to be decided.
+//! Held leavers: what two people decide about a batch.
 //!
 //! Must hold: one person proposes a selection, another one confirms the very same selection, and only then anything
-//! changes; nobody decides about a request of his own or about his own access; a proposal holds for a day.
+//! changes; one person under two names, or one user of a machine, is not two; nobody decides about a request of his own
+//! or about his own access; a proposal holds for a day.
 
 use std::collections::BTreeSet;
 
@@ -14,19 +15,18 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{batch, held, proposal, selection};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, budget};
+use super::{audit, budget, concerned};
 use crate::clock::Stamp;
-use crate::domain::approval::{Refused, Verdict, may_overrule};
+use crate::domain::approval::{Refused, Verdict};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::canon::{Digest, Tag};
+use crate::domain::canon::Digest;
 use crate::domain::ids::{BatchId, ProposalId, WorkflowId};
 use crate::domain::names::EmailAddress;
-use crate::domain::request::Request;
-use crate::domain::time::Timestamp;
+use crate::domain::operator::{MachineUser, Operator};
 use crate::domain::workflow::{TwoPeople, WrongMove};
 
 /// A proposal that nobody has confirmed by then must be made again.
-const PROPOSAL_HOLDS_SECONDS: i64 = 86_400;
+pub(super) const PROPOSAL_HOLDS_SECONDS: i64 = 86_400;
 
 /// Which of the leavers of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,10 @@ pub struct SettleHeld {
     pub verdict: Verdict,
     /// Which of them.
     pub selection: Selection,
-    /// By whom.
+    /// By whom; at a command line this is what they say.
     pub by: EmailAddress,
+    /// The user of the machine, where it is done at a command line.
+    pub user: Option<MachineUser>,
     /// Why, in the person's words.
     pub reason: String,
 }
@@ -85,6 +87,15 @@ pub enum NotSettled {
     /// The same person again.
     #[error("{0} has proposed this already; somebody else must confirm it")]
     SamePerson(EmailAddress),
+    /// Another name, and yet for all that is known the same person.
+    #[error(
+        "for all that the machine can tell, this is the person who proposed it as {said}; the second person confirms on \
+         the console's page /held, or under their own account of the machine"
+    )]
+    SameUser {
+        /// Who proposed it, by what was said.
+        said: EmailAddress,
+    },
     /// This person may not decide about one of them.
     #[error("workflow {0}: {1}")]
     NotYours(WorkflowId, Refused),
@@ -111,28 +122,33 @@ impl Deed for SettleHeld {
         let batch = batch.ok_or(Fault::Refused(NotSettled::UnknownBatch))?;
         // Nothing is added to a batch of this source until this is over.
         budget::lock(tx, &batch.source).await?;
-        let selected = self.selected(tx).await?;
+        let (by, selected) = (self.operator(), self.selected(tx).await?);
         let digest = digest(self.batch, self.verdict, &selected);
         let mut workflows = Vec::with_capacity(selected.len());
         for id in &selected {
             let workflow = workflows::locked(tx, *id).await?;
-            self.may_decide(&workflow)?;
+            let id = *id;
+            concerned::forbid_ones_own(tx, &workflow, &by, |no| NotSettled::NotYours(id, no)).await?;
             workflows.push(workflow);
         }
         let Some(proposed) = self.open_proposal(tx, digest).await? else {
             self.propose(tx, &workflows, digest).await?;
             return Ok(Settled::Proposed { leavers: selected.len(), selection: digest });
         };
-        let by = EmailAddress::parse(&proposed.proposed_by)
+        let proposer = proposer(&proposed)?;
+        let said = EmailAddress::parse(&proposed.proposed_by)
             .map_err(|_| Fault::Broken(format!("proposal {} names no address", proposed.id)))?;
-        if proposed.proposed_key == self.by.key() {
-            return Err(Fault::Refused(NotSettled::SamePerson(by)));
+        if said.key() == self.by.key() {
+            return Err(Fault::Refused(NotSettled::SamePerson(said)));
+        }
+        if proposer.is_same_person(&by) {
+            return Err(Fault::Refused(NotSettled::SameUser { said }));
         }
         let two = TwoPeople {
             verdict: self.verdict,
             batch: self.batch,
             selection: digest,
-            proposed: &by,
+            proposed: &said,
             confirmed: &self.by,
             reason: &proposed.reason,
         };
@@ -158,13 +174,11 @@ impl SettleHeld {
         }
     }
 
-    fn may_decide(&self, workflow: &Workflow) -> Result<(), Fault<NotSettled>> {
-        let request: Request = workflow.request.open(Tag::Request)?;
-        let requester = request.ticket.as_ref().and_then(|ticket| ticket.requested_by.as_ref());
-        let requester = requester.and_then(|claimed| EmailAddress::parse(claimed.as_str()).ok());
-        let subject: Vec<EmailAddress> = request.email().cloned().into_iter().collect();
-        may_overrule(self.by.as_str(), requester.as_ref(), &subject, workflow.user_name.as_ref())
-            .map_err(|refused| Fault::Refused(NotSettled::NotYours(workflow.id, refused)))
+    fn operator(&self) -> Operator {
+        match &self.user {
+            Some(user) => Operator::AtTheMachine { user: user.clone(), says: Some(self.by.clone()) },
+            None => Operator::SignedIn(self.by.clone()),
+        }
     }
 
     async fn open_proposal(
@@ -189,7 +203,7 @@ impl SettleHeld {
         selected: &[Workflow],
         digest: Digest,
     ) -> Result<(), Fault<NotSettled>> {
-        let id = tx.id(ProposalId::made);
+        let (id, user) = (tx.id(ProposalId::made), self.user.as_ref());
         let row = proposal::ActiveModel {
             id: Set(id.0),
             batch_id: Set(self.batch.0),
@@ -202,9 +216,14 @@ impl SettleHeld {
             confirmed_by: Set(None),
             confirmed_key: Set(None),
             confirmed_at: Set(None),
+            proposed_user: Set(user.map(|user| user.called.clone())),
+            proposed_number: Set(user.and_then(|user| user.number).map(i64::from)),
+            proposed_account: Set(user.and_then(|user| user.account.clone())),
+            confirmed_user: Set(None),
+            confirmed_number: Set(None),
         };
         proposal::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-        let count = i64::try_from(selected.len()).unwrap_or(i64::MAX);
+        let (by, count) = (self.operator(), i64::try_from(selected.len()).unwrap_or(i64::MAX));
         for workflow in selected {
             let row = selection::ActiveModel { proposal_id: Set(id.0), workflow_id: Set(workflow.id.0) };
             selection::Entity::insert(row).exec_without_returning(&tx.inner).await?;
@@ -214,7 +233,7 @@ impl SettleHeld {
                 .text("selection", digest.to_string())
                 .number("selected", count)
                 .personal("reason", self.reason.clone());
-            audit::append(tx, workflow.id.into(), event).await?;
+            audit::append(tx, workflow.id.into(), by.noted(event)).await?;
         }
         Ok(())
     }
@@ -227,7 +246,8 @@ impl SettleHeld {
     ) -> Result<(), Fault<NotSettled>> {
         for workflow in selected {
             let not_before = workflow.not_before.unwrap_or(tx.at);
-            let transition = workflow.state.settled(two, not_before)?;
+            let mut transition = workflow.state.settled(two, not_before)?;
+            transition.event = self.operator().noted(transition.event);
             workflows::apply(tx, workflow, transition, Also::default()).await?;
             let row = held::ActiveModel {
                 workflow_id: Set(workflow.id.0),
@@ -246,6 +266,8 @@ impl SettleHeld {
             confirmed_by: Set(Some(self.by.as_str().to_owned())),
             confirmed_key: Set(Some(self.by.key())),
             confirmed_at: Set(Some(tx.at.as_utc())),
+            confirmed_user: Set(self.user.as_ref().map(|user| user.called.clone())),
+            confirmed_number: Set(self.user.as_ref().and_then(|user| user.number).map(i64::from)),
             ..Default::default()
         };
         row.update(&tx.inner).await?;
@@ -289,130 +311,13 @@ async fn still_held<No>(tx: &Tx, batch: BatchId) -> Result<BTreeSet<WorkflowId>,
     Ok(rows.into_iter().map(|row| WorkflowId(row.workflow_id)).collect())
 }
 
-/// Leavers of one source that are, or were, held together.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// Its id.
-    pub id: BatchId,
-    /// Who sent them.
-    pub source: String,
-    /// When the first was held.
-    pub opened_at: Timestamp,
-    /// When the last was settled.
-    pub closed_at: Option<Timestamp>,
-    /// Every one of them, by id.
-    pub leavers: Vec<HeldLeaver>,
-    /// What was proposed, oldest first.
-    pub proposals: Vec<Proposal>,
-}
-
-/// One of them.
-#[derive(Debug, Clone)]
-pub struct HeldLeaver {
-    /// Its workflow.
-    pub workflow: Workflow,
-    /// Since when.
-    pub held_at: Timestamp,
-    /// `held`, `released` or `rejected`.
-    pub state: String,
-    /// When it was released or rejected.
-    pub settled_at: Option<Timestamp>,
-}
-
-/// What somebody proposed.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    /// `release` or `reject`.
-    pub verdict: String,
-    /// What stands for the selection.
-    pub selection: Digest,
-    /// Which ones.
-    pub workflows: BTreeSet<WorkflowId>,
-    /// Why.
-    pub reason: String,
-    /// By whom.
-    pub proposed_by: String,
-    /// When.
-    pub proposed_at: Timestamp,
-    /// Who confirmed it, and when.
-    pub confirmed: Option<(String, Timestamp)>,
-    /// Until when it may be confirmed.
-    pub holds_until: Timestamp,
-}
-
-/// The batches in which something is held, oldest first.
-pub async fn open_batches(store: &Store) -> Result<Vec<Batch>, ReadFault> {
-    let rows = batch::Entity::find()
-        .filter(batch::Column::ClosedAt.is_null())
-        .order_by_asc(batch::Column::Id)
-        .all(store.reads())
-        .await?;
-    let mut batches = Vec::with_capacity(rows.len());
-    for row in rows {
-        batches.push(whole(store, row).await?);
-    }
-    Ok(batches)
-}
-
-/// One batch, open or closed.
-pub async fn find(store: &Store, id: BatchId) -> Result<Option<Batch>, ReadFault> {
-    match batch::Entity::find_by_id(id.0).one(store.reads()).await? {
-        Some(row) => whole(store, row).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-async fn whole(store: &Store, row: batch::Model) -> Result<Batch, ReadFault> {
-    let rows = held::Entity::find()
-        .filter(held::Column::BatchId.eq(row.id))
-        .order_by_asc(held::Column::WorkflowId)
-        .all(store.reads())
-        .await?;
-    let mut leavers = Vec::with_capacity(rows.len());
-    for one in rows {
-        let wrong = "its workflow is gone";
-        let missing =
-            || ReadFault::Inconsistent { table: "held_leavers", row: one.workflow_id.to_string(), wrong };
-        leavers.push(HeldLeaver {
-            workflow: workflows::find(store, WorkflowId(one.workflow_id)).await?.ok_or_else(missing)?,
-            held_at: Timestamp::from_utc(one.held_at),
-            state: one.state.clone(),
-            settled_at: one.settled_at.map(Timestamp::from_utc),
-        });
-    }
-    Ok(Batch {
-        id: BatchId(row.id),
-        source: row.source,
-        opened_at: Timestamp::from_utc(row.opened_at),
-        closed_at: row.closed_at.map(Timestamp::from_utc),
-        leavers,
-        proposals: proposals(store, row.id).await?,
-    })
-}
-
-async fn proposals(store: &Store, batch: uuid::Uuid) -> Result<Vec<Proposal>, ReadFault> {
-    let rows = proposal::Entity::find()
-        .filter(proposal::Column::BatchId.eq(batch))
-        .order_by_asc(proposal::Column::Id)
-        .all(store.reads())
-        .await?;
-    let mut proposals = Vec::with_capacity(rows.len());
-    for row in rows {
-        let selected = selection::Entity::find()
-            .filter(selection::Column::ProposalId.eq(row.id))
-            .all(store.reads())
-            .await?;
-        let proposed_at = Timestamp::from_utc(row.proposed_at);
-        proposals.push(Proposal {
-            selection: audit::digest("held_proposals", row.id, &row.digest)?,
-            workflows: selected.into_iter().map(|one| WorkflowId(one.workflow_id)).collect(),
-            verdict: row.verdict,
-            reason: row.reason,
-            proposed_by: row.proposed_by,
-            proposed_at,
-            confirmed: row.confirmed_by.zip(row.confirmed_at.map(Timestamp::from_utc)),
-            holds_until: proposed_at.plus_seconds(PROPOSAL_HOLDS_SECONDS),
-        });
-    }
-    Ok(proposals)
+/// Who made a proposal, with what the machine knew of them.
+pub(super) fn proposer(row: &proposal::Model) -> Result<Operator, ReadFault> {
+    let wrong = |wrong| ReadFault::Inconsistent { table: "held_proposals", row: row.id.to_string(), wrong };
+    let said = EmailAddress::parse(&row.proposed_by).map_err(|_| wrong("not a mail address"))?;
+    let Some(called) = row.proposed_user.clone() else { return Ok(Operator::SignedIn(said)) };
+    let number = row.proposed_number.map(u32::try_from).transpose();
+    let number = number.map_err(|_| wrong("not the number of an account"))?;
+    let user = MachineUser { called, number, account: row.proposed_account.clone() };
+    Ok(Operator::AtTheMachine { user, says: Some(said) })
 }

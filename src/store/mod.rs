@@ -6,8 +6,10 @@
 //! Deliberately absent: deciding anything. A deed re-checks what the core decided, in the transaction.
 
 pub mod audit;
+pub mod batches;
 pub mod board;
 mod budget;
+pub mod concerned;
 pub mod runs;
 pub mod decisions;
 mod deed;

@@ -1,4 +1,7 @@
 //! What an operator may do with a workflow that needs attention. Command and console use the same deeds.
+//!
+//! Must hold: whoever asked for it, or whose access it is about, takes none of its ways on. That holds for a new try,
+//! too: when a request goes on, and whether it goes on at all, is not for the person to say whose access it ends.
 
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -7,14 +10,12 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{decision, event};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, plans, steps};
+use super::{Store, audit, concerned, plans, steps};
 use crate::clock::Stamp;
-use crate::domain::approval::{Refused, Verdict, may_overrule};
+use crate::domain::approval::{Refused, Verdict};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::canon::Tag;
 use crate::domain::ids::{ChainId, WorkflowId};
-use crate::domain::names::EmailAddress;
-use crate::domain::request::Request;
+use crate::domain::operator::Operator;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State, WrongMove};
 use crate::target::Adoption;
@@ -65,7 +66,7 @@ pub struct TakeExit {
     /// What is decided.
     pub exit: Exit,
     /// By whom.
-    pub by: String,
+    pub by: Operator,
     /// Why, in the person's words.
     pub reason: String,
 }
@@ -108,17 +109,19 @@ impl Deed for TakeExit {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<NoExit>> {
         let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(NoExit::Unknown))?;
+        concerned::forbid_ones_own(tx, &workflow, &self.by, NoExit::NotYours).await?;
         let not_before = workflow.not_before.unwrap_or(tx.at);
-        let (transition, adoption) = match self.exit {
-            Exit::GiveUp => (workflow.state.given_up(&self.by, &self.reason)?, None),
-            Exit::Retry => (workflow.state.resumed(&self.by, &self.reason, not_before)?, None),
+        let by = self.by.name();
+        let (mut transition, adoption) = match self.exit {
+            Exit::GiveUp => (workflow.state.given_up(by, &self.reason)?, None),
+            Exit::Retry => (workflow.state.resumed(by, &self.reason, not_before)?, None),
             Exit::MarkDone => {
-                let transition = workflow.state.resumed(&self.by, &self.reason, not_before)?;
+                let transition = workflow.state.resumed(by, &self.reason, not_before)?;
                 self.mark_done(tx, &workflow).await?;
                 (transition, None)
             }
             Exit::Adopt => {
-                let transition = workflow.state.resumed(&self.by, &self.reason, not_before)?;
+                let transition = workflow.state.resumed(by, &self.reason, not_before)?;
                 let running =
                     matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. });
                 let found = if running { steps::stranger(tx, &workflow).await? } else { None };
@@ -127,9 +130,7 @@ impl Deed for TakeExit {
             }
         };
         if let Some(id) = adoption {
-            let event = NewEvent::new(EventKind::AccountAdopted, Actor::Operator(self.by.clone()))
-                .number("user_id", id.0)
-                .personal("reason", self.reason.clone());
+            let event = self.event(EventKind::AccountAdopted).number("user_id", id.0);
             audit::append(tx, self.workflow.into(), event).await?;
         }
         if self.exit != Exit::GiveUp {
@@ -143,6 +144,7 @@ impl Deed for TakeExit {
         if let Some(ended) = approval_ends.filter(|end| *end <= tx.at) {
             return Err(Fault::Refused(NoExit::ApprovalEnded(ended)));
         }
+        transition.event = self.by.noted(transition.event);
         let adoption = adoption.map(Adoption::ByPerson);
         let also = Also { adoption, approval_ends, replans: Some(0), ..Also::default() };
         workflows::apply(tx, &workflow, transition, also).await?;
@@ -155,12 +157,14 @@ impl TakeExit {
         let running = matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. });
         let marked = if running { steps::mark_done(tx, workflow).await? } else { None };
         let (number, word) = marked.ok_or(Fault::Refused(NoExit::NothingByHand))?;
-        let event = NewEvent::new(EventKind::StepMarkedDone, Actor::Operator(self.by.clone()))
-            .number("step_number", number)
-            .text("step", word)
-            .personal("reason", self.reason.clone());
+        let event = self.event(EventKind::StepMarkedDone).number("step_number", number).text("step", word);
         audit::append(tx, self.workflow.into(), event).await?;
         Ok(())
+    }
+
+    fn event(&self, kind: EventKind) -> NewEvent {
+        let event = NewEvent::new(kind, Actor::Operator(self.by.name().to_owned()));
+        self.by.noted(event.personal("reason", self.reason.clone()))
     }
 }
 
@@ -190,7 +194,7 @@ pub struct Overrule {
     /// Yes or no.
     pub verdict: Verdict,
     /// By whom.
-    pub by: String,
+    pub by: Operator,
     /// Why, in the person's words.
     pub reason: String,
 }
@@ -210,14 +214,11 @@ impl Deed for Overrule {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<NoExit>> {
         let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(NoExit::Unknown))?;
+        concerned::forbid_ones_own(tx, &workflow, &self.by, NoExit::NotYours).await?;
         let not_before = workflow.not_before.unwrap_or(tx.at);
-        let transition = workflow.state.overruled(self.verdict, (&self.by, &self.reason), not_before)?;
-        let request: Request = workflow.request.open(Tag::Request)?;
-        let requester = request.ticket.as_ref().and_then(|ticket| ticket.requested_by.as_ref());
-        let requester = requester.and_then(|claimed| EmailAddress::parse(claimed.as_str()).ok());
-        let subject: Vec<EmailAddress> = request.email().cloned().into_iter().collect();
-        may_overrule(&self.by, requester.as_ref(), &subject, workflow.user_name.as_ref())
-            .map_err(|refused| Fault::Refused(refused.into()))?;
+        let said = (self.by.name(), self.reason.as_str());
+        let mut transition = workflow.state.overruled(self.verdict, said, not_before)?;
+        transition.event = self.by.noted(transition.event);
         let word = transition.next.word();
         workflows::apply(tx, &workflow, transition, Also::default()).await?;
         Ok(word)

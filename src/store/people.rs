@@ -4,7 +4,8 @@
 //! says so, and by nobody's guess.
 
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Set,
 };
 
 use super::Store;
@@ -34,7 +35,7 @@ pub async fn accounts(
     namespace: &Namespace,
     person_ref: &PersonRef,
 ) -> Result<Vec<(TargetName, Account)>, ReadFault> {
-    let Some(known) = known(store, namespace, person_ref).await? else { return Ok(Vec::new()) };
+    let Some(known) = known(store.reads(), namespace, person_ref).await? else { return Ok(Vec::new()) };
     let links = person_link::Entity::find()
         .filter(person_link::Column::PersonId.eq(known.id))
         .order_by_asc(person_link::Column::Target)
@@ -73,21 +74,22 @@ pub async fn account(
     person_ref: &PersonRef,
     target: &TargetName,
 ) -> Result<Option<Account>, ReadFault> {
-    let Some(known) = known(store, namespace, person_ref).await? else { return Ok(None) };
+    let Some(known) = known(store.reads(), namespace, person_ref).await? else { return Ok(None) };
     let link =
         person_link::Entity::find_by_id((known.id, target.as_str().to_owned())).one(store.reads()).await?;
     Ok(link.map(|link| Account { user_name: link.user_name, id: VaultUserId(link.vault_user_id) }))
 }
 
-async fn known(
-    store: &Store,
+/// The person of this reference, if one is known.
+pub(super) async fn known(
+    connection: &impl ConnectionTrait,
     namespace: &Namespace,
     person_ref: &PersonRef,
 ) -> Result<Option<person::Model>, ReadFault> {
     Ok(person::Entity::find()
         .filter(person::Column::Namespace.eq(namespace.as_str()))
         .filter(person::Column::PersonRef.eq(person_ref.as_str()))
-        .one(store.reads())
+        .one(connection)
         .await?)
 }
 

@@ -337,6 +337,11 @@ table!(proposal, "held_proposals", {
     confirmed_by: Option<String>,
     confirmed_key: Option<String>,
     confirmed_at: Option<ChronoDateTimeUtc>,
+    proposed_user: Option<String>,
+    proposed_number: Option<i64>,
+    proposed_account: Option<String>,
+    confirmed_user: Option<String>,
+    confirmed_number: Option<i64>,
 });
 
 table!(selection, "held_selections", {

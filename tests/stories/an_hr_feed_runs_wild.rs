@@ -10,6 +10,7 @@ use countersign::simulator::hr::{self, Leaver};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use crate::an_operator_releases::{confirm, signed_in};
 use crate::stage::{Stage, WEBHOOK_SECRET, command};
 
 told_on_both! {
@@ -32,6 +33,10 @@ async fn asking_nobody(mut stage: Stage) -> Stage {
         (
             "[[rules]]\nname = \"joiners\"",
             "[[rules]]\nname = \"leavers\"\nkinds = [\"leaver\"]\napproval = \"none\"\n[[rules]]\nname = \"joiners\"",
+        ),
+        (
+            "mail = [\"pam-team@example.com\"]",
+            "mail = [\"pam-team@example.com\"]\nmembers = [\"otto@example.com\"]",
         ),
         ("[[sources]]\nname = \"hr\"", "[[sources]]\nname = \"hr\"\nunapproved_leavers_per_hour = 5"),
     ];
@@ -151,20 +156,23 @@ async fn a_part_is_released_by_two(stage: &Stage) {
     };
     assert!(release("ana@example.com").await.status.success());
     assert!(!release("ANA@example.com").await.status.success(), "the same person twice is one person");
+    assert!(!release("bo@example.com").await.status.success(), "the same user of the machine is, too");
     stage.settle().await;
     assert_eq!(gone(stage), BUDGET);
-    assert!(release("bo@example.com").await.status.success());
-    stage.settle().await;
-    assert_eq!(gone(stage), BUDGET + 2);
+    stage.clock.be_real();
+    let otto = signed_in(stage, "otto@example.com").await;
+    let page = format!("{}/held/{}", stage.url, batch[0]);
+    assert_eq!(confirm(&otto, &page).await.status, 303);
     for workflow in &held[..2] {
-        assert_eq!(stage.state(workflow).await, "succeeded", "{}", stage.reason(workflow).await);
+        assert_eq!(stage.rest(workflow).await, "succeeded", "{}", stage.reason(workflow).await);
     }
+    assert_eq!(gone(stage), BUDGET + 2);
     for workflow in &held[2..] {
         assert_eq!(stage.state(workflow).await, "needs_attention");
     }
     let trail: Vec<Value> = stage.trail(&held[0]).await;
     let told = serde_json::to_string(&trail).unwrap();
-    assert!(told.contains("ana@example.com") && told.contains("bo@example.com"), "the trail names both");
+    assert!(told.contains("ana@example.com") && told.contains("otto@example.com"), "the trail names both");
     stage.check_proof(&[held[0].clone()]).await;
 }
 

@@ -1,13 +1,13 @@
-//! An operator acts on the console: retry, adopt, give up, each with a reason and under the own name.
+//! An operator acts on the console: retry, adopt, mark done, give up, each with a reason and under the own name.
 //!
-//! Must hold: whoever acts has signed in and is an operator; a form counts once, for the person it was shown to, about
+//! Must hold: whoever acts has signed in, is an operator, and is not the person whom it is about; a form counts once, for the person it was shown to, about
 //! the workflow as it stood; whoever comes second is told.
 
 use chrono::TimeDelta;
 use countersign::simulator::faults::{Effect, Fault, Meanwhile};
 use serde_json::{Value, json};
 
-use crate::stage::{Choices, Stage, Visitor, Whole};
+use crate::stage::{Choices, Stage, Visitor, Whole, command};
 
 told_on_both! {
     an_operator_sends_a_workflow_on_and_the_page_says_so
@@ -16,6 +16,8 @@ told_on_both! {
     without_a_sign_in_nobody_acts_and_nobody_looks_from_elsewhere
     a_form_counts_once_and_the_second_is_told
     a_form_of_somebody_else_of_another_place_or_without_words_does_nothing
+    a_leaver_of_a_directory_is_marked_done_by_an_operator
+    nobody_takes_a_way_out_of_their_own_request
 }
 
 const OLGA: &str = "olga@example.com";
@@ -70,7 +72,7 @@ async fn press(visitor: &Visitor<'_>, page: &str, exit: &str, reason: &str) -> W
 }
 
 async fn acts(stage: &Stage, workflow: &str) -> Vec<Value> {
-    let of_operators = ["workflow.resumed", "workflow.given_up", "account.adopted"];
+    let of_operators = ["workflow.resumed", "workflow.given_up", "account.adopted", "step.marked_done"];
     let trail = stage.trail(workflow).await.into_iter();
     trail.filter(|event| of_operators.contains(&event["kind"].as_str().unwrap())).collect()
 }
@@ -236,4 +238,73 @@ async fn a_form_of_somebody_else_of_another_place_or_without_words_does_nothing(
     assert_eq!(post(&[("exit", "retry"), ("reason", "x"), ("form_token", &olgas)]).await, 409);
     assert_eq!(stage.tables().await, before);
     assert_eq!(press(&olga, &page, "give-up", "With a fresh page").await.status, 303);
+}
+
+/// Somebody of a directory leaves, whose address the vault has and the message does not; a person disables them.
+async fn waits_for_a_hand(stage: &Stage, address: &str) -> String {
+    let id = stage.somebody();
+    let kept = json!({ "source": "LDAP", "internet": { "businessEmail": address } });
+    stage.simulator.vault.patch_user(id, &kept).unwrap();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "needs_attention", "{}", stage.reason(&workflow).await);
+    workflow
+}
+
+async fn a_leaver_of_a_directory_is_marked_done_by_an_operator(stage: Stage) {
+    let stage = with_people(&stage).await;
+    let workflow = waits_for_a_hand(&stage, "zoe.obrien@example.com").await;
+    let (page, olga) = (page_of(&stage, &workflow), signed_in(&stage, OLGA).await);
+    let shown = olga.open(&page).await.body;
+    assert!(shown.contains("value=\"mark-done\"") && shown.contains("Mark it done"), "{shown}");
+    assert!(!shown.contains("value=\"retry\""), "trying again changes nothing: {shown}");
+    let writes = stage.writes();
+    assert!(
+        !writes.iter().any(|write| write.starts_with("disable")),
+        "the vault cannot disable her: {writes:?}"
+    );
+    let done = press(&olga, &page, "mark-done", "Disabled in the directory, CHG0042").await;
+    assert_eq!((done.status, done.header("location")), (303, format!("/workflows/{workflow}").as_str()));
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes(), writes, "what was done by hand is not done once more");
+    let acts = acts(&stage, &workflow).await;
+    let kinds: Vec<&str> = acts.iter().map(|act| act["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["step.marked_done", "workflow.resumed"]);
+    for act in &acts {
+        assert_eq!((&act["actor"], &act["personal"]["actor"]), (&json!("operator"), &json!(OLGA)));
+        assert_eq!(act["personal"]["reason"], "Disabled in the directory, CHG0042");
+    }
+    assert_eq!(acts[0]["facts"]["step"], "disable_in_directory");
+    // The trail says on whose word it rests, and the button counts once.
+    let after = olga.open(&page).await.body;
+    assert!(after.contains("was said by a person") && !after.contains("<form"), "{after}");
+    let again = olga.post(&format!("{page}/act"), &[("exit", "mark-done"), ("reason", "Again")]).await;
+    assert_eq!(again.status, 409);
+    stage.check_proof(&[workflow]).await;
+}
+
+/// An operator leaves, and would rather not.
+async fn nobody_takes_a_way_out_of_their_own_request(stage: Stage) {
+    let stage = with_people(&stage).await;
+    let workflow = waits_for_a_hand(&stage, "Olga+vault@example.com").await;
+    let (page, olga) = (page_of(&stage, &workflow), signed_in(&stage, OLGA).await);
+    let shown = olga.open(&page).await.body;
+    let why = "You may not act here: this change is about your own account, so somebody else must decide it.";
+    assert!(shown.contains(why) && !shown.contains("<form"), "{shown}");
+    let trail = stage.trail(&workflow).await;
+    for exit in ["mark-done", "give-up", "retry", "adopt"] {
+        let fields = [("exit", exit), ("reason", "It is me"), ("form_token", "1.x")];
+        assert_eq!(olga.post(&format!("{page}/act"), &fields).await.status, 409, "{exit}");
+    }
+    // At the command line she is who the machine says.
+    for exit in ["mark-done", "give-up", "retry", "adopt"] {
+        let words = ["workflow", exit, &workflow, "--reason", "It is me"];
+        let refused = command(&words, &stage.settings_file()).await;
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("about your own account"), "{exit}: {said}");
+    }
+    assert_eq!(stage.trail(&workflow).await, trail);
+    let otto = signed_in(&stage, "otto@example.com").await;
+    assert_eq!(press(&otto, &page, "mark-done", "Disabled").await.status, 303);
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
 }

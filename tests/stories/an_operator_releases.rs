@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use crate::stage::{Choices, Stage, Visitor, Whole};
+use crate::stage::{Choices, Stage, Visitor, Whole, command};
 
 told_on_both! {
     with super::choices();
@@ -14,6 +14,7 @@ told_on_both! {
     one_person_twice_does_nothing_and_neither_does_an_empty_selection
     who_may_not_act_only_looks
     a_foreign_or_an_old_form_does_nothing
+    one_user_of_the_machine_does_not_stand_for_two_people
 }
 
 const OLGA: &str = "olga@example.com";
@@ -30,7 +31,7 @@ fn choices() -> Choices {
     ])
 }
 
-async fn signed_in<'s>(stage: &'s Stage, address: &str) -> Visitor<'s> {
+pub async fn signed_in<'s>(stage: &'s Stage, address: &str) -> Visitor<'s> {
     let visitor = stage.visitor();
     let url = format!("{}/sign-in", stage.url);
     assert_eq!(visitor.post(&format!("{url}/code"), &[("address", address)]).await.status, 303);
@@ -66,7 +67,7 @@ async fn held(stage: &Stage, count: usize) -> Vec<String> {
 }
 
 /// The address of the one open batch.
-async fn batch(visitor: &Visitor<'_>) -> String {
+pub async fn batch(visitor: &Visitor<'_>) -> String {
     let page = visitor.open(&format!("{}/held", visitor.stage.url)).await.body;
     let (_, rest) = page.split_once("action=\"/held/").unwrap_or_else(|| panic!("no form in {page}"));
     format!("{}/held/{}", visitor.stage.url, rest.split_once('"').unwrap().0)
@@ -96,7 +97,7 @@ async fn press(visitor: &Visitor<'_>, batch: &str, verdict: &str, ticked: &[&str
 }
 
 /// Presses the button that confirms what somebody else has proposed, and sends just what its form has.
-async fn confirm(visitor: &Visitor<'_>, batch: &str) -> Whole {
+pub async fn confirm(visitor: &Visitor<'_>, batch: &str) -> Whole {
     let page = visitor.open(batch).await.body;
     let (_, proposal) = page.split_once("<section class=\"proposal\"").unwrap_or_else(|| panic!("{page}"));
     let (form, _) = proposal.split_once("</form>").unwrap_or_else(|| panic!("no button in {proposal}"));
@@ -296,4 +297,44 @@ async fn a_foreign_or_an_old_form_does_nothing(stage: Stage) {
     assert!(unseen.body.contains("The batch has moved on while this page was open"), "{}", unseen.body);
     assert!(unseen.body.contains("proposed by <bdi>olga@example.com</bdi>"), "{}", unseen.body);
     assert_eq!(stage.state(&all[0]).await, "needs_attention");
+}
+
+/// Whoever runs the command can say any address, but stays one user of the machine.
+async fn one_user_of_the_machine_does_not_stand_for_two_people(stage: Stage) {
+    let all = held(&stage, 1).await;
+    stage.clock.be_real();
+    let (olga, otto) = (signed_in(&stage, OLGA).await, signed_in(&stage, OTTO).await);
+    let batch = batch(&otto).await;
+    let id = batch.rsplit_once('/').unwrap().1.to_owned();
+    let settings = stage.settings_file();
+    let release = async |by: &str| {
+        command(&["held", "release", &id, "--as", by, "--reason", "They are right"], &settings).await
+    };
+    let proposed = release("ana@example.com").await;
+    assert!(proposed.status.success(), "{proposed:?}");
+    let trail = stage.trail(&all[0]).await;
+    for by in ["bo@example.com", OTTO] {
+        let refused = release(by).await;
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("on the console's page /held"), "{said}");
+    }
+    // The machine calls her who proposed it olga, so Olga on the console is no second person either.
+    let shown = olga.open(&batch).await.body;
+    assert!(shown.contains("calls whoever did so by your name") && !shown.contains("Confirm: "), "{shown}");
+    assert_eq!(press(&olga, &batch, "release", &[&all[0]], "Mine, too").await.status, 409);
+    assert_eq!(stage.trail(&all[0]).await, trail);
+    let shown = otto.open(&batch).await.body;
+    assert!(
+        shown.contains("proposed by <bdi>ana@example.com (at the command line, by olga, account "),
+        "{shown}"
+    );
+    assert_eq!(confirm(&otto, &batch).await.status, 303);
+    assert_eq!(stage.rest(&all[0]).await, "succeeded", "{}", stage.reason(&all[0]).await);
+    let trail = stage.trail(&all[0]).await;
+    let proposed = trail.iter().find(|event| event["kind"] == "held.proposed").unwrap();
+    assert!(
+        proposed["personal"]["machine_user"].as_str().unwrap().starts_with("olga, account "),
+        "{proposed}"
+    );
+    stage.check_proof(&all).await;
 }

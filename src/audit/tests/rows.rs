@@ -66,7 +66,7 @@ async fn every_state_that_a_person_can_lead_to_agrees_with_its_trail() {
         stamp: stage.stamp(),
         workflow,
         exit,
-        by: "root".to_owned(),
+        by: crate::store::tests::stage::operator("root"),
         reason: "looked at it".to_owned(),
     };
     let rejected = stage.accept("T-1").await;

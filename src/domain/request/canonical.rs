@@ -245,6 +245,11 @@ impl Request {
         }
     }
 
+    /// Who asked for it, when that is an address.
+    pub fn requester(&self) -> Option<EmailAddress> {
+        EmailAddress::parse(self.ticket.as_ref()?.requested_by.as_ref()?.as_str()).ok()
+    }
+
     /// The joiner, where this is a new one.
     pub fn new_joiner(&self) -> Option<&Joiner> {
         match &self.order {

@@ -247,7 +247,7 @@ async fn stopped_run(stage: &Stage) {
         stamp: stage.stamp(),
         workflow,
         exit,
-        by: "root".to_owned(),
+        by: super::stage::operator("root"),
         reason: "looked at it".to_owned(),
     };
     assert_eq!(stage.store.write(exit(Exit::Adopt)).await.unwrap(), "running");

@@ -2,20 +2,21 @@
 
 use futures_util::future::join_all;
 
-use super::stage::{Stage, accept};
+use super::stage::{Stage, accept, operator, user};
 use crate::domain::approval::{Refused, Verdict};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{BatchId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
+use crate::domain::operator::{MachineUser, Operator};
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::strict_json;
 use crate::domain::workflow::{Stalled, State};
-use crate::store::held::{self, NotSettled, Selection, SettleHeld, Settled};
+use crate::store::held::{NotSettled, Selection, SettleHeld, Settled};
 use crate::store::operator::{Exit, NoExit, TakeExit};
 use crate::store::outbox::{self, Alarm};
 use crate::store::plans::PlanningStopped;
-use crate::store::{WriteFault, audit, workflows};
+use crate::store::{WriteFault, audit, batches, workflows};
 
 macro_rules! on_both {
     ($($name:ident / $on_postgres:ident: $story:path;)*) => { $(
@@ -36,6 +37,8 @@ on_both! {
     leavers_that_come_at_once_cannot_overrun_the_budget / the_budget_on_postgresql: at_once;
     the_budget_is_of_the_last_hour / the_last_hour_on_postgresql: the_last_hour;
     one_proposes_and_another_one_confirms_the_very_same / two_people_on_postgresql: two_people;
+    one_user_of_a_machine_is_not_two_people / one_user_on_postgresql: one_user;
+    nobody_takes_a_way_out_of_their_own_request / ones_own_on_postgresql: ones_own;
     a_protected_account_alarms_once / a_protected_account_on_postgresql: protected;
 }
 
@@ -86,7 +89,7 @@ async fn at_once(stage: &Stage) {
     assert_eq!((gone.len(), kept.len()), (5, 15));
     let told = kinds(stage, gone[0]).await;
     assert_eq!(told[told.len() - 2..], ["workflow.planned", "workflow.approved"]);
-    let batches = held::open_batches(&stage.store).await.unwrap();
+    let batches = batches::open_batches(&stage.store).await.unwrap();
     assert_eq!((batches.len(), batches[0].leavers.len()), (1, 15));
     let mut alarms = 0;
     for workflow in kept {
@@ -111,7 +114,7 @@ async fn the_last_hour(stage: &Stage) {
     stage.skip(3_600);
     stage.plan_unasked(all[3], 0).await;
     assert_eq!(state(stage, all[3]).await.word(), "needs_attention");
-    let batches = held::open_batches(&stage.store).await.unwrap();
+    let batches = batches::open_batches(&stage.store).await.unwrap();
     assert_eq!((batches.len(), batches[0].leavers.len()), (1, 2));
 }
 
@@ -122,9 +125,18 @@ async fn settle(
     selection: &Selection,
     by: &str,
 ) -> Result<Settled, NotSettled> {
+    settle_as(stage, (batch, verdict, selection), by, None).await
+}
+
+async fn settle_as(
+    stage: &Stage,
+    (batch, verdict, selection): (BatchId, Verdict, &Selection),
+    by: &str,
+    user: Option<MachineUser>,
+) -> Result<Settled, NotSettled> {
     let by = EmailAddress::parse(by).unwrap();
     let (selection, reason) = (selection.clone(), "the list of HR was checked".to_owned());
-    let deed = SettleHeld { stamp: stage.stamp(), batch, verdict, selection, by, reason };
+    let deed = SettleHeld { stamp: stage.stamp(), batch, verdict, selection, by, user, reason };
     stage.store.write(deed).await.map_err(|fault| match fault {
         WriteFault::Refused(no) => no,
         other => panic!("{other:?}"),
@@ -139,12 +151,12 @@ async fn two_people(stage: &Stage) {
     for workflow in &all {
         stage.plan_unasked(*workflow, 0).await;
     }
-    let batch = held::open_batches(&stage.store).await.unwrap()[0].id;
+    let batch = batches::open_batches(&stage.store).await.unwrap()[0].id;
     let some = Selection::These(all[..3].iter().copied().collect());
     let one = Selection::These([all[3]].into());
     // One person alone moves nothing, not even by the ways out of other stops.
     for exit in [Exit::Retry, Exit::GiveUp] {
-        let (by, reason) = ("op".to_owned(), "hurry".to_owned());
+        let (by, reason) = (operator("op"), "hurry".to_owned());
         let alone = TakeExit { stamp: stage.stamp(), workflow: all[0], exit, by, reason };
         let refused = stage.store.write(alone).await.unwrap_err();
         assert!(matches!(refused, WriteFault::Refused(NoExit::Wrong(_))), "{refused:?}");
@@ -177,8 +189,8 @@ async fn two_people(stage: &Stage) {
     assert!(matches!(anew, Settled::Proposed { leavers: 1, .. }), "{anew:?}");
     assert_eq!(settle(stage, batch, Verdict::Reject, &one, ANA).await, Ok(Settled::Done { leavers: 1 }));
     assert_eq!(state(stage, all[3]).await.word(), "rejected");
-    assert!(held::open_batches(&stage.store).await.unwrap().is_empty());
-    let closed = held::find(&stage.store, batch).await.unwrap().unwrap();
+    assert!(batches::open_batches(&stage.store).await.unwrap().is_empty());
+    let closed = batches::find(&stage.store, batch).await.unwrap().unwrap();
     assert!(
         closed.closed_at.is_some()
             && closed.proposals.iter().filter(|one| one.confirmed.is_some()).count() == 2
@@ -193,13 +205,66 @@ async fn two_people(stage: &Stage) {
     );
 }
 
+async fn one_user(stage: &Stage) {
+    let all = leavers(stage, 0..1).await;
+    stage.plan_unasked(all[0], 0).await;
+    let batch = batches::open_batches(&stage.store).await.unwrap()[0].id;
+    let what = (batch, Verdict::Approve, &Selection::All);
+    let first = settle_as(stage, what, ANA, Some(user("olga", 1_000))).await.unwrap();
+    assert!(matches!(first, Settled::Proposed { .. }), "{first:?}");
+    // The same account of the machine, or the same name on it, or its owner on the console: whoever they say they are.
+    for (by, user) in [
+        (BO, Some(user("olga", 1_000))),
+        (BO, Some(user("other", 1_000))),
+        (BO, Some(user("Olga", 1_001))),
+        (BO, Some(user("ana", 1_001))),
+        ("olga@example.com", None),
+    ] {
+        let refused = settle_as(stage, what, by, user).await;
+        assert!(matches!(refused, Err(NotSettled::SameUser { .. })), "{by}: {refused:?}");
+    }
+    assert_eq!(state(stage, all[0]).await.word(), "needs_attention");
+    let confirmed = settle_as(stage, what, BO, Some(user("bo", 1_001))).await;
+    assert_eq!(confirmed, Ok(Settled::Done { leavers: 1 }));
+    let told = audit::chain(&stage.store, all[0].into(), 0, 100).await.unwrap();
+    let named = |kind: &str| {
+        let told = told.iter().find(|told| told.event.kind == kind).unwrap();
+        told.personal("machine_user").unwrap().to_owned()
+    };
+    assert_eq!(named("held.proposed"), "olga, account 1000");
+    assert_eq!(named("workflow.released"), "bo, account 1001");
+}
+
+/// None of the ways out is taken by the person whose access it is about, or who asked for it.
+async fn ones_own(stage: &Stage) {
+    let workflow = leaver(stage, 1).await;
+    let reason = "two profiles match".to_owned();
+    let stop = PlanningStopped { stamp: stage.stamp(), workflow, after: 0, reason, alarm: Alarm::Keep };
+    stage.store.write(stop).await.unwrap();
+    for exit in [Exit::Retry, Exit::Adopt, Exit::MarkDone, Exit::GiveUp] {
+        let signed_in = |address: &str| Operator::SignedIn(EmailAddress::parse(address).unwrap());
+        for by in [signed_in("User1+x@example.com"), signed_in("user-L-1@example.com"), operator("user-l-1")]
+        {
+            let reason = "mine".to_owned();
+            let own = TakeExit { stamp: stage.stamp(), workflow, exit, by: by.clone(), reason };
+            let refused = stage.store.write(own).await.unwrap_err();
+            let expected = matches!(refused, WriteFault::Refused(NoExit::NotYours(Refused::IsSubject)));
+            assert!(expected, "{exit:?} {by:?}: {refused:?}");
+        }
+    }
+    assert_eq!(state(stage, workflow).await.word(), "needs_attention");
+    let (by, reason) = (operator("op"), "not ours".to_owned());
+    let other = TakeExit { stamp: stage.stamp(), workflow, exit: Exit::GiveUp, by, reason };
+    assert_eq!(stage.store.write(other).await.unwrap(), "failed");
+}
+
 async fn protected(stage: &Stage) {
     let workflow = leaver(stage, 1).await;
     for _ in 0..3 {
         let reason = "the user name svc-backup is protected by the settings of the target".to_owned();
         let stop = PlanningStopped { stamp: stage.stamp(), workflow, after: 0, reason, alarm: Alarm::Raise };
         stage.store.write(stop).await.unwrap();
-        let (exit, by, reason) = (Exit::Retry, "op".to_owned(), "again".to_owned());
+        let (exit, by, reason) = (Exit::Retry, operator("op"), "again".to_owned());
         stage.store.write(TakeExit { stamp: stage.stamp(), workflow, exit, by, reason }).await.unwrap();
     }
     let told = kinds(stage, workflow).await;

@@ -15,6 +15,7 @@ use crate::domain::kind::Kind;
 use crate::domain::names::{
     EmailAddress, Location, Namespace, PersonRef, SourceName, SourceRef, TargetName, UserName, UserType,
 };
+use crate::domain::operator::{MachineUser, Operator};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedStep, SealedPlan,
     UserShape,
@@ -39,6 +40,16 @@ use crate::store::steps::{Ended, Intent, Next, Record};
 use crate::store::workflows::Workflow;
 use crate::store::{Place, Store, WriteFault, workflows};
 use crate::target::Adoption;
+
+/// Somebody at a command line whom the machine calls by this name.
+pub(crate) fn operator(called: &str) -> Operator {
+    Operator::AtTheMachine { user: user(called, 1_000), says: None }
+}
+
+/// A user of the machine.
+pub(crate) fn user(called: &str, number: u32) -> MachineUser {
+    MachineUser { called: called.to_owned(), number: Some(number), account: None }
+}
 
 /// Names a PostgreSQL server for the trials; they make schemas of their own there.
 pub(crate) const POSTGRES: &str = "COUNTERSIGN_TEST_POSTGRES";

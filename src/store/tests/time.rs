@@ -1,6 +1,6 @@
 //! What time does to a workflow: a leaver whom nobody decides, an approval that begins nothing, reminders.
 
-use super::stage::{Stage, accept};
+use super::stage::{Stage, accept, operator};
 use crate::domain::approval::{Refused, Verdict};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::WorkflowId;
@@ -72,7 +72,7 @@ async fn undecided_leaver(stage: &Stage) {
         stamp: stage.stamp(),
         workflow,
         verdict: Verdict::Approve,
-        by: by.to_owned(),
+        by: operator(by),
         reason: "told by HR".to_owned(),
     };
     for by in ["ana@example.com", "user-l-1"] {
@@ -101,7 +101,7 @@ async fn asking_again(stage: &Stage) {
         stamp: stage.stamp(),
         workflow,
         exit,
-        by: "op".to_owned(),
+        by: operator("op"),
         reason: "they are back".to_owned(),
     };
     assert_eq!(stage.store.write(take(Exit::Retry)).await.unwrap(), "planning");

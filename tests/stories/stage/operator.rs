@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use countersign::domain::ids::WorkflowId;
+use countersign::domain::operator::{MachineUser, Operator};
 use countersign::domain::time::Timestamp;
 use countersign::simulator::hr::Joiner;
 use countersign::store::WriteFault;
@@ -10,6 +11,12 @@ use countersign::worker::Did;
 use serde_json::Value;
 
 use super::app::Stage;
+
+/// Who acts at the command line of these stories.
+fn olga() -> Operator {
+    let user = MachineUser { called: "olga".to_owned(), number: Some(1_000), account: None };
+    Operator::AtTheMachine { user, says: None }
+}
 
 /// One recorded attempt, as the trail tells it.
 #[derive(Debug, Clone)]
@@ -90,7 +97,7 @@ impl Stage {
             stamp: kit.world.stamp(),
             workflow: WorkflowId::parse(workflow).unwrap(),
             exit,
-            by: "olga".to_owned(),
+            by: olga(),
             reason: "looked into it".to_owned(),
         };
         kit.store.write(deed).await

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use countersign::clock::{Chance, Clock};
+use countersign::clock::{Chance, Clock, World};
 use countersign::domain::time::Timestamp;
 use countersign::simulator::clock::SimClock;
 
@@ -28,6 +28,12 @@ impl HandClock {
 
     pub fn read(&self) -> DateTime<Utc> {
         self.begun + TimeDelta::milliseconds(self.millis.load(Ordering::SeqCst))
+    }
+
+    /// Goes to the time of the machine, by which commands go.
+    pub fn be_real(&self) {
+        let real = World::real().now().as_utc();
+        self.advance(real - self.read());
     }
 
     pub fn advance(&self, by: TimeDelta) {

@@ -3,6 +3,7 @@
 use super::stage::{Stage, asked, mail, text_of};
 use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
+use crate::domain::operator::Operator;
 use crate::store::decisions::Expire;
 use crate::store::operator::{Exit, TakeExit};
 use crate::store::outbox::Alarm;
@@ -114,7 +115,8 @@ async fn operators_learn_the_reason_unless_it_names_a_group() {
     stage.stop_planning(plain, "two profiles match").await;
     stage.stop_planning(grouped, "the group LINUX ADMINS is gone").await;
     stage.stop_planning(seen_to, "two profiles match").await;
-    let (by, reason) = ("ada".to_owned(), "looked at it".to_owned());
+    let by = Operator::SignedIn(mail("ada@example.com"));
+    let reason = "looked at it".to_owned();
     let stamp = stage.kit.world.stamp();
     let exit = TakeExit { stamp, workflow: seen_to, exit: Exit::Retry, by, reason };
     stage.kit.store.write(exit).await.unwrap();

@@ -1,0 +1,260 @@
+//! Operators: by what names whoever acts is known, which requests are their own, and when two of them are one person.
+//!
+//! Must hold: nobody acts on a request of their own or on their own access, under none of their names; where two people
+//! are needed, one person under two names is still one. What a command line says of a person is a claim, so the user of
+//! the machine counts beside it. Deliberately absent: who may sign in as an operator, which the settings say.
+
+use super::approval::Refused;
+use super::audit::NewEvent;
+use super::names::{EmailAddress, UserName};
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operator {
+    /// Somebody who has signed in on the console.
+    SignedIn(EmailAddress),
+    /// Somebody at the command line.
+    AtTheMachine {
+        /// What the machine knows of them.
+        user: MachineUser,
+        /// Who they say they are. Nothing proves it.
+        says: Option<EmailAddress>,
+    },
+}
+
+/// What a machine knows of whoever runs a command on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineUser {
+    /// The name in the environment, which its owner may change.
+    pub called: String,
+    /// The number of the account, as the system tells it; absent where the system does not tell.
+    pub number: Option<u32>,
+    /// What the system calls that account, where it has a name for it.
+    pub account: Option<String>,
+}
+
+/// Whom a request concerns: who asked for it, and whose access it is about, by every name that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Concerned {
+    /// Who asked for it, when that is an address.
+    pub requester: Option<EmailAddress>,
+    /// Addresses of the person whom it is about.
+    pub addresses: Vec<EmailAddress>,
+    /// Accounts of the person whom it is about.
+    pub accounts: Vec<UserName>,
+}
+
+impl Operator {
+    /// The name in the audit trail.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::SignedIn(address) | Self::AtTheMachine { says: Some(address), .. } => address.as_str(),
+            Self::AtTheMachine { user, says: None } => &user.called,
+        }
+    }
+
+    /// For people to read: what is claimed is not told without the user of the machine who claims it.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::SignedIn(address) => address.to_string(),
+            Self::AtTheMachine { user, says: None } => user.in_words(),
+            Self::AtTheMachine { user, says: Some(address) } => claimed(address.as_str(), &user.in_words()),
+        }
+    }
+
+    /// The address by which this person is known, proven or claimed.
+    pub fn address(&self) -> Option<&EmailAddress> {
+        match self {
+            Self::SignedIn(address) => Some(address),
+            Self::AtTheMachine { says, .. } => says.as_ref(),
+        }
+    }
+
+    /// The user of the machine, for whoever acts at the command line.
+    pub fn machine_user(&self) -> Option<&MachineUser> {
+        match self {
+            Self::SignedIn(_) => None,
+            Self::AtTheMachine { user, .. } => Some(user),
+        }
+    }
+
+    /// Notes beside the actor of an event which user of the machine it was.
+    #[must_use]
+    pub fn noted(&self, event: NewEvent) -> NewEvent {
+        match self.machine_user() {
+            Some(user) => event.personal("machine_user", user.in_words()),
+            None => event,
+        }
+    }
+
+    /// Are these the same person, as far as names tell? In doubt they are: the command line can say any address, so
+    /// whoever is called on the machine like an address is taken for its owner.
+    pub fn is_same_person(&self, other: &Self) -> bool {
+        let same_address = matches!(
+            (self.address(), other.address()), (Some(one), Some(two)) if one.key() == two.key()
+        );
+        let same_user = matches!(
+            (self.machine_user(), other.machine_user()), (Some(one), Some(two)) if one.is_same(two)
+        );
+        same_address || same_user || self.is_called_like(other) || other.is_called_like(self)
+    }
+
+    /// Does the machine call this one as the address of the other one begins?
+    fn is_called_like(&self, other: &Self) -> bool {
+        let Some(address) = other.address().map(EmailAddress::key) else { return false };
+        self.bare_names().iter().any(|name| *name == address || Some(name.as_str()) == local_part(&address))
+    }
+
+    /// Names without a domain, folded; somebody may be called by their whole address there, too.
+    fn bare_names(&self) -> Vec<String> {
+        let Some(user) = self.machine_user() else { return Vec::new() };
+        [Some(&user.called), user.account.as_ref()].into_iter().flatten().map(|name| folded(name)).collect()
+    }
+}
+
+impl MachineUser {
+    /// For the audit trail.
+    pub fn in_words(&self) -> String {
+        match (&self.number, &self.account) {
+            (Some(number), Some(account)) => format!("{}, account {account} ({number})", self.called),
+            (Some(number), None) => format!("{}, account {number}", self.called),
+            (None, _) => self.called.clone(),
+        }
+    }
+
+    /// One of two names can be chosen freely, so either of them being the same is enough; and where the system tells
+    /// no number, nothing shows that they are two.
+    fn is_same(&self, other: &Self) -> bool {
+        let same_number = match (self.number, other.number) {
+            (Some(one), Some(two)) => one == two,
+            (None, _) | (_, None) => true,
+        };
+        same_number || folded(&self.called) == folded(&other.called)
+    }
+}
+
+/// May this operator act on a request, by releasing or ending it or by deciding it in place of those who were asked?
+/// Every name of the operator is held against the requester and the person whom it is about.
+pub fn may_act(by: &Operator, concerned: &Concerned) -> Result<(), Refused> {
+    let key = by.address().map(EmailAddress::key);
+    let bare = by.bare_names();
+    let is = |address: &EmailAddress| {
+        let known = address.key();
+        key.as_ref() == Some(&known)
+            || bare.iter().any(|name| *name == known || Some(name.as_str()) == local_part(&known))
+    };
+    if concerned.requester.as_ref().is_some_and(is) {
+        return Err(Refused::IsRequester);
+    }
+    // A leaver's message often gives no address; who is called like the account is taken for its owner.
+    let called = |name: &UserName| {
+        let name = name.key();
+        bare.iter().any(|bare| *bare == name || local_part(bare) == Some(name.as_str()))
+            || key.as_deref().and_then(local_part) == Some(name.as_str())
+    };
+    if concerned.addresses.iter().any(is) || concerned.accounts.iter().any(called) {
+        return Err(Refused::IsSubject);
+    }
+    Ok(())
+}
+
+/// What somebody says at a command line, and who that is for the machine.
+pub fn claimed(name: &str, machine_user: &str) -> String {
+    format!("{name} (at the command line, by {machine_user})")
+}
+
+/// Some machines call people by their whole address; that is then compared as an address is.
+fn folded(name: &str) -> String {
+    let name = name.trim();
+    EmailAddress::parse(name).map_or_else(|_| name.to_lowercase(), |address| address.key())
+}
+
+fn local_part(key: &str) -> Option<&str> {
+    key.split('@').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(text: &str) -> EmailAddress {
+        EmailAddress::parse(text).unwrap()
+    }
+
+    fn signed_in(address: &str) -> Operator {
+        Operator::SignedIn(mail(address))
+    }
+
+    fn shell(called: &str, number: u32, says: Option<&str>) -> Operator {
+        let user = MachineUser { called: called.to_owned(), number: Some(number), account: None };
+        Operator::AtTheMachine { user, says: says.map(mail) }
+    }
+
+    #[test]
+    fn an_operator_acts_neither_on_his_own_request_nor_on_his_own_access() {
+        let concerned = Concerned {
+            requester: Some(mail("ana@example.com")),
+            addresses: vec![mail("zoe.obrien@example.com")],
+            accounts: vec![UserName::parse("zobrien").unwrap()],
+        };
+        let judge = |by: &Operator| may_act(by, &concerned);
+        for by in [
+            signed_in("ana@example.com"),
+            signed_in("ANA+x@example.com"),
+            shell("Ana", 7, None),
+            // Whoever she says she is, the machine knows her.
+            shell("ana", 7, Some("bo@example.com")),
+            shell("bo", 7, Some("ana@example.com")),
+        ] {
+            assert_eq!(judge(&by), Err(Refused::IsRequester), "{by:?}");
+        }
+        for by in [
+            signed_in("zoe.obrien@example.com"),
+            signed_in("zobrien@example.com"),
+            signed_in("ZOBrien+x@example.org"),
+            shell("ZObrien", 7, None),
+            shell("zoe.obrien", 7, None),
+            shell("zobrien@example.com", 7, None),
+            shell("zobrien", 7, Some("bo@example.com")),
+        ] {
+            assert_eq!(judge(&by), Err(Refused::IsSubject), "{by:?}");
+        }
+        let user =
+            MachineUser { called: "bo".to_owned(), number: Some(7), account: Some("zobrien".to_owned()) };
+        let renamed = Operator::AtTheMachine { user, says: None };
+        assert_eq!(judge(&renamed), Err(Refused::IsSubject), "another name in the environment hides nobody");
+        for by in [signed_in("bo@example.com"), shell("root", 0, None), shell("anna", 7, None)] {
+            assert_eq!(judge(&by), Ok(()), "{by:?}");
+        }
+    }
+
+    #[test]
+    fn one_person_under_two_names_is_one() {
+        let (ana, bo) = (signed_in("ana@example.com"), signed_in("bo@example.com"));
+        let same = |one: &Operator, two: &Operator| {
+            assert_eq!(one.is_same_person(two), two.is_same_person(one), "{one:?} {two:?}");
+            one.is_same_person(two)
+        };
+        assert!(same(&ana, &signed_in("Ana+2@example.com")) && !same(&ana, &bo));
+        // The same account of the machine, or the same name on it, whatever is claimed.
+        let first = shell("olga", 7, Some("ana@example.com"));
+        assert!(same(&first, &shell("other", 7, Some("bo@example.com"))));
+        assert!(same(&first, &shell("OLGA", 8, Some("bo@example.com"))));
+        assert!(!same(&first, &shell("bo", 8, Some("bo@example.com"))));
+        // Where the system tells no number, nothing shows that they are two.
+        let user = MachineUser { called: "unknown".to_owned(), number: None, account: None };
+        let untold = Operator::AtTheMachine { user, says: Some(mail("bo@example.com")) };
+        assert!(same(&first, &untold));
+        // Between command and console: by the address, or by how the machine calls its owner.
+        assert!(same(&first, &ana) && same(&first, &signed_in("olga@example.com")) && !same(&first, &bo));
+    }
+
+    #[test]
+    fn the_trail_names_the_user_of_the_machine() {
+        let by = shell("olga", 7, Some("ana@example.com"));
+        assert_eq!((by.name(), shell("olga", 7, None).name()), ("ana@example.com", "olga"));
+        assert_eq!(by.machine_user().unwrap().in_words(), "olga, account 7");
+        let known = MachineUser { account: Some("root".to_owned()), ..by.machine_user().unwrap().clone() };
+        assert_eq!(known.in_words(), "olga, account root (7)");
+    }
+}
