@@ -130,6 +130,19 @@ fn one_file_writes_decisions() {
     assert!(writers.iter().all(|path| path.ends_with("store/decisions.rs")));
 }
 
+/// Transactions are open in deeds alone, and deeds stand in the store alone.
+#[test]
+fn deeds_are_written_in_the_store_alone() {
+    let mut deeds = 0;
+    for file in files() {
+        let text = std::fs::read_to_string(&file.path).unwrap();
+        let here = text.lines().filter(|line| line.contains("Deed for ") && line.starts_with("impl")).count();
+        deeds += here;
+        assert!(here == 0 || room_of(&file.module) == "store", "{} writes a deed", file.path.display());
+    }
+    assert!(deeds > 20, "only {deeds} deeds were found");
+}
+
 /// A deed is given a transaction, so nothing that can wait for somebody else may stand where deeds are written.
 #[test]
 fn the_store_asks_nobody_but_the_database() {

@@ -1,4 +1,4 @@
-//! The README's first configuration is read by the service as it stands there.
+//! The README's first configuration is read by the service as it stands there, and the tests that it names are there.
 #![expect(clippy::unwrap_used, reason = "a README that cannot be read is a failed test")]
 
 use std::path::Path;
@@ -69,4 +69,70 @@ fn the_example_request_is_a_request() {
     let json = strict_json::parse(block("json").as_bytes()).unwrap();
     let request = Request::parse(&json, &RequestContext { default_zone: None }).unwrap();
     assert!(request.not_available_yet().is_empty());
+}
+
+/// Every test that stands under `tests`: the modules of the stories, and the functions that are run.
+fn tests() -> (Vec<String>, Vec<String>) {
+    let (mut modules, mut functions) = (Vec::new(), Vec::new());
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                modules.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                modules.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+                functions.extend(told_in(&std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    (modules, functions)
+}
+
+/// A function is run when it says so itself or when a list of stories names it.
+fn told_in(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut told = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        let named = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "));
+        let Some((name, _)) = named.and_then(|rest| rest.split_once('(')) else { continue };
+        let says_so = lines[..place]
+            .iter()
+            .rev()
+            .take_while(|line| line.starts_with("#["))
+            .any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
+        if says_so || lines.contains(&name) {
+            told.push(name.to_owned());
+        }
+    }
+    told
+}
+
+#[test]
+fn every_test_that_the_promises_name_is_there() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, promises) = text.split_once("## What it promises").unwrap();
+    let (modules, functions) = tests();
+    let mut seen = 0;
+    for name in promises
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+    {
+        let name = name.trim_start_matches('…').trim_start_matches("::");
+        let (path, last) = name.rsplit_once("::").map_or((None, name), |(path, last)| (Some(path), last));
+        if last == "tests/stories" {
+            continue;
+        }
+        let last = last.trim_start_matches("tests/").trim_end_matches(".rs");
+        let known = |name: &str| modules.iter().chain(&functions).any(|known| known == name);
+        assert!(known(last), "the README names {name}, which is not there");
+        for part in path.into_iter().flat_map(|path| path.split("::")) {
+            let part = part.trim_start_matches("tests/").trim_end_matches(".rs");
+            assert!(modules.iter().any(|module| module == part), "the README names {part} in {name}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 25, "only {seen} tests are named");
 }

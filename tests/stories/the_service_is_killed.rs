@@ -21,6 +21,10 @@ told_on_both! {
     a_dead_executor_is_followed_by_one_that_looks_first
 }
 
+begun_on_both! {
+    a_killed_service_has_kept_what_it_accepted
+}
+
 /// Joiner number so-and-so: nobody like the others.
 fn joiner(number: u32) -> Joiner {
     let (event, person) = (format!("KILL:{number}"), format!("E3{number:05}"));
@@ -42,9 +46,8 @@ fn workflow_of(answer: &hr::Answer) -> String {
     body["workflow_id"].as_str().unwrap().to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_service_has_kept_what_it_accepted() {
-    let outside = Outside::begin(Database::sqlite()).await;
+async fn a_killed_service_has_kept_what_it_accepted(database: Database) {
+    let outside = Outside::begin(database).await;
     let (next, mut accepted, mut unanswered) =
         (Arc::new(AtomicU32::new(0)), BTreeMap::new(), BTreeSet::new());
     for round in 0..3 {
