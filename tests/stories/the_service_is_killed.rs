@@ -115,6 +115,10 @@ async fn a_killed_service_has_kept_what_it_accepted(database: Database) {
     assert_eq!(distinct.len(), accepted.len());
     let workflows = outside.count("select count(*) from workflows").await;
     assert_eq!(workflows, i64::try_from(accepted.len()).unwrap());
+    the_trail_is_whole(&outside).await;
+}
+
+async fn the_trail_is_whole(outside: &Outside) {
     let settings = outside.settings_file("verify.toml", "127.0.0.1:1");
     let verified = command(&["audit", "verify"], &settings).await;
     assert!(verified.status.success(), "{verified:?}");
