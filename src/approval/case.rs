@@ -90,28 +90,12 @@ impl Case {
 
     /// The stage that is open now.
     pub(super) fn open_stage(&self) -> Option<u32> {
-        self.open().map(|(stage, _)| stage)
+        self.workflow.state.open_stage().map(|open| open.number)
     }
 
     /// The end of the time for answers.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        self.open().and_then(|(_, expires_at)| expires_at)
-    }
-
-    fn open(&self) -> Option<(u32, Option<Timestamp>)> {
-        match &self.workflow.state {
-            State::PendingApproval { stage, expires_at } => Some((*stage, *expires_at)),
-            State::Planning
-            | State::Approved { .. }
-            | State::Running
-            | State::Succeeded
-            | State::Rejected
-            | State::Expired
-            | State::Cancelled
-            | State::Superseded
-            | State::Failed { .. }
-            | State::NeedsAttention { .. } => None,
-        }
+        self.workflow.state.open_stage().and_then(|open| open.expires_at)
     }
 
     /// What this person has answered already, under this link.
@@ -150,7 +134,7 @@ impl Case {
         if self.is_outdated() {
             return Err(Refused::PlanChanged);
         }
-        let (stage, expires_at) = self.open().unwrap_or((self.ask.stage, None));
+        let stage = self.open_stage().unwrap_or(self.ask.stage);
         let said: Vec<Said> = self.said.iter().map(|recorded| recorded.said.clone()).collect();
         let (requester, subject) = (self.requester(), self.subject());
         let asking = Asking {
@@ -158,7 +142,7 @@ impl Case {
             digest: self.kept.sealed.digest(),
             routing: &self.kept.routing,
             stage,
-            expires_at,
+            expires_at: self.expires_at(),
             said: &said,
             requester: requester.as_ref(),
             subject: &subject,

@@ -233,19 +233,7 @@ fn escaped(text: &str) -> String {
 fn plan(kit: &Kit, sight: &Sight, current: &Current, now: Timestamp) -> PlanInWords {
     let previews =
         kit.target(&current.plan.target).map(|target| target.preview(&current.plan)).unwrap_or_default();
-    let open_stage = match &sight.workflow.state {
-        State::PendingApproval { stage, .. } => Some(*stage),
-        State::Planning
-        | State::Approved { .. }
-        | State::Running
-        | State::Succeeded
-        | State::Rejected
-        | State::Expired
-        | State::Cancelled
-        | State::Superseded
-        | State::Failed { .. }
-        | State::NeedsAttention { .. } => None,
-    };
+    let open_stage = sight.workflow.state.open_stage().map(|open| open.number);
     let material = Material {
         workflow: &sight.workflow,
         request: &sight.request,

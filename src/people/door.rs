@@ -136,12 +136,9 @@ async fn ask(
     kit: Data<Kit>,
     form: Result<Form<Fields>, actix_web::Error>,
 ) -> HttpResponse {
-    if let Some(foreign) = foreign(&kit, &request) {
-        return foreign;
-    }
-    let fields = match form {
-        Ok(form) => form.into_inner(),
-        Err(fault) => return unreadable_form(&kit, fault.as_response_error().status_code()),
+    let fields = match own_form(&kit, &request, form) {
+        Ok(fields) => fields,
+        Err(refused) => return *refused,
     };
     let page = match sign_in_page(&kit, &request, Some(&fields.to)).await {
         Ok(page) => page,
@@ -173,12 +170,9 @@ async fn enter(
     kit: Data<Kit>,
     form: Result<Form<Fields>, actix_web::Error>,
 ) -> HttpResponse {
-    if let Some(foreign) = foreign(&kit, &request) {
-        return foreign;
-    }
-    let fields = match form {
-        Ok(form) => form.into_inner(),
-        Err(fault) => return unreadable_form(&kit, fault.as_response_error().status_code()),
+    let fields = match own_form(&kit, &request, form) {
+        Ok(fields) => fields,
+        Err(refused) => return *refused,
     };
     let came = asking::enter(&kit, &request, Whose::Typed, &fields.code).await;
     if let Came::In(cookies) = came {
@@ -216,6 +210,19 @@ async fn leave(
         .insert_header((header::LOCATION, Home::of(&kit).path(&to)))
         .cookie(cookies::gone(&kit, Jar::Session))
         .finish()
+}
+
+/// What a form says that came from our own page and can be read; else what its sender is told.
+fn own_form(
+    kit: &Kit,
+    request: &HttpRequest,
+    form: Result<Form<Fields>, actix_web::Error>,
+) -> Result<Fields, Box<HttpResponse>> {
+    if let Some(foreign) = foreign(kit, request) {
+        return Err(Box::new(foreign));
+    }
+    form.map(Form::into_inner)
+        .map_err(|fault| Box::new(unreadable_form(kit, fault.as_response_error().status_code())))
 }
 
 fn unreadable_form(kit: &Kit, status: StatusCode) -> HttpResponse {

@@ -94,16 +94,13 @@ impl Deed for Decide {
         }
         let plan = plans::current(tx, &workflow).await?.ok_or(Fault::Refused(Refused::PlanChanged))?;
         let said = said_in(tx, &workflow).await?;
-        let (stage, expires_at) = match &workflow.state {
-            State::PendingApproval { stage, expires_at } => (*stage, *expires_at),
-            _ => (self.ask.stage, None),
-        };
+        let open = workflow.state.open_stage();
         let asking = Asking {
             standing: standing(&workflow.state),
             digest: plan.sealed.digest(),
             routing: &plan.routing,
-            stage,
-            expires_at,
+            stage: open.map_or(self.ask.stage, |open| open.number),
+            expires_at: open.and_then(|open| open.expires_at),
             said: &said,
             requester: self.requester.as_ref(),
             subject: &self.subject,

@@ -20,7 +20,7 @@ use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::WorkflowId;
 use crate::domain::routing::Timing;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Owed, State};
+use crate::domain::workflow::Owed;
 
 /// Notes that a stage was opened now. Whatever was to be said about an earlier one is not said any more.
 pub(super) async fn begin<No>(
@@ -112,23 +112,10 @@ impl Deed for Remind {
 
 /// The stage of this reminder, while answers of it are wanted.
 fn open_stage(workflow: &Workflow, row: &Model, now: Timestamp) -> Option<u32> {
-    match &workflow.state {
-        State::PendingApproval { stage, expires_at } => {
-            let same = i64::from(*stage) == row.stage && i64::from(workflow.plan_number) == row.plan_number;
-            let open = expires_at.is_none_or(|end| end > now);
-            (same && open).then_some(*stage)
-        }
-        State::Planning
-        | State::Approved { .. }
-        | State::Running
-        | State::Succeeded
-        | State::Rejected
-        | State::Expired
-        | State::Cancelled
-        | State::Superseded
-        | State::Failed { .. }
-        | State::NeedsAttention { .. } => None,
-    }
+    let open = workflow.state.open_stage()?;
+    let same = i64::from(open.number) == row.stage && i64::from(workflow.plan_number) == row.plan_number;
+    let in_time = open.expires_at.is_none_or(|end| end > now);
+    (same && in_time).then_some(open.number)
 }
 
 /// Whose reminders are due, the longest due first.

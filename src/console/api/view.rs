@@ -77,7 +77,7 @@ impl WorkflowShown {
             created_at: workflow.created_at,
             updated_at: workflow.updated_at,
             not_before: workflow.not_before,
-            expires_at: expires_at(&workflow.state),
+            expires_at: workflow.state.open_stage().and_then(|open| open.expires_at),
             url: format!("{base}/api/v1/workflows/{}", workflow.id),
         }
     }
@@ -95,22 +95,6 @@ fn reason(state: &State) -> Option<String> {
         | State::Expired
         | State::Cancelled
         | State::Superseded => None,
-    }
-}
-
-fn expires_at(state: &State) -> Option<Timestamp> {
-    match state {
-        State::PendingApproval { expires_at, .. } => *expires_at,
-        State::Planning
-        | State::Approved { .. }
-        | State::Running
-        | State::Succeeded
-        | State::Rejected
-        | State::Expired
-        | State::Cancelled
-        | State::Superseded
-        | State::Failed { .. }
-        | State::NeedsAttention { .. } => None,
     }
 }
 
