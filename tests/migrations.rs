@@ -398,6 +398,7 @@ const WORDS: &[(usize, &str)] = &[
     (12, "step_forms"),
     (12, "message_kinds"),
     (12, "stalls"),
+    (21, "slots"),
 ];
 
 /// What must be refused: the table, and what of its sample is changed.
@@ -588,6 +589,9 @@ async fn every_migration_runs_over_rows(trial: Trial) {
         let samples = SAMPLES.iter().filter(|other| other.table == sample.table).count();
         assert_eq!(trial.texts(&question).await, vec![sample.table; samples]);
     }
+    // Whoever was let go before their hour counted begins at it, or began at once.
+    let begins = trial.texts("select 'yes' from unapproved_leavers where starts_at = approved_at").await;
+    assert_eq!(begins, ["yes"]);
     // Once more is nothing more.
     Migrator::up(&trial.connection, None).await.unwrap();
     let words: BTreeSet<String> = trial.texts("select name from kinds").await.into_iter().collect();

@@ -25,6 +25,8 @@ mod m0016_found_by;
 mod m0017_disable_in_directory;
 mod m0018_disable_forms;
 mod m0019_users_of_the_machine;
+mod m0020_when_leavers_begin;
+mod m0021_slots;
 mod spelling;
 
 /// All migrations in order.
@@ -54,6 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_disable_in_directory::Migration),
             Box::new(m0018_disable_forms::Migration),
             Box::new(m0019_users_of_the_machine::Migration),
+            Box::new(m0020_when_leavers_begin::Migration),
+            Box::new(m0021_slots::Migration),
         ]
     }
 }

@@ -1,7 +1,9 @@
 //! The budget of a source: how many leavers may go in one hour without anybody being asked, and where the rest is held.
 //!
 //! Must hold: it is counted in the transaction that lets one go, behind a lock of the source, so that leavers that come
-//! at once cannot overrun it; time is the moment of the deed; one leaver counts once.
+//! at once cannot overrun it; time is the moment of the deed. One leaver counts once, and in two hours: in that in which it
+//! was let go, so that a feed that runs wild is stopped while it runs, and in that in which it begins, so that those who
+//! were let go in a week do not all begin on the same morning.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -13,6 +15,7 @@ use super::rows::held::{self, Column};
 use super::rows::{batch, budget, unapproved};
 use super::workflows::Workflow;
 use crate::domain::ids::BatchId;
+use crate::domain::time::Timestamp;
 
 const HOUR_SECONDS: i64 = 3_600;
 
@@ -28,24 +31,36 @@ pub(super) enum Room {
 }
 
 /// Takes a place in the budget, or one in the open batch of the source.
-pub(super) async fn take<No>(tx: &mut Tx, workflow: &Workflow, per_hour: u32) -> Result<Room, Fault<No>> {
+pub(super) async fn take<No>(
+    tx: &mut Tx,
+    workflow: &Workflow,
+    not_before: Timestamp,
+    per_hour: u32,
+) -> Result<Room, Fault<No>> {
     lock(tx, workflow.source.as_str()).await?;
     if was_let_go(tx, workflow).await? {
         return Ok(Room::Within);
     }
+    let starts_at = not_before.max(tx.at);
+    let of_source =
+        unapproved::Entity::find().filter(unapproved::Column::Source.eq(workflow.source.as_str()));
     let since = tx.at.plus_seconds(-HOUR_SECONDS).as_utc();
-    let gone = unapproved::Entity::find()
-        .filter(unapproved::Column::Source.eq(workflow.source.as_str()))
-        .filter(unapproved::Column::ApprovedAt.gt(since))
+    let let_go = of_source.clone().filter(unapproved::Column::ApprovedAt.gt(since)).count(&tx.inner).await?;
+    // Every hour that has this start in it lies between these two.
+    let (after, before) = (starts_at.plus_seconds(-HOUR_SECONDS), starts_at.plus_seconds(HOUR_SECONDS));
+    let begin = of_source
+        .filter(unapproved::Column::StartsAt.gt(after.as_utc()))
+        .filter(unapproved::Column::StartsAt.lt(before.as_utc()))
         .count(&tx.inner)
         .await?;
-    if gone >= u64::from(per_hour) {
+    if let_go.max(begin) >= u64::from(per_hour) {
         return hold(tx, workflow).await;
     }
     let row = unapproved::ActiveModel {
         workflow_id: Set(workflow.id.0),
         source: Set(workflow.source.as_str().to_owned()),
         approved_at: Set(tx.at.as_utc()),
+        starts_at: Set(starts_at.as_utc()),
     };
     unapproved::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(Room::Within)

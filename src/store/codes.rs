@@ -14,7 +14,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{session, sign_in_code as rows};
 use super::sessions::{self, NewSession};
-use super::{Store, audit, outbox};
+use super::{Store, audit, outbox, slots};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
@@ -134,6 +134,12 @@ impl Deed for AskForCode {
             return Ok(());
         }
         let (browser, address_key) = (new.browser.0.to_vec(), new.address.key());
+        // Those who ask at the same moment are counted one after the other.
+        let mut counted = vec![format!("codes for {address_key}"), format!("codes from {}", new.browser)];
+        if new.workflow.is_none() {
+            counted.push("codes for whoever types an address".to_owned());
+        }
+        slots::lock(tx, &counted).await?;
         let since = tx.at.plus(-REMEMBERED).as_utc();
         let asked = rows::Entity::find().filter(rows::Column::AskedAt.gt(since));
         let moments =

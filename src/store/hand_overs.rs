@@ -237,40 +237,6 @@ impl Deed for Reveal {
     }
 }
 
-/// Somebody who has signed in reached for a password that is not for them.
-pub struct ForeignAttempt {
-    /// Time and ids.
-    pub stamp: Stamp,
-    /// Which hand-over.
-    pub hand_over: HandOver,
-    /// Who it was.
-    pub by: EmailAddress,
-}
-
-#[async_trait]
-impl Deed for ForeignAttempt {
-    type Done = ();
-    type No = std::convert::Infallible;
-
-    fn name(&self) -> &'static str {
-        "foreign_attempt"
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
-    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<Self::No>> {
-        let workflow = self.hand_over.workflow;
-        workflows::locked(tx, workflow).await?;
-        let event = NewEvent::new(EventKind::CredentialRefused, Actor::Person(self.by.clone()))
-            .text("secret", self.hand_over.secret.to_string());
-        audit::append(tx, workflow.into(), event).await?;
-        let because = format!("{} reached for an initial password that is for somebody else", self.by);
-        outbox::raise_alarm(tx, workflow.into(), Some(workflow), &because).await
-    }
-}
-
 /// Erases a password whose time is over.
 pub struct Erase {
     /// Time and ids.

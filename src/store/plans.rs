@@ -130,7 +130,7 @@ impl KeepPlan {
         if workflow.kind != Kind::Leaver || !self.routing.stages.is_empty() {
             return Err(Fault::Broken(format!("workflow {} would be approved by nobody", workflow.id)));
         }
-        let room = budget::take(tx, workflow, per_hour).await?;
+        let room = budget::take(tx, workflow, self.plan.not_before, per_hour).await?;
         audit::append(tx, workflow.id.into(), planned.event).await?;
         let transition = match room {
             Room::Within => planned.next.unasked(&self.routing.rule, per_hour, self.plan.not_before)?,
@@ -141,8 +141,9 @@ impl KeepPlan {
         workflows::apply(tx, workflow, transition, also).await?;
         if let Room::FirstHeld(batch) = room {
             let words = format!(
-                "the source {} sends more leavers than its budget of {per_hour} an hour; from now on they are held in \
-                 batch {batch} until two people release or reject them",
+                "the source {} sends more leavers than its budget of {per_hour} an hour, or more that begin in the same \
+                 hour; from now on they are held in batch {batch} until two people release or reject them on the console's \
+                 page /held",
                 workflow.source
             );
             outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), &words).await?;

@@ -222,6 +222,11 @@ table!(sign_in_code, "sign_in_codes", {
     expires_at: ChronoDateTimeUtc,
 });
 
+table!(slot, "slots", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    number: i64,
+});
+
 table!(session, "sessions", {
     #[sea_orm(primary_key, auto_increment = false)]
     id_hash: Vec<u8>,
@@ -305,6 +310,7 @@ table!(unapproved, "unapproved_leavers", {
     workflow_id: Uuid,
     source: String,
     approved_at: ChronoDateTimeUtc,
+    starts_at: ChronoDateTimeUtc,
 });
 
 table!(batch, "batches", {

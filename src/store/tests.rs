@@ -1,5 +1,6 @@
 //! Trials of the store, on SQLite and on PostgreSQL.
 
+mod codes;
 mod deeds;
 mod full_disk;
 mod guards;

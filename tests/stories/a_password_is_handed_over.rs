@@ -145,6 +145,19 @@ async fn somebody_else_sees_nothing_and_the_operators_hear_of_it(stage: Stage) {
     let trail = stage.trail(&workflow).await;
     let refused: Vec<_> = trail.iter().filter(|event| event["kind"] == "credential.refused").collect();
     assert_eq!((refused.len(), &refused[0]["personal"]["actor"]), (1, &"olga@example.com".into()));
+    // However often she tries, the operators are told once, and the trail does not grow without end.
+    for _ in 0..20 {
+        assert_eq!(olga.post(&link, &[]).await.status, 403);
+    }
+    stage.settle().await;
+    let mails = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    let of_it = |mail: &&countersign::simulator::mailbox::Mail| {
+        mail.text.as_ref().is_some_and(|text| text.contains("reached for an initial password"))
+    };
+    assert_eq!(mails.iter().filter(of_it).count(), 1);
+    let trail = stage.trail(&workflow).await;
+    let refused: Vec<_> = trail.iter().filter(|event| event["kind"] == "credential.refused").collect();
+    assert_eq!((refused.len(), refused[9]["facts"]["further"].as_str()), (10, Some("not recorded")));
     let metrics = stage.open(&format!("{}/metrics", stage.url)).await.body;
     assert!(metrics.contains("countersign_credentials_refused_total"), "{metrics}");
     // A form from elsewhere shows nothing to the recipient either.

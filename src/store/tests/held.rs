@@ -35,6 +35,7 @@ macro_rules! on_both {
 
 on_both! {
     leavers_that_come_at_once_cannot_overrun_the_budget / the_budget_on_postgresql: at_once;
+    an_hour_has_no_more_starts_than_the_budget / the_hour_of_the_start_on_postgresql: the_hour_of_the_start;
     the_budget_is_of_the_last_hour / the_last_hour_on_postgresql: the_last_hour;
     one_proposes_and_another_one_confirms_the_very_same / two_people_on_postgresql: two_people;
     one_user_of_a_machine_is_not_two_people / one_user_on_postgresql: one_user;
@@ -116,6 +117,31 @@ async fn the_last_hour(stage: &Stage) {
     assert_eq!(state(stage, all[3]).await.word(), "needs_attention");
     let batches = batches::open_batches(&stage.store).await.unwrap();
     assert_eq!((batches.len(), batches[0].leavers.len()), (1, 2));
+}
+
+/// Let go hour by hour, and to begin on the same morning.
+async fn the_hour_of_the_start(stage: &Stage) {
+    let morning = stage.now().plus_seconds(5 * 86_400);
+    let planned = async |number: usize, begins: i64| {
+        stage.skip(3_600);
+        let workflow = leaver(stage, number).await;
+        stage.plan_unasked_for(workflow, 2, Some(morning.plus_seconds(begins))).await;
+        state(stage, workflow).await.word()
+    };
+    assert_eq!((planned(1, 0).await, planned(2, 0).await), ("approved", "approved"));
+    for (number, begins) in [(3, 0), (4, 3_599), (5, -3_599)] {
+        assert_eq!(planned(number, begins).await, "needs_attention", "{begins}");
+    }
+    assert_eq!((planned(6, 3_600).await, planned(7, -3_600).await), ("approved", "approved"));
+    // Those who wait for that morning do not stand in the way of one who goes now, and the hour of now counts for all.
+    stage.skip(3_600);
+    let now = leavers(stage, 8..11).await;
+    for workflow in &now[..2] {
+        stage.plan_unasked(*workflow, 2).await;
+        assert_eq!(state(stage, *workflow).await.word(), "approved");
+    }
+    stage.plan_unasked_for(now[2], 2, Some(morning.plus_seconds(20 * 86_400))).await;
+    assert_eq!(state(stage, now[2]).await.word(), "needs_attention");
 }
 
 async fn settle(

@@ -137,11 +137,21 @@ impl Stage {
             sign_in: Strength::Link,
             timing: Timing::default(),
         };
-        self.plan_routed(workflow, routing).await
+        self.plan_routed(workflow, routing, None).await
     }
 
     /// Keeps a plan about which nobody is asked.
     pub(crate) async fn plan_unasked(&self, workflow: WorkflowId, per_hour: u32) -> Plan {
+        self.plan_unasked_for(workflow, per_hour, None).await
+    }
+
+    /// The same about one that begins later.
+    pub(crate) async fn plan_unasked_for(
+        &self,
+        workflow: WorkflowId,
+        per_hour: u32,
+        not_before: Option<Timestamp>,
+    ) -> Plan {
         let routing = Routing {
             rule: "leavers at once".to_owned(),
             because: Because::FirstMatch,
@@ -150,13 +160,19 @@ impl Stage {
             sign_in: Strength::Link,
             timing: Timing { unasked_per_hour: Some(per_hour), ..Timing::default() },
         };
-        self.plan_routed(workflow, routing).await
+        self.plan_routed(workflow, routing, not_before).await
     }
 
-    async fn plan_routed(&self, workflow: WorkflowId, routing: Routing) -> Plan {
+    async fn plan_routed(
+        &self,
+        workflow: WorkflowId,
+        routing: Routing,
+        not_before: Option<Timestamp>,
+    ) -> Plan {
         let read = workflows::find(&self.store, workflow).await.unwrap().unwrap();
         let stamp = self.stamp();
-        let plan = plan(&read, &stamp);
+        let mut plan = plan(&read, &stamp);
+        plan.not_before = not_before.unwrap_or(plan.not_before);
         let sealed = SealedPlan::seal(&plan).unwrap();
         let people = routing.stages.first().map(ResolvedStage::people).unwrap_or_default();
         let snapshot = Snapshot {
