@@ -273,7 +273,11 @@ async fn alarm(
 ) -> Result<Letter, NoLetter> {
     let words = owed.words.as_deref().unwrap_or("Something is wrong; the audit trail says what.");
     let words = without_groups(kit, workflow, words).await?;
-    let mail = Alarm { workflow: owed.workflow.map(|id| id.to_string()), words };
+    let waits =
+        |workflow: &Workflow| matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Held, .. });
+    let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
+    let held = workflow.is_some_and(waits).then(|| format!("{base}/held"));
+    let mail = Alarm { workflow: owed.workflow.map(|id| id.to_string()), words, held };
     let written = mail::alarm(&mail, footer).map_err(|_| UNWRITABLE)?;
     Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: owed.workflow, written })
 }

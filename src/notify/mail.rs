@@ -128,6 +128,8 @@ pub struct Alarm {
     pub workflow: Option<String>,
     /// What happened; absent where the words would name a group.
     pub words: Option<String>,
+    /// The page of held leavers, where two people are waited for.
+    pub held: Option<String>,
 }
 
 impl Outcome {

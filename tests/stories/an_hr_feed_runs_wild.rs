@@ -6,7 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use countersign::service::Service;
 use countersign::simulator::hr::{self, Leaver};
+use countersign::simulator::mailbox::Mail;
+use countersign::worker::{Did, Worker};
+use futures_util::future::join;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -15,6 +19,7 @@ use crate::stage::{Stage, WEBHOOK_SECRET, command};
 
 told_on_both! {
     two_hundred_leavers_in_one_minute_do_not_empty_the_vault
+    two_replicas_share_the_budget_of_a_source
 }
 
 const KNOWN: usize = 12;
@@ -136,10 +141,31 @@ async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) 
         ("succeeded", BUDGET),
     ];
     assert_eq!(states(&stage).await, wanted.map(|(state, count)| (state.to_owned(), count)).into());
-    let alarms = stage.simulator.mailbox.mails_to("pam-team@example.com");
-    assert!(alarms.iter().any(|mail| mail.subject.starts_with("Alarm")), "the operators are alarmed");
+    the_operators_are_alarmed(&stage);
 
     a_part_is_released_by_two(&stage).await;
+}
+
+/// Once about the batch, with the way to it, and once about each account that nobody may touch.
+fn the_operators_are_alarmed(stage: &Stage) {
+    let mails = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    let about = |words: &str| -> Vec<&Mail> {
+        let told = |mail: &&Mail| mail.text.as_ref().is_some_and(|text| text.contains(words));
+        mails.iter().filter(|mail| mail.subject.starts_with("Alarm: ")).filter(told).collect()
+    };
+    let of_batch = about("the source hr sends more leavers than its budget of 5 an hour");
+    let [alarm] = of_batch.as_slice() else { panic!("{} alarms about the batch", of_batch.len()) };
+    let text = alarm.text.as_ref().unwrap();
+    assert!(text.contains("held in batch ") && text.contains("two people release or reject them"), "{text}");
+    assert!(!text.contains("workflow retry"), "no single person sends it on: {text}");
+    assert_eq!(alarm.links(), [format!("{}/held", stage.origin())]);
+    let html = alarm.html.as_ref().unwrap();
+    assert!(html.contains(&format!("href=\"{}/held\"", stage.origin())), "{html}");
+    let untouchable = "a request for an account that nobody may touch was refused: the user name ";
+    for name in ["breakglass1", "svc-countersign@cyberark"] {
+        assert!(!about(&format!("{untouchable}{name}")).is_empty(), "{name}");
+    }
+    assert!(about(untouchable).iter().all(|mail| mail.links().is_empty()));
 }
 
 /// Two people release a part of what is held.
@@ -174,6 +200,38 @@ async fn a_part_is_released_by_two(stage: &Stage) {
     let told = serde_json::to_string(&trail).unwrap();
     assert!(told.contains("ana@example.com") && told.contains("otto@example.com"), "the trail names both");
     stage.check_proof(&[held[0].clone()]).await;
+}
+
+fn planner(service: &Service) -> &dyn Worker {
+    service.workers().iter().find(|worker| worker.name() == "planner").unwrap().as_ref()
+}
+
+/// HR posts to two services at once, and both plan at once.
+async fn two_replicas_share_the_budget_of_a_source(stage: Stage) {
+    let stage = asking_nobody(stage).await;
+    for number in 0..KNOWN {
+        hired(&stage, number).await;
+    }
+    let (other, url) = stage.second().await;
+    let mut leavers = Vec::new();
+    for number in (0..KNOWN).step_by(2) {
+        let (here, there) = (format!("K{number:04}"), format!("K{:04}", number + 1));
+        let (one, two) = (leaver(&here, None), leaver(&there, None));
+        let (one, two) = (one.bytes(), two.bytes());
+        let (name, other_name) = (format!("msg_{here}"), format!("msg_{there}"));
+        let (one, two) = join(stage.post(&name, &one), stage.post_to(&url, &other_name, &two)).await;
+        assert_eq!((one.status, two.status), (202, 202), "{} {}", one.body, two.body);
+        leavers.extend([one.workflow(), two.workflow()]);
+    }
+    let (one, two) = (planner(&stage.service), planner(&other));
+    while let (Ok(Did::Work(_)), _) | (_, Ok(Did::Work(_))) = join(one.turn(), two.turn()).await {}
+    stage.settle().await;
+    let wanted = [("needs_attention held", KNOWN - BUDGET), ("succeeded", BUDGET)];
+    assert_eq!(states(&stage).await, wanted.map(|(state, count)| (state.to_owned(), count)).into());
+    assert_eq!(gone(&stage), BUDGET);
+    let batches = stage.count("select count(distinct batch_id) from held_leavers").await;
+    assert_eq!((batches, stage.count("select count(*) from batches").await), (1, 1));
+    stage.check_proof(&leavers).await;
 }
 
 /// Ids as the API spells them.

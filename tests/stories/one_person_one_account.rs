@@ -8,6 +8,7 @@ use crate::stage::Stage;
 
 told_on_both! {
     a_second_joiner_of_one_person_stops_before_any_write
+    a_second_mover_of_one_person_is_told_which_one_is_open
     with_nobody_to_adopt_nothing_is_adopted_and_a_later_stranger_is_left_alone
 }
 
@@ -37,6 +38,29 @@ async fn a_second_joiner_of_one_person_stops_before_any_write(stage: Stage) {
     assert_eq!(stage.state(stopped).await, "needs_attention");
     assert!(stage.reason(stopped).await.contains("has an account"), "{}", stage.reason(stopped).await);
     assert_eq!(stage.writes().len(), 3);
+}
+
+async fn a_second_mover_of_one_person_is_told_which_one_is_open(stage: Stage) {
+    stage.somebody();
+    let first = stage.moves("MOVE-1").await;
+    assert_eq!(stage.state(&first).await, "pending_approval", "{}", stage.reason(&first).await);
+    let parts = json!({ "employment": { "title": "Head of Nothing", "department": "IT Ops" } });
+    let refused = stage.told("mover", "MOVE-2", parts.clone()).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (422, &json!("request_still_open")));
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/person_ref");
+    assert!(refused.body.contains(&first) && !refused.body.contains("E10442"), "{}", refused.body);
+    // What takes access away is taken all the same, and so is the first one once more.
+    stage.leaves("LEAVE-1", json!({})).await;
+    let again = json!({ "employment": { "title": "Team Lead", "department": "IT Ops" } });
+    let again = stage.told("mover", "MOVE-1", again).await;
+    assert_eq!((again.status, again.workflow()), (200, first.clone()));
+    // Once somebody has decided about the first, the second is taken under the same delivery id.
+    let mail = stage.simulator.mailbox.mails_to("ana@example.com");
+    let asked = mail.iter().find(|mail| mail.subject.contains("changed access")).unwrap();
+    assert_eq!(stage.decide(&asked.links()[0], "reject", "Not now").await.status, 303);
+    let second = stage.told("mover", "MOVE-2", parts).await;
+    assert_eq!(second.status, 202, "{}", second.body);
+    assert_eq!(stage.state(&first).await, "rejected");
 }
 
 async fn with_nobody_to_adopt_nothing_is_adopted_and_a_later_stranger_is_left_alone(stage: Stage) {

@@ -26,7 +26,7 @@ fn outcomes() -> Vec<Outcome> {
     ]
 }
 
-/// Mails to people who were asked: each carries one link.
+/// Mails of which each carries one link: to people who were asked, and to operators where two of them are asked.
 fn to_asked() -> Vec<Written> {
     let link = || LINK.to_owned();
     let time = || "2026-12-01 08:00 UTC".to_owned();
@@ -38,6 +38,7 @@ fn to_asked() -> Vec<Written> {
         plan_replaced(&PlanReplaced { about: about(), link: link() }, &footer()),
         done(&Done { about: about(), link: link() }, &footer()),
         hand_over(&HandOver { about: about(), link: link(), until: time() }, &footer()),
+        alarm(&Alarm { workflow: Some(ID.to_owned()), words: None, held: Some(link()) }, &footer()),
     ];
     let ends = outcomes().into_iter();
     all.extend(ends.map(|outcome| decided(&Decided { about: about(), outcome, link: link() }, &footer())));
@@ -48,7 +49,7 @@ fn to_asked() -> Vec<Written> {
 fn without_link() -> Vec<Written> {
     let attention =
         |reason| NeedsAttention { workflow: ID.to_owned(), stalled: "while its plan was made", reason };
-    let alarm_of = |workflow, words| alarm(&Alarm { workflow, words }, &footer());
+    let alarm_of = |workflow, words| alarm(&Alarm { workflow, words, held: None }, &footer());
     let all = [
         vault_awaited(
             &VaultAwaited { about: about(), since: Some("2026-12-01 08:00 UTC".to_owned()) },

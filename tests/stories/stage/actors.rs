@@ -39,8 +39,13 @@ impl Stage {
 
     /// Posts raw bytes as HR, signed under a delivery id.
     pub async fn post(&self, id: &str, body: &[u8]) -> Answer {
+        self.post_to(&self.url, id, body).await
+    }
+
+    /// Posts to the service at this address, which may be another replica.
+    pub async fn post_to(&self, service: &str, id: &str, body: &[u8]) -> Answer {
         let secret = SecretString::from(WEBHOOK_SECRET);
-        let url = format!("{}/webhooks/hr", self.url);
+        let url = format!("{service}/webhooks/hr");
         let answer = hr::post(&url, &secret, id, self.clock.read().timestamp(), body.to_vec()).await.unwrap();
         Answer { status: answer.status, body: answer.body }
     }

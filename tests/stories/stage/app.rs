@@ -131,10 +131,15 @@ impl Stage {
 
     /// A second service on the same database and key, beside the first; answers its address.
     pub async fn replica(&self) -> String {
+        self.second().await.1
+    }
+
+    /// The same, for a story that drives its workers, too.
+    pub async fn second(&self) -> (Service, String) {
         let (service, socket) = self.second_service().await;
         let (server, address) = service.listen(socket).unwrap();
         tokio::spawn(server);
-        format!("http://{address}")
+        (service, format!("http://{address}"))
     }
 
     /// The same, with its workers, and with the socket on which it does not answer yet.
