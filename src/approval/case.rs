@@ -2,7 +2,7 @@
 //!
 //! Must hold: only reads. Deliberately absent: words for people, and writing.
 
-use crate::domain::approval::{Answer, Asking, Decided, Eligible, Refused, Said, Verdict, decide};
+use crate::domain::approval::{Answer, Asking, Decided, Refused, Said, Verdict, decide};
 use crate::domain::canon::{Digest, Tag};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::Plan;
@@ -106,6 +106,11 @@ impl Case {
         self.said.iter().find(own)
     }
 
+    /// What was said about this plan, without the words.
+    pub(super) fn everything_said(&self) -> Vec<Said> {
+        self.said.iter().map(|recorded| recorded.said.clone()).collect()
+    }
+
     /// Who asks for the change, when that is an address.
     pub(super) fn requester(&self) -> Option<EmailAddress> {
         self.request.requester()
@@ -118,13 +123,8 @@ impl Case {
 
     /// The answer of the person whom the link was sent to.
     pub(super) fn answer(&self, kit: &Kit, verdict: Verdict, digest: Digest, at: Timestamp) -> Answer {
-        let stage = usize::try_from(self.ask.stage).unwrap_or(usize::MAX);
-        let eligible = self
-            .kept
-            .routing
-            .stages
-            .get(stage)
-            .map_or(Eligible::NoLonger, |stage| still_eligible(&kit.settings, stage, &self.ask.approver));
+        let asked = (&self.kept.routing, self.ask.stage);
+        let eligible = still_eligible(&kit.settings, &self.plan.target, asked, &self.ask.approver);
         let proof = self.proof;
         Answer { by: self.ask.approver.clone(), stage: self.ask.stage, verdict, digest, eligible, proof, at }
     }
@@ -135,7 +135,7 @@ impl Case {
             return Err(Refused::PlanChanged);
         }
         let stage = self.open_stage().unwrap_or(self.ask.stage);
-        let said: Vec<Said> = self.said.iter().map(|recorded| recorded.said.clone()).collect();
+        let said = self.everything_said();
         let (requester, subject) = (self.requester(), self.subject());
         let asking = Asking {
             standing: standing(&self.workflow.state),

@@ -19,6 +19,7 @@ use crate::domain::canon::Digest;
 use crate::domain::drift::{Difference, Drift, drift};
 use crate::domain::names::Reason;
 use crate::kit::Kit;
+use crate::rules::access::void_by_settings;
 use crate::store::WriteFault;
 use crate::store::decisions::{Decide, TargetRead};
 use crate::store::plans::VoidPlan;
@@ -99,6 +100,13 @@ async fn consider(kit: &Kit, case: &Case, token: &str, fields: Fields) -> HttpRe
             return screen::answer(kit, case, again(problem, StatusCode::UNPROCESSABLE_ENTITY)).await;
         }
     };
+    if verdict == Verdict::Approve {
+        let target = kit.settings.target(&case.plan.target);
+        let because = target.map(|target| void_by_settings(target, &case.plan, &case.kept.routing));
+        if let Some(because) = because.filter(|because| !because.is_empty()) {
+            return void(kit, case, token, (SETTINGS_CHANGED, because)).await;
+        }
+    }
     let seen = match verdict {
         Verdict::Approve => look(kit, case).await,
         Verdict::Reject => Seen { read: TargetRead::NotNeeded, drift: Drift::default() },
@@ -106,7 +114,7 @@ async fn consider(kit: &Kit, case: &Case, token: &str, fields: Fields) -> HttpRe
     if seen.drift.voids.is_empty() {
         record(kit, case, token, (answer, comment, seen)).await
     } else {
-        void(kit, case, token, seen.drift.voids).await
+        void(kit, case, token, (VAULT_CHANGED, seen.drift.voids)).await
     }
 }
 
@@ -194,8 +202,9 @@ fn is_own(case: &Case, answer: &Answer) -> bool {
     case.own_answer().is_some_and(|own| own.said.verdict == answer.verdict && own.said.at == answer.at)
 }
 
-/// The vault has changed: the plan goes back, and the reader sees why.
-async fn void(kit: &Kit, case: &Case, token: &str, because: Vec<Difference>) -> HttpResponse {
+/// What the plan rests on has changed: it goes back, and the reader sees why.
+async fn void(kit: &Kit, case: &Case, token: &str, found: (Changed, Vec<Difference>)) -> HttpResponse {
+    let (what, because) = found;
     let stamp = kit.world.stamp();
     let deed = || VoidPlan {
         stamp: stamp.clone(),
@@ -210,7 +219,7 @@ async fn void(kit: &Kit, case: &Case, token: &str, because: Vec<Difference>) -> 
     match written {
         Ok(()) => match case.again(kit).await {
             Ok(Some(now)) => {
-                changed(what_follows(&now), because).answer(&Home::of(kit), StatusCode::CONFLICT)
+                changed(what, what_follows(&now), because).answer(&Home::of(kit), StatusCode::CONFLICT)
             }
             Ok(None) => page::unknown(&Home::of(kit)),
             Err(fault) => unreadable(kit, &fault),
@@ -223,8 +232,8 @@ async fn void(kit: &Kit, case: &Case, token: &str, because: Vec<Difference>) -> 
         },
         Err(WriteFault::Unavailable(_) | WriteFault::Unknown(_)) => page::unavailable(
             &Home::of(kit),
-            "The vault has changed since this plan was made, so your answer was not recorded. Please open your \
-             link again in a moment.",
+            "What this plan rests on has changed since it was made, so your answer was not recorded. Please open \
+             your link again in a moment.",
         ),
     }
 }
@@ -249,6 +258,7 @@ async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpR
         | Refused::OtherStage => StatusCode::CONFLICT,
         Refused::NotAsked
         | Refused::NoLongerEligible
+        | Refused::SaidYesBefore
         | Refused::ProofTooWeak
         | Refused::IsRequester
         | Refused::IsSubject => StatusCode::FORBIDDEN,
@@ -262,20 +272,29 @@ fn what_follows(case: &Case) -> &'static str {
     if case.is_replaced() {
         "The plan is being made again. When it is ready, a new mail with a new link follows."
     } else {
-        "The plan was made again several times already and the vault still changes, so an operator looks at it \
+        "The plan was made again several times already and something still changes, so an operator looks at it \
          first."
     }
 }
 
-/// The page after a drift that voids.
-pub(super) fn changed(follows: &str, because: Vec<Difference>) -> Message {
-    Message::new(
-        "The vault has changed",
-        "Your answer was not recorded. Just before recording it the vault was read again, and it is no longer as \
-         the plan assumes.",
-    )
-    .and(follows)
-    .with_differences(because)
+/// What has changed, as a title, and what that means for the answer.
+pub(super) type Changed = (&'static str, &'static str);
+
+pub(super) const VAULT_CHANGED: Changed = (
+    "The vault has changed",
+    "Your answer was not recorded. Just before recording it the vault was read again, and it is no longer as the plan \
+     assumes.",
+);
+const SETTINGS_CHANGED: Changed = (
+    "Our settings have changed",
+    "Your answer was not recorded. Since this plan was made, the settings of Countersign ask for more before it may be \
+     approved.",
+);
+
+/// The page after something that voids.
+pub(super) fn changed(what: Changed, follows: &str, because: Vec<Difference>) -> Message {
+    let (title, words) = what;
+    Message::new(title, words).and(follows).with_differences(because)
 }
 
 /// The page for a form from elsewhere.

@@ -9,7 +9,8 @@ use askama::Template;
 
 use super::answers::unreadable;
 use super::case::Case;
-use crate::domain::approval::{Decided, Refused, Verdict};
+use crate::domain::approval::{Decided, Refused, Verdict, counts_already};
+use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 use crate::pages::plan_in_words::{Material, PlanInWords, plan_in_words};
@@ -146,8 +147,14 @@ fn what_a_yes_does(case: &Case, decided: Decided, now: Timestamp) -> String {
             .to_owned(),
         Decided::NextStage(next) => {
             let stage = usize::try_from(next).ok().and_then(|next| case.kept.routing.stages.get(next));
-            let people: Vec<String> =
-                stage.into_iter().flat_map(|stage| stage.people()).map(|person| person.to_string()).collect();
+            let (you, said) = (case.ask.approver.key(), case.everything_said());
+            let asked = |person: &EmailAddress| {
+                let key = person.key();
+                let yours = case.kept.routing.is_for_privileged(next) && key == you;
+                !yours && !counts_already(&case.kept.routing, next, &said, &key)
+            };
+            let people = stage.into_iter().flat_map(|stage| stage.people()).filter(asked);
+            let people: Vec<String> = people.map(|person| person.to_string()).collect();
             format!("Your yes is recorded, and the next stage is asked: {}.", people.join(", "))
         }
         Decided::Approved | Decided::Rejected => {
@@ -181,6 +188,7 @@ pub(super) fn why_not(case: &Case, refused: &Refused) -> String {
         | Refused::PlanChanged
         | Refused::NotAsked
         | Refused::NoLongerEligible
+        | Refused::SaidYesBefore
         | Refused::ProofTooWeak
         | Refused::IsRequester
         | Refused::IsSubject => {
@@ -195,7 +203,8 @@ pub(super) fn why_not(case: &Case, refused: &Refused) -> String {
 /// The page of a link whose plan is not asked about any more.
 pub(super) fn replaced(case: &Case) -> Message {
     let number = case.ask.plan_number;
-    let why = if case.kept.voided_by.is_empty() { "" } else { " The vault has changed since it was made." };
+    let why =
+        if case.kept.voided_by.is_empty() { "" } else { " What it rests on has changed since it was made." };
     let message = Message::new(
         "This plan was replaced",
         format!(

@@ -539,7 +539,8 @@ async fn every_plain_page_renders() {
     }];
     let home = Home::of(&asked(sample::routing()).await.kit);
     let answers: Vec<HttpResponse> = vec![
-        super::door::changed("It is made again.", because).answer(&home, StatusCode::CONFLICT),
+        super::door::changed(super::door::VAULT_CHANGED, "It is made again.", because)
+            .answer(&home, StatusCode::CONFLICT),
         super::door::foreign_form().answer(&home, StatusCode::FORBIDDEN),
         page::unavailable(&home, "Later."),
         page::unknown(&home),

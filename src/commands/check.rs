@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use super::{Configured, missing};
 use crate::clock::World;
 use crate::config::{DatabaseEngine, Machine, Product, Settings, SmtpTls, Source, TargetSettings, Verify};
-use crate::domain::names::UserName;
+use crate::domain::names::{GroupName, UserName};
 use crate::domain::snapshot::Snapshot;
 use crate::key::KeyRing;
 use crate::notify::{NotSent, Smtp};
@@ -213,10 +213,15 @@ fn told(target: &TargetSettings, what: &str, seen: &Snapshot, findings: &mut Fin
     let asked = seen.groups.len();
     let missing: Vec<&str> =
         seen.groups.iter().filter(|group| group.found.is_none()).map(|group| group.asked.as_str()).collect();
+    let is_privileged = |name: &str| {
+        let group = GroupName::parse(name).ok();
+        target.privileged.as_ref().zip(group).is_some_and(|(privileged, group)| privileged.names(&group))
+    };
     for group in &missing {
-        let words = format!(
-            "the group {group} of grantable_groups cannot be seen in it; make it, or let the account see it"
-        );
+        let listed =
+            if is_privileged(group) { "grantable_groups and privileged_groups" } else { "grantable_groups" };
+        let words =
+            format!("the group {group} of {listed} cannot be seen in it; make it, or let the account see it");
         findings.mend(what, &words);
     }
     if missing.is_empty() {

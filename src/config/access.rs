@@ -1,8 +1,9 @@
-//! `[[approver_groups]]` and `[[profiles]]`: who may be asked together, and what a matching request is given.
+//! `[[profiles]]`: what a matching request is given.
 //!
 //! Must hold: a profile stays within the allow-lists of its target. Deliberately absent: compiling the conditions,
 //! which the rules room does.
 
+use super::approvers::{ManagerMail, NO_MANAGER};
 use super::reader::{Distinct, Section};
 use super::targets::TargetSettings;
 use crate::domain::names::{EmailAddress, GroupName, Location, ShortText, TargetName, UserType};
@@ -14,15 +15,6 @@ pub struct Condition {
     pub text: String,
     /// The path of its key, for faults found when it is compiled.
     pub key: String,
-}
-
-/// People who are asked together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApproverGroup {
-    /// The name that rules use.
-    pub name: ShortText,
-    /// The people, each once.
-    pub members: Vec<EmailAddress>,
 }
 
 /// What a matching request is given in one target.
@@ -57,19 +49,6 @@ pub enum HandOverTo {
     Address(EmailAddress),
 }
 
-/// Whether any source may name a manager's address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ManagerMail {
-    /// At least one source may.
-    Heard,
-    /// None may, so a manager can never be found.
-    NeverHeard,
-}
-
-/// What is written where a manager could never be found.
-pub(super) const NO_MANAGER: &str =
-    "\"manager\" needs a source whose may_set has \"employment.manager.email\"";
-
 /// Reads a condition that must be there.
 pub(super) fn needed_condition(section: &Section<'_>) -> Option<Condition> {
     section.needed("when", "a condition in CEL; \"true\" matches always", |text| condition(section, text))
@@ -82,26 +61,6 @@ pub(super) fn condition_if_any(section: &Section<'_>) -> Option<Condition> {
 
 fn condition(section: &Section<'_>, text: &str) -> Option<Condition> {
     (!text.trim().is_empty()).then(|| Condition { text: text.to_owned(), key: section.key("when") })
-}
-
-/// Reads `[[approver_groups]]`.
-pub(super) fn read_groups(sections: Vec<Section<'_>>) -> Vec<ApproverGroup> {
-    let mut names = Distinct::default();
-    let groups = sections.into_iter().filter_map(|section| {
-        let name =
-            section.needed("name", "a name of 1 to 128 characters", |text| ShortText::parse(text).ok());
-        if let Some(name) = &name {
-            names.note(&section, "name", name.as_str());
-        }
-        let members = section.some("members", "a mail address", |text| EmailAddress::parse(text).ok());
-        let mut people = Distinct::default();
-        for member in &members {
-            people.note(&section, "members", &member.key());
-        }
-        section.refuse_unknown();
-        Some(ApproverGroup { name: name?, members })
-    });
-    groups.collect()
 }
 
 /// What profiles are measured against.

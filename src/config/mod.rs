@@ -5,9 +5,11 @@
 //! Deliberately absent: compiling conditions (the rules room) and opening anything (the service).
 
 pub mod access;
+pub mod approvers;
 pub mod fault;
 pub mod http;
 pub mod mail;
+pub mod privileged;
 pub mod products;
 mod reader;
 pub mod rules;
@@ -15,6 +17,7 @@ pub mod secrets;
 pub mod service;
 pub mod sign_in;
 pub mod sources;
+pub mod stages;
 pub mod targets;
 pub mod verify;
 pub mod world;
@@ -26,25 +29,29 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-pub use self::access::{ApproverGroup, Condition, HandOverTo, Profile};
+pub use self::access::{Condition, HandOverTo, Profile};
+pub use self::approvers::ApproverGroup;
 pub use self::fault::Fault;
 pub use self::http::{Http, is_loopback};
 pub use self::mail::{Mail, Operators, Smtp, SmtpLogin, SmtpTls};
+pub use self::privileged::Privileged;
 pub use self::products::{
     ClientCredentials, LogonMethod, Product, Proxy, ProxyLogin, SessionLogon, Sessions,
 };
-pub use self::rules::{Approval, Ask, Pool, Reminders, Rule, Rules, Stage};
+pub use self::rules::{Approval, Reminders, Rule, Rules};
 pub use self::secrets::Secret;
 pub use self::service::{Database, DatabaseEngine, LogFormat, WorkerSettings};
 pub use self::sign_in::{SignIn, SignInMode};
 pub use self::sources::{ApiClient, Format, Scope, SettableField, Source};
+pub use self::stages::{Ask, Pool, Stage};
 pub use self::targets::{TargetSettings, UserPattern};
 pub use self::verify::{Algorithm, Basic, Encoding, HeaderText, Part, Recipe, SignedTime, Token, Verify};
 pub use self::world::{Machine, World};
 
-use self::access::{Around, ManagerMail};
+use self::access::Around;
+use self::approvers::ManagerMail;
 use self::reader::{Gather, Section};
-use self::rules::Askable;
+use self::stages::Askable;
 use crate::domain::names::{SourceName, TargetName};
 
 /// Everything an operator has decided.
@@ -138,14 +145,18 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
     let sign_in = sign_in::read_sign_in(&top.section("sign_in"), http.as_ref());
     let (sources, declared_sources) = sources::read_sources(at_least_one(&top, "sources"));
     let api_clients = sources::read_clients(top.sections("api_clients"), &declared_sources);
-    let targets = targets::read_targets(at_least_one(&top, "targets"));
-    let approver_groups = access::read_groups(top.sections("approver_groups"));
+    let approver_groups = approvers::read_groups(top.sections("approver_groups"));
+    let groups = declared(table, "approver_groups");
     let manager_mail = manager_mail(table);
+    let askable = Askable { groups: &approver_groups, declared: &groups, manager_mail };
+    let targets = targets::read_targets(at_least_one(&top, "targets"), &askable);
     let around = Around { targets: &targets, declared: &declared(table, "targets"), manager_mail };
     let profiles = access::read_profiles(top.sections("profiles"), &around);
-    let groups = declared(table, "approver_groups");
-    let askable = Askable { groups: &approver_groups, declared: &groups, manager_mail };
     let rules = rules::read_rules(&top, top.sections("rules"), &askable);
+    let default = rules.as_ref().map_or(&[][..], |rules| &rules.default.stages);
+    for privileged in targets.iter().filter_map(|target| target.privileged.as_ref()) {
+        privileged::check_after_default(privileged, default, &askable, gather);
+    }
     let logs = service::read_logs(&top.section("logs"));
     let worker = service::read_worker(&top.section("worker"));
     top.refuse_unknown();

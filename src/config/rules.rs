@@ -1,17 +1,17 @@
 //! `[[rules]]`: who must approve what.
 //!
 //! Must hold: exactly one rule is the default, and it asks only people who are known beforehand, because it is
-//! taken when something else failed. No stage wants more people than it can ask.
+//! taken when something else failed.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::access::{ApproverGroup, Condition, ManagerMail, NO_MANAGER, condition_if_any};
+use super::access::{Condition, condition_if_any};
 use super::reader::{Distinct, Section};
+use super::stages::{Askable, Stage, asks_manager, read_stages};
 use crate::domain::kind::Kind;
-use crate::domain::names::{EmailAddress, ShortText};
-use crate::domain::routing::are_met;
+use crate::domain::names::ShortText;
 
 /// Who must approve what; the first rule that matches decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,43 +61,6 @@ pub struct Reminders {
     pub after: TimeDelta,
     /// So often in one stage.
     pub most: u32,
-}
-
-/// Who is asked at the same time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stage {
-    /// All of them must be met, nobody counts for two; at least one.
-    pub pools: Vec<Pool>,
-}
-
-/// People of whom some must say yes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pool {
-    /// Who is asked.
-    pub ask: Vec<Ask>,
-    /// How many must say yes; at least one.
-    pub quorum: u32,
-}
-
-/// Somebody to ask.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Ask {
-    /// This address.
-    Person(EmailAddress),
-    /// The members of this group.
-    Group(ShortText),
-    /// The manager named in the request.
-    Manager,
-}
-
-/// What rules are measured against.
-pub(super) struct Askable<'a> {
-    /// The groups that were read without a fault.
-    pub groups: &'a [ApproverGroup],
-    /// The names of all groups that stand in the file, faulty or not.
-    pub declared: &'a [String],
-    /// Can a manager be found?
-    pub manager_mail: ManagerMail,
 }
 
 enum Found {
@@ -205,10 +168,6 @@ fn read_approval(section: &Section<'_>, kinds: &BTreeSet<Kind>, is_default: bool
     Approval::ByNobody
 }
 
-fn asks_manager(stage: &Stage) -> bool {
-    stage.pools.iter().any(|pool| pool.ask.contains(&Ask::Manager))
-}
-
 fn read_reminders(section: &Section<'_>) -> Option<Reminders> {
     let range = TimeDelta::minutes(10)..=TimeDelta::days(30);
     let after = section.span("remind_after", range, TimeDelta::days(1));
@@ -220,103 +179,4 @@ fn read_reminders(section: &Section<'_>) -> Option<Reminders> {
         section.fault("reminders", "wanted: only together with remind_after");
     }
     None
-}
-
-fn read_stages(section: &Section<'_>, askable: &Askable<'_>) -> Vec<Stage> {
-    let stages = section.sections("stages");
-    if stages.is_empty() {
-        section.fault(
-            "stages",
-            "missing or empty; wanted: a list such as [{ ask = [\"group:pam-admins\"], quorum = 1 }]",
-        );
-    }
-    stages.iter().map(|stage| read_stage(stage, askable)).collect()
-}
-
-fn read_stage(section: &Section<'_>, askable: &Askable<'_>) -> Stage {
-    if section.value("all").is_none() {
-        let pool = read_pool(section, askable);
-        return Stage { pools: vec![pool] };
-    }
-    for beside in ["ask", "quorum"] {
-        if section.value(beside).is_some() {
-            section.fault(beside, "wanted: nothing beside all, which lists pools of its own");
-        }
-    }
-    let sections = section.sections("all");
-    if sections.is_empty() {
-        section
-            .fault("all", "missing or empty; wanted: a list such as [{ ask = [\"manager\"], quorum = 1 }]");
-    }
-    let pools: Vec<Pool> = sections.iter().map(|pool| read_pool(pool, askable)).collect();
-    section.refuse_unknown();
-    check_together(section, &pools, askable);
-    Stage { pools }
-}
-
-/// Each pool has enough people of its own, although nobody counts for two.
-fn check_together(section: &Section<'_>, pools: &[Pool], askable: &Askable<'_>) {
-    let asked: Option<Vec<_>> =
-        pools.iter().map(|pool| Some((asked(&pool.ask, askable)?, pool.quorum))).collect();
-    let Some(asked) = asked else { return };
-    let alone = asked.iter().all(|(people, quorum)| are_met(&[(people.clone(), *quorum)], people));
-    let everybody = asked.iter().flat_map(|(people, _)| people.clone()).collect();
-    if alone && !are_met(&asked, &everybody) {
-        section.fault("all", "wanted: enough people for every pool at once; nobody counts for two");
-    }
-}
-
-fn read_pool(section: &Section<'_>, askable: &Askable<'_>) -> Pool {
-    let wanted = "a mail address, \"group:NAME\" of one of the approver_groups, or \"manager\"";
-    let ask = section.some("ask", wanted, |text| ask(text, askable));
-    if ask.contains(&Ask::Manager) && askable.manager_mail == ManagerMail::NeverHeard {
-        section.fault("ask", NO_MANAGER);
-    }
-    if section.value("quorum").is_none() {
-        section.fault("quorum", "missing; wanted: how many of them must say yes");
-    }
-    let quorum = section.whole("quorum", 1..=100, 1);
-    let most = asked(&ask, askable).map(|people| people.len());
-    if most.is_some_and(|most| usize::try_from(quorum).is_ok_and(|quorum| quorum > most)) {
-        section.fault("quorum", "wanted: at most as many as are asked");
-    }
-    section.refuse_unknown();
-    Pool { ask, quorum }
-}
-
-fn ask(text: &str, askable: &Askable<'_>) -> Option<Ask> {
-    if text == "manager" {
-        return Some(Ask::Manager);
-    }
-    match text.strip_prefix("group:") {
-        Some(name) if askable.declared.iter().any(|known| known == name) => {
-            ShortText::parse(name).ok().map(Ask::Group)
-        }
-        Some(_) => None,
-        None => EmailAddress::parse(text).ok().map(Ask::Person),
-    }
-}
-
-/// The distinct people that these can be at most; `None` when a group is faulty, so that nobody can say.
-fn asked(ask: &[Ask], askable: &Askable<'_>) -> Option<BTreeSet<String>> {
-    if ask.is_empty() {
-        return None;
-    }
-    let mut people = BTreeSet::new();
-    for one in ask {
-        match one {
-            Ask::Person(address) => {
-                people.insert(address.key());
-            }
-            Ask::Group(name) => {
-                let group = askable.groups.iter().find(|group| group.name == *name)?;
-                people.extend(group.members.iter().map(EmailAddress::key));
-            }
-            // Somebody else than all the others, at best. The empty text is no key of an address.
-            Ask::Manager => {
-                people.insert(String::new());
-            }
-        }
-    }
-    Some(people)
 }

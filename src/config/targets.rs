@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::privileged::{Privileged, read_privileged};
 use super::products::{Product, Proxy, read_address, read_product, read_proxy};
 use super::reader::{Distinct, Refusal, Section};
+use super::stages::Askable;
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
 use crate::domain::plan::{Description, DialectSettings, DisableWith, GroupMember, UserShape};
 
@@ -29,6 +31,8 @@ pub struct TargetSettings {
     pub location_root: Location,
     /// The groups that may be granted.
     pub grantable_groups: Vec<GroupName>,
+    /// Those of them that are privileged, and who is asked because of it; `None` where no group is.
+    pub privileged: Option<Privileged>,
     /// The users that are never touched.
     pub protected_users: Vec<UserPattern>,
     /// How it is spoken to.
@@ -67,7 +71,7 @@ impl UserPattern {
 }
 
 /// Reads `[[targets]]`.
-pub(super) fn read_targets(sections: Vec<Section<'_>>) -> Vec<TargetSettings> {
+pub(super) fn read_targets(sections: Vec<Section<'_>>, askable: &Askable<'_>) -> Vec<TargetSettings> {
     let mut names = Distinct::default();
     let targets = sections.into_iter().filter_map(|section| {
         if let Some(name) = section.value("name").and_then(toml::Value::as_str) {
@@ -76,25 +80,24 @@ pub(super) fn read_targets(sections: Vec<Section<'_>>) -> Vec<TargetSettings> {
         // The keys of another product are not known here, so the rest of such a table is not looked at.
         match section.refuse_for_now("product", &["identity-scim", "pam-scim"]) {
             Refusal::Refused => None,
-            Refusal::Passed => read_target(&section),
+            Refusal::Passed => read_target(&section, askable),
         }
     });
     targets.collect()
 }
 
-fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
+fn read_target(section: &Section<'_>, askable: &Askable<'_>) -> Option<TargetSettings> {
     let name = section.needed("name", "a name of 1 to 40 of a-z 0-9 - _, beginning with a letter", |text| {
         TargetName::parse(text).ok()
     });
     let api_url = read_address(section, "api_url");
     let product = read_product(section);
     let reach = read_reach(section);
+    let privileged = read_privileged(section, &reach.groups, askable);
     let dialect = read_dialect(section);
     let max_concurrent_calls = section.whole("max_concurrent_calls", 1..=64, 8);
     let ca_file = section.read("ca_file", "the path of a PEM file", |text| Some(PathBuf::from(text)));
-    for not_there in ["privileged_groups", "longest_server_delay"] {
-        section.not_yet(not_there);
-    }
+    section.not_yet("longest_server_delay");
     let token_url = match &product {
         Some(Product::PrivilegeCloud(cloud)) => Some(&cloud.token_url),
         Some(Product::SelfHosted(_)) | None => None,
@@ -110,6 +113,7 @@ fn read_target(section: &Section<'_>) -> Option<TargetSettings> {
         allowed_user_types: reach.user_types,
         location_root: reach.location_root?,
         grantable_groups: reach.groups,
+        privileged,
         protected_users: reach.protected,
         dialect,
         ca_file: ca_file.filter(|path| !path.as_os_str().is_empty()),

@@ -163,6 +163,11 @@ pub enum Refused {
     /// Left the pool.
     #[error("you no longer belong to the people who may answer this request")]
     NoLongerEligible,
+    /// Privileged groups want the yes of somebody else.
+    #[error(
+        "you have said yes to this plan already, and its privileged groups want the yes of somebody else"
+    )]
+    SaidYesBefore,
     /// The proof of the person is too weak for this plan.
     #[error("this plan can only be decided by somebody who has signed in with a code")]
     ProofTooWeak,
@@ -219,10 +224,19 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
     if !stage.people().iter().any(|person| person.key() == key) {
         return Err(Refused::NotAsked);
     }
+    if counts_already(asking.routing, asking.stage, asking.said, &key) {
+        return Err(Refused::SaidYesBefore);
+    }
     Ok(match answer.verdict {
         Verdict::Reject => Decided::Rejected,
         Verdict::Approve => after_yes(asking, stage, &key),
     })
+}
+
+/// Has this person said yes in a stage before this one, which wants the yes of somebody else?
+pub fn counts_already(routing: &Routing, stage: u32, said: &[Said], key: &str) -> bool {
+    let yes = |said: &Said| said.stage < stage && said.verdict == Verdict::Approve && said.by.key() == key;
+    routing.is_for_privileged(stage) && said.iter().any(yes)
 }
 
 fn after_yes(asking: &Asking<'_>, stage: &ResolvedStage, key: &str) -> Decided {

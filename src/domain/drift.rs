@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::VaultGroupId;
 use super::kind::Kind;
-use super::names::{Location, UserType};
+use super::names::{GroupName, Location, UserType};
 use super::plan::{FieldChange, Plan, PlannedAccount, PlannedGroup, PlannedStep};
 use super::snapshot::{GroupKind, ProfileField, Snapshot, UserSeen, UserSource, VaultGroup, VaultUser};
 
@@ -34,6 +34,15 @@ pub struct Difference {
 impl Difference {
     fn new(what: impl Into<String>, planned: impl Into<String>, now: impl Into<String>) -> Self {
         Self { what: what.into(), planned: planned.into(), now: now.into() }
+    }
+
+    /// A group that the settings have made privileged since.
+    pub fn privileged(group: &GroupName) -> Self {
+        Self::new(
+            format!("the group {group}, by our own settings"),
+            "granted on the word of the rule alone",
+            "privileged: one more stage is asked, and everybody signs in with a code",
+        )
     }
 }
 

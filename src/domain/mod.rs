@@ -18,6 +18,7 @@ pub mod removal;
 pub mod request;
 pub mod retry;
 pub mod routing;
+pub mod seats;
 pub mod sign_in;
 pub mod snapshot;
 pub mod step;

@@ -9,7 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
-use super::names::EmailAddress;
+use super::names::{EmailAddress, GroupName};
+use super::seats::{Seats, are_met, outlasts};
 use super::sign_in::Strength;
 use super::time::Timestamp;
 
@@ -31,6 +32,19 @@ pub struct Routing {
     /// What else the rule says about time.
     #[serde(default)]
     pub timing: Timing,
+    /// There exactly when the plan brings somebody into privileged groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privileged: Option<Privileged>,
+}
+
+/// What is asked besides the rule, because a plan brings somebody into privileged groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Privileged {
+    /// Those groups.
+    pub groups: Vec<GroupName>,
+    /// The stage that is asked because of them, counted from zero. Who has said yes before does not count in it.
+    pub stage: u32,
 }
 
 /// What a rule says about time, besides the end of the asking. Absent in plans of earlier versions.
@@ -58,6 +72,17 @@ pub struct Timing {
 const LEAVERS_WAIT_SECONDS: i64 = 3_600;
 
 impl Routing {
+    /// Is this the stage that is asked because of privileged groups?
+    pub fn is_for_privileged(&self, stage: u32) -> bool {
+        self.privileged.as_ref().is_some_and(|privileged| privileged.stage == stage)
+    }
+
+    /// Is somebody asked just because this group is privileged?
+    pub fn asks_because_of(&self, group: &GroupName) -> bool {
+        let groups = self.privileged.iter().flat_map(|privileged| &privileged.groups);
+        groups.into_iter().any(|one| one.key() == group.key())
+    }
+
     /// The end of the asking. For a leaver it is the moment from which operators may decide: when access ought to
     /// end, or a while from now where it ought to have ended already.
     pub fn asking_ends(&self, kind: Kind, not_before: Timestamp, now: Timestamp) -> Timestamp {
@@ -213,57 +238,18 @@ impl ResolvedStage {
 
     /// Are these people, by address key, enough for every pool at once? Nobody counts for two.
     pub fn is_met_by(&self, keys: &BTreeSet<String>) -> bool {
-        let pools: Vec<_> = self.pools.iter().map(|pool| (members(pool), pool.quorum)).collect();
-        are_met(&pools, keys)
+        are_met(&self.seats(), keys)
     }
-}
 
-fn members(pool: &Pool) -> BTreeSet<String> {
-    pool.people.iter().map(EmailAddress::key).collect()
-}
-
-/// Can each pool be given as many of `keys` as it needs, and nobody to two pools?
-pub fn are_met(pools: &[(BTreeSet<String>, u32)], keys: &BTreeSet<String>) -> bool {
-    let needed = pools.iter().map(|(_, quorum)| usize::try_from(*quorum).unwrap_or(usize::MAX));
-    if needed.fold(0_usize, usize::saturating_add) > keys.len() {
-        return false;
+    /// Are there always enough of these people, by address key, besides those who have said yes in the stages before?
+    pub fn outlasts(&self, before: &[Self], able: &BTreeSet<String>) -> bool {
+        outlasts(&self.seats(), &before.iter().map(Self::seats).collect::<Vec<_>>(), able)
     }
-    let seats: Vec<&BTreeSet<String>> = pools
-        .iter()
-        .flat_map(|(members, quorum)| {
-            std::iter::repeat_n(members, usize::try_from(*quorum).unwrap_or(usize::MAX))
-        })
-        .collect();
-    let people: Vec<&String> = keys.iter().collect();
-    // Who sits where; each further seat may move those who sit already (augmenting paths).
-    let mut seat_of: Vec<Option<usize>> = vec![None; people.len()];
-    (0..seats.len()).all(|seat| seated(seat, (&seats, &people), &mut seat_of, &mut vec![false; people.len()]))
-}
 
-fn seated(
-    seat: usize,
-    room: (&[&BTreeSet<String>], &[&String]),
-    seat_of: &mut [Option<usize>],
-    tried: &mut [bool],
-) -> bool {
-    let (seats, people) = room;
-    for (place, person) in people.iter().enumerate() {
-        let fits = seats.get(seat).is_some_and(|members| members.contains(*person));
-        if !fits || tried.get(place).copied().unwrap_or(true) {
-            continue;
-        }
-        if let Some(mark) = tried.get_mut(place) {
-            *mark = true;
-        }
-        let before = seat_of.get(place).copied().flatten();
-        if before.is_none_or(|other| seated(other, room, seat_of, tried)) {
-            if let Some(sits) = seat_of.get_mut(place) {
-                *sits = Some(seat);
-            }
-            return true;
-        }
+    fn seats(&self) -> Vec<Seats> {
+        let members = |pool: &Pool| pool.people.iter().map(EmailAddress::key).collect();
+        self.pools.iter().map(|pool| Seats { members: members(pool), quorum: pool.quorum }).collect()
     }
-    false
 }
 
 /// As what somebody is asked.
@@ -303,27 +289,6 @@ mod tests {
     use super::*;
     use crate::domain::canon::{CanonicalBytes, Tag};
 
-    fn set(keys: &[&str]) -> BTreeSet<String> {
-        keys.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn every_pool_needs_people_of_its_own() {
-        let pools = [(set(&["max", "ana"]), 1), (set(&["ana", "bo", "cy"]), 2)];
-        for (yes, met) in [
-            (&["max", "ana", "bo"][..], true),
-            (&["ana", "bo", "cy"], true),
-            (&["max", "bo", "cy"], true),
-            (&["ana", "bo"], false),
-            (&["max", "ana"], false),
-            (&["bo", "cy", "dee"], false),
-            (&["max", "bo", "dee"], false),
-            (&[], false),
-        ] {
-            assert_eq!(are_met(&pools, &set(yes)), met, "{yes:?}");
-        }
-    }
-
     #[test]
     fn a_stage_of_one_pool_is_kept_as_it_always_was() {
         let ana = EmailAddress::parse("ana@example.com").unwrap();
@@ -343,6 +308,15 @@ mod tests {
             "rule": "r", "because": {"why": "first_match"}, "stages": [old], "expire_after_seconds": 60
         });
         let earlier: Routing = serde_json::from_value(earlier).unwrap();
-        assert_eq!(earlier.timing, Timing::default());
+        assert_eq!((earlier.timing, earlier.privileged.clone()), (Timing::default(), None));
+        // What is not said is not written either, so that an older version can still read it.
+        assert!(serde_json::to_value(&earlier).unwrap().get("privileged").is_none());
+        let groups = vec![GroupName::parse("Linux Admins").unwrap()];
+        let privileged = Routing { privileged: Some(Privileged { groups, stage: 1 }), ..earlier };
+        let bytes = CanonicalBytes::of(Tag::Routing, &privileged).unwrap();
+        assert_eq!(bytes.open::<Routing>(Tag::Routing).unwrap(), privileged);
+        let named = |name: &str| privileged.asks_because_of(&GroupName::parse(name).unwrap());
+        assert_eq!((named("LINUX admins"), named("Ops-Readers")), (true, false));
+        assert_eq!([0, 1, 2].map(|stage| privileged.is_for_privileged(stage)), [false, true, false]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Must hold: everybody of every stage is listed, so that an approver sees who else decides.
 
-use crate::domain::approval::Verdict;
+use crate::domain::approval::{Said, Verdict, counts_already};
 use crate::domain::names::EmailAddress;
 use crate::domain::routing::{Pool, ResolvedStage, Routing};
 use crate::store::decisions::Recorded;
@@ -26,6 +26,8 @@ pub struct StageInWords {
     pub number: u32,
     /// As what they are asked.
     pub asked_as: String,
+    /// Why it is asked, where that is not the rule.
+    pub why: Option<String>,
     /// How many must say yes.
     pub needs: String,
     /// Where the stage stands.
@@ -57,6 +59,7 @@ pub fn routing(
     let stages = routing.stages.iter().zip(0_u32..).map(|(stage, place)| StageInWords {
         number: place + 1,
         asked_as: asked_as(stage),
+        why: routing.is_for_privileged(place).then(|| because_privileged(routing)),
         needs: needs(stage),
         standing: match open {
             Some(open) if place == open => "is being asked now",
@@ -64,13 +67,33 @@ pub fn routing(
             Some(_) => "is asked afterwards",
             None => "",
         },
-        people: stage.people().iter().map(|person| of_person(person, (place, open), said, you)).collect(),
+        people: stage
+            .people()
+            .iter()
+            .map(|person| of_person(person, (routing, place, open), said, you))
+            .collect(),
     });
     RoutingInWords {
         rule: visible(&routing.rule),
         because: visible(&routing.because.to_string()),
         stages: stages.collect(),
     }
+}
+
+fn because_privileged(routing: &Routing) -> String {
+    format!(
+        "This stage is asked because of {}. It wants the yes of people who have not said it before.",
+        privileged(routing).unwrap_or_default()
+    )
+}
+
+/// The privileged groups that come, as the rest of a sentence; nothing where none does.
+pub(super) fn privileged(routing: &Routing) -> Option<String> {
+    let groups = &routing.privileged.as_ref()?.groups;
+    let names: Vec<String> =
+        groups.iter().map(|group| format!("\u{201c}{}\u{201d}", visible(group.as_str()))).collect();
+    let noun = if names.len() == 1 { "the privileged group" } else { "the privileged groups" };
+    Some(format!("{noun} {}", names.join(", ")))
 }
 
 fn asked_as(stage: &ResolvedStage) -> String {
@@ -103,12 +126,13 @@ fn needs_of(pool: &Pool, whose: &str) -> String {
 
 fn of_person(
     person: &EmailAddress,
-    place: (u32, Option<u32>),
+    place: (&Routing, u32, Option<u32>),
     said: &[Recorded],
     you: Option<&EmailAddress>,
 ) -> PersonInWords {
-    let (stage, open) = place;
+    let (routing, stage, open) = place;
     let key = person.key();
+    let everything: Vec<Said> = said.iter().map(|recorded| recorded.said.clone()).collect();
     let theirs = said.iter().find(|recorded| recorded.said.stage == stage && recorded.said.by.key() == key);
     let words = match theirs {
         Some(recorded) => {
@@ -117,6 +141,9 @@ fn of_person(
                 Verdict::Reject => "said no",
             };
             format!("{verdict} at {}", recorded.said.at.in_words())
+        }
+        None if counts_already(routing, stage, &everything, &key) => {
+            "said yes in an earlier stage, so it is somebody else\u{2019}s turn".to_owned()
         }
         None if open == Some(stage) => "has not answered yet".to_owned(),
         None if open.is_some_and(|open| stage > open) => "not asked yet".to_owned(),
@@ -127,5 +154,37 @@ fn of_person(
         is_you: you.is_some_and(|you| you.key() == key),
         said: words,
         comment: theirs.map(|recorded| visible(&recorded.comment)).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::names::GroupName;
+    use crate::domain::routing::Privileged;
+    use crate::pages::sample;
+
+    #[test]
+    fn the_stage_of_privileged_groups_says_why_it_is_asked_and_who_is_not() {
+        let (mut plain, said) = (sample::routing(), sample::said());
+        let max = sample::address("max@example.com");
+        for pool in &mut plain.stages[1].pools {
+            pool.people.push(max.clone());
+        }
+        let told = routing(&plain, &said, None, Some(1));
+        assert!(told.stages.iter().all(|stage| stage.why.is_none()));
+        assert_eq!(told.stages[1].people[3].said, "has not answered yet");
+        let groups = vec![GroupName::parse("Linux Admins").unwrap()];
+        let asked = Routing { privileged: Some(Privileged { groups, stage: 1 }), ..plain };
+        let told = routing(&asked, &said, Some(&max), Some(1));
+        assert_eq!(told.stages[0].why, None);
+        let why = told.stages[1].why.as_deref().unwrap();
+        assert!(why.contains("because of the privileged group \u{201c}Linux Admins\u{201d}"), "{why}");
+        let words: Vec<&str> = told.stages[1].people.iter().map(|person| person.said.as_str()).collect();
+        let not_again = "said yes in an earlier stage, so it is somebody else\u{2019}s turn";
+        assert_eq!(
+            words,
+            ["has not answered yet", "has not answered yet", "has not answered yet", not_again]
+        );
     }
 }

@@ -200,6 +200,7 @@ pub(crate) fn routing() -> Routing {
         expire_after_seconds: 259_200,
         sign_in: Strength::Link,
         timing: Timing::default(),
+        privileged: None,
     }
 }
 

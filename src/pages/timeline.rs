@@ -48,7 +48,10 @@ fn sentence(told: &Told) -> String {
         EventKind::WorkflowReceived => format!("It became a workflow: {}.", text("kind")),
         EventKind::WorkflowPlanned => planned(told),
         EventKind::WorkflowReplanning => {
-            format!("The vault has changed, so the plan is made again: {}.", clause(&personal("because")))
+            format!(
+                "What the plan rests on has changed, so it is made again: {}.",
+                clause(&personal("because"))
+            )
         }
         EventKind::PlanWidened => format!(
             "The person has got more access since the approval, so plan {} takes that away, too: {}.",

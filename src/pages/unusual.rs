@@ -5,6 +5,7 @@
 
 use chrono::TimeDelta;
 
+use super::routing_in_words;
 use super::time_in_words::distance;
 use super::unfit::cut;
 use super::unusual_account::of_known_account;
@@ -26,6 +27,7 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
         None => points.extend(taken(plan, snapshot)),
         Some(account) => points.extend(of_known_account(plan, account, snapshot)),
     }
+    points.extend(privileged(routing));
     points.extend(hidden(request));
     for step in &plan.steps {
         match step {
@@ -63,6 +65,14 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
         ));
     }
     points
+}
+
+fn privileged(routing: &Routing) -> Option<String> {
+    let groups = routing_in_words::privileged(routing)?;
+    Some(format!(
+        "This plan brings somebody into {groups}. So one more stage is asked after those of the rule, it wants the yes \
+         of other people, and everybody who decides has signed in with a code."
+    ))
 }
 
 fn taken(plan: &Plan, snapshot: &Snapshot) -> Option<String> {
@@ -153,6 +163,8 @@ fn rule(routing: &Routing) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::names::GroupName;
+    use crate::domain::routing::Privileged;
     use crate::domain::snapshot::ProfileField;
     use crate::pages::sample;
 
@@ -190,6 +202,15 @@ mod tests {
             routing.because = Because::ManagerUnknown { rule: "joiners".to_owned() };
         });
         assert!(rule[0].contains("names none who may be asked"));
+        let privileged = points(|_, _, _, routing| {
+            let groups = ["Linux Admins", "Ops <b>"].map(|name| GroupName::parse(name).unwrap()).to_vec();
+            routing.privileged = Some(Privileged { groups, stage: 1 });
+        });
+        assert!(
+            privileged[0]
+                .contains("the privileged groups \u{201c}Linux Admins\u{201d}, \u{201c}Ops <b>\u{201d}")
+        );
+        assert!(privileged[0].contains("one more stage") && privileged[0].contains("signed in with a code"));
         let directory = points(|_, plan, _, _| {
             for step in &mut plan.steps {
                 if let PlannedStep::AddToGroup(group) = step {

@@ -23,7 +23,7 @@ use crate::domain::retry::{Awaited, Tell};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::kit::Kit;
-use crate::rules::access::{NotAllowed, permit_seen};
+use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
 use crate::rules::routing::{Unasked, Wanted, route};
 use crate::store::outbox::Alarm;
 use crate::store::people;
@@ -185,7 +185,9 @@ impl Planner {
         permit_seen(&snapshot)?;
         let policy = &self.kit.policy.rules;
         let unasked = self.unasked(workflow, &plan, &snapshot).await?;
-        let wanted = Wanted { kind: workflow.kind, req: &words, unasked };
+        let target = kit.settings.target(&plan.target);
+        let privileged = target.and_then(|target| privileged_joins(target, &plan));
+        let wanted = Wanted { kind: workflow.kind, req: &words, unasked, privileged: privileged.as_ref() };
         let routing = route(&self.kit.engine, policy, &self.kit.settings, &wanted).await;
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let sealed = SealedPlan::seal(&plan)?;
@@ -262,7 +264,8 @@ impl Planner {
     async fn first_people(&self, workflow: &Workflow) -> Vec<EmailAddress> {
         let Ok(request) = workflow.request.open::<serde_json::Value>(Tag::Request) else { return Vec::new() };
         let rules = &self.kit.policy.rules;
-        let wanted = Wanted { kind: workflow.kind, req: &request, unasked: Unasked::No };
+        let unasked = Unasked::No;
+        let wanted = Wanted { kind: workflow.kind, req: &request, unasked, privileged: None };
         let routing = route(&self.kit.engine, rules, &self.kit.settings, &wanted).await;
         routing
             .ok()

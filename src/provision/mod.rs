@@ -4,6 +4,7 @@
 //! outcome after it; before the first write the target is read again and a drift that voids stops the run; the
 //! allow-lists are asked again. Deliberately absent: knowing what a step means on the wire (the target's room).
 
+mod allowed;
 mod executor;
 mod password;
 mod run;

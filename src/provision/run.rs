@@ -10,6 +10,7 @@ use std::pin::pin;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
+use super::allowed::{forbidden, not_allowed};
 use super::password;
 use crate::domain::canon::Tag;
 use crate::domain::drift::drift;
@@ -24,7 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::key::{KeyFault, Purpose as SealedFor};
 use crate::kit::Kit;
-use crate::rules::access::{NotAllowed, permit, permit_seen};
+use crate::rules::access::permit_seen;
 use crate::store::lease::{Lease, NotYours};
 use crate::store::plans::{self, AwaitVault, WidenPlan};
 use crate::store::runs::{Extend, LetGo, StartRun, Started, Stopped};
@@ -112,8 +113,8 @@ impl<'k> Runner<'k> {
             let reason = format!("the target {} is no longer configured", plan.target);
             return self.stop(&workflow, &lease, reason).await;
         };
-        if let Some(why) = self.forbidden(&plan) {
-            return self.stop_because(&workflow, &lease, not_allowed(&why)).await;
+        if let Some(stopped) = forbidden(&self.kit.settings, &workflow.state, &plan, &kept.routing) {
+            return self.stop_because(&workflow, &lease, stopped).await;
         }
         let mut run = Run { workflow, lease, plan, target };
         if matches!(run.workflow.state, State::Approved { .. }) {
@@ -123,11 +124,6 @@ impl<'k> Runner<'k> {
             }
         }
         self.steps(&run).await
-    }
-
-    /// The allow-lists as they are now.
-    fn forbidden(&self, plan: &Plan) -> Option<NotAllowed> {
-        permit(self.kit.settings.target(&plan.target)?, plan).err()
     }
 
     /// Reads the assumptions again and begins, unless they no longer hold.
@@ -390,14 +386,6 @@ impl<'k> Runner<'k> {
 
     fn until(&self) -> Timestamp {
         self.kit.world.now().plus(LEASE)
-    }
-}
-
-fn not_allowed(why: &NotAllowed) -> Stopped {
-    if why.is_of_protected_account() {
-        Stopped::Protected(why.to_string())
-    } else {
-        Stopped::Because(why.to_string())
     }
 }
 

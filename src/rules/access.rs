@@ -3,11 +3,13 @@
 //! Must hold: asked when a plan is made and again before anything is written, with the settings of that moment; a
 //! plan passes only if every part of it is allowed. Deliberately absent: profiles, which propose; this room refuses.
 
-use crate::config::TargetSettings;
+use crate::config::{self, TargetSettings};
 use crate::domain::built_in::{is_built_in, is_same_account};
+use crate::domain::drift::Difference;
 use crate::domain::kind::Kind;
-use crate::domain::names::{Location, UserName};
+use crate::domain::names::{GroupName, Location, UserName};
 use crate::domain::plan::{NewUser, Plan, PlannedGroup, PlannedStep, UserChange};
+use crate::domain::routing::Routing;
 use crate::domain::snapshot::{ComponentUser, ProfileField, Snapshot, UserSeen};
 
 /// Why a plan is not allowed; the text is for the operator who must look.
@@ -34,6 +36,9 @@ pub enum NotAllowed {
     /// The group is not on the list.
     #[error("the group {0} is not among the grantable_groups of the target")]
     Group(String),
+    /// The group became privileged after the asking.
+    #[error("the group {0} is privileged now, and the plan was approved without the stage that this wants")]
+    Privileged(String),
 }
 
 impl NotAllowed {
@@ -41,7 +46,7 @@ impl NotAllowed {
     pub const fn is_of_protected_account(&self) -> bool {
         match self {
             Self::Protected(_) | Self::BuiltIn(_) | Self::OwnAccount(_) | Self::Component(_) => true,
-            Self::UserType(_) | Self::Location(_) | Self::Group(_) => false,
+            Self::UserType(_) | Self::Location(_) | Self::Group(_) | Self::Privileged(_) => false,
         }
     }
 }
@@ -77,6 +82,44 @@ pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
         }
     }
     Ok(())
+}
+
+/// The privileged groups that a plan brings somebody into, and who is asked because of them. Who has such a group
+/// already needs nobody to keep it or to lose it.
+#[derive(Debug, Clone)]
+pub struct PrivilegedJoins<'a> {
+    /// The groups; at least one.
+    pub groups: Vec<GroupName>,
+    /// Who is asked besides those of the rule.
+    pub stage: &'a config::Stage,
+}
+
+/// The privileged groups that this plan brings somebody into, by these settings.
+pub fn privileged_joins<'a>(target: &'a TargetSettings, plan: &Plan) -> Option<PrivilegedJoins<'a>> {
+    let privileged = target.privileged.as_ref()?;
+    let names = plan.joins().map(|group| &group.name).filter(|name| privileged.names(name));
+    let groups: Vec<GroupName> = names.cloned().collect();
+    (!groups.is_empty()).then_some(PrivilegedJoins { groups, stage: &privileged.stage })
+}
+
+/// The groups that are privileged by these settings, and were not when people began to be asked about this plan.
+fn privileged_since(target: &TargetSettings, plan: &Plan, asked: &Routing) -> Vec<GroupName> {
+    let mut groups = privileged_joins(target, plan).map(|joins| joins.groups).unwrap_or_default();
+    groups.retain(|group| !asked.asks_because_of(group));
+    groups
+}
+
+/// Was the asking about this plan what these settings want of it?
+pub fn permit_asked(target: &TargetSettings, plan: &Plan, asked: &Routing) -> Result<(), NotAllowed> {
+    match privileged_since(target, plan, asked).first() {
+        None => Ok(()),
+        Some(group) => Err(NotAllowed::Privileged(group.to_string())),
+    }
+}
+
+/// What voids an approval because the settings have changed since people were asked.
+pub fn void_by_settings(target: &TargetSettings, plan: &Plan, asked: &Routing) -> Vec<Difference> {
+    privileged_since(target, plan, asked).iter().map(Difference::privileged).collect()
 }
 
 /// May an account of this name be touched at all?

@@ -1,19 +1,20 @@
 //! Who must approve: the first rule that matches, and the people behind its words.
 //!
 //! Must hold: when a condition fails, a manager is unknown or too few people are left, the default rule is taken and
-//! the result says why. Deliberately absent: who may decide right now (the core's decision rule).
+//! the result says why. Privileged groups are never granted without their own stage, nor to somebody's link alone. Deliberately absent: who may decide right now (the core's decision rule).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::access::PrivilegedJoins;
 use super::engine::{Engine, Verdict};
 use super::expression::Expression;
 use crate::config::{self, Approval, Ask, Fault, Rule, Settings, Stage};
 use crate::domain::approval::Eligible;
 use crate::domain::kind::Kind;
-use crate::domain::names::EmailAddress;
-use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
+use crate::domain::names::{EmailAddress, TargetName};
+use crate::domain::routing::{AskedAs, Because, Pool, Privileged, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::Strength;
 
 /// The rules with their compiled conditions.
@@ -23,10 +24,19 @@ pub struct CompiledRules {
     default: Rule,
 }
 
-/// Not even the default rule has anybody to ask. The settings do not allow that.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the default rule has fewer people to ask than must say yes")]
-pub struct NoRoute;
+/// Not even the default rule has enough people to ask; who asks for a change or is its subject does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoute {
+    /// In its own stages.
+    #[error("the default rule has fewer people to ask than must say yes")]
+    ByRule,
+    /// With the stage of privileged groups.
+    #[error(
+        "the default rule and the privileged_stage of the target have together fewer people to ask than must say yes; \
+         nobody counts for both"
+    )]
+    WithPrivileged,
+}
 
 enum Unresolved {
     Manager,
@@ -66,6 +76,8 @@ pub struct Wanted<'a> {
     pub req: &'a Value,
     /// May it go without anybody being asked, if a rule says so?
     pub unasked: Unasked,
+    /// The privileged groups that come, if any does. Then it never goes without anybody being asked.
+    pub privileged: Option<&'a PrivilegedJoins<'a>>,
 }
 
 /// May a leaver go without anybody being asked?
@@ -84,13 +96,12 @@ pub async fn route(
     settings: &Settings,
     wanted: &Wanted<'_>,
 ) -> Result<Routing, NoRoute> {
-    let sign_in = settings.sign_in.mode.strength();
-    let req = wanted.req;
     let because = match first_match(engine, rules, wanted).await {
         Ok((None, passed)) => passed.unwrap_or(Because::NothingElseMatched),
-        Ok((Some((rule, budget)), passed)) => match resolve(rule, settings, req) {
+        Ok((Some((rule, budget)), passed)) => match resolve(rule, settings, wanted) {
             Ok(stages) => {
-                let mut routing = routing(rule, passed.unwrap_or(Because::FirstMatch), stages, sign_in);
+                let because = passed.unwrap_or(Because::FirstMatch);
+                let mut routing = routing(rule, because, stages, (settings, wanted));
                 routing.timing.unasked_per_hour = budget;
                 return Ok(routing);
             }
@@ -99,8 +110,9 @@ pub async fn route(
         },
         Err(failed) => failed,
     };
-    let stages = resolve(&rules.default, settings, req).map_err(|_unresolved| NoRoute)?;
-    Ok(routing(&rules.default, because, stages, sign_in))
+    let too_few = if wanted.privileged.is_some() { NoRoute::WithPrivileged } else { NoRoute::ByRule };
+    let stages = resolve(&rules.default, settings, wanted).map_err(|_unresolved| too_few)?;
+    Ok(routing(&rules.default, because, stages, (settings, wanted)))
 }
 
 /// A rule that matches, with the budget where it asks nobody.
@@ -113,13 +125,14 @@ async fn first_match<'r>(
     wanted: &Wanted<'_>,
 ) -> Result<(Match<'r>, Option<Because>), Because> {
     let of_kind = |rule: &Rule| rule.kinds.is_empty() || rule.kinds.contains(&wanted.kind);
+    let unasked = if wanted.privileged.is_some() { Unasked::No } else { wanted.unasked };
     let mut passed = None;
     for (rule, when) in rules.ordered.iter().filter(|(rule, _)| of_kind(rule)) {
         let verdict = match when {
             None => Ok(Verdict::Holds),
             Some(when) => engine.holds(when, wanted.req).await,
         };
-        match (verdict, rule.approval, wanted.unasked) {
+        match (verdict, rule.approval, unasked) {
             (Ok(Verdict::Holds), Approval::ByPeople, _) => return Ok((Some((rule, None)), passed)),
             (Ok(Verdict::Holds), Approval::ByNobody, Unasked::PerHour(budget)) => {
                 return Ok((Some((rule, Some(budget))), passed));
@@ -137,7 +150,12 @@ async fn first_match<'r>(
     Ok((None, passed))
 }
 
-fn routing(rule: &Rule, because: Because, stages: Vec<ResolvedStage>, sign_in: Strength) -> Routing {
+fn routing(
+    rule: &Rule,
+    because: Because,
+    stages: Vec<ResolvedStage>,
+    (settings, wanted): (&Settings, &Wanted<'_>),
+) -> Routing {
     let timing = Timing {
         start_within_seconds: Some(rule.start_within.num_seconds()),
         remind_after_seconds: rule.reminders.map(|reminders| reminders.after.num_seconds()),
@@ -146,10 +164,26 @@ fn routing(rule: &Rule, because: Because, stages: Vec<ResolvedStage>, sign_in: S
         unasked_per_hour: None,
     };
     let expire_after_seconds = rule.expire_after.num_seconds();
-    Routing { rule: rule.name.to_string(), because, stages, expire_after_seconds, sign_in, timing }
+    let sign_in = settings.sign_in.mode.strength();
+    // Their stage is the last one, as `resolve` has put it.
+    let privileged = wanted.privileged.map(|joins| Privileged {
+        groups: joins.groups.clone(),
+        stage: u32::try_from(stages.len().saturating_sub(1)).unwrap_or(u32::MAX),
+    });
+    Routing {
+        rule: rule.name.to_string(),
+        because,
+        stages,
+        expire_after_seconds,
+        sign_in: if privileged.is_some() { sign_in.max(Strength::Code) } else { sign_in },
+        timing,
+        privileged,
+    }
 }
 
-fn resolve(rule: &Rule, settings: &Settings, req: &Value) -> Result<Vec<ResolvedStage>, Unresolved> {
+/// The people of a rule's stages, and of the stage of privileged groups after them.
+fn resolve(rule: &Rule, settings: &Settings, wanted: &Wanted<'_>) -> Result<Vec<ResolvedStage>, Unresolved> {
+    let req = wanted.req;
     let manager = address_at(req, "/employment/manager/email");
     let barred: BTreeSet<String> = ["/subject/email", "/ticket/requested_by"]
         .into_iter()
@@ -158,13 +192,25 @@ fn resolve(rule: &Rule, settings: &Settings, req: &Value) -> Result<Vec<Resolved
         .collect();
     // Somebody who is named as the own manager, or asks on behalf of others, decides nothing here.
     let manager = manager.filter(|address| !barred.contains(&address.key()));
+    let able = |stages: &[ResolvedStage]| -> BTreeSet<String> {
+        let people = stages.iter().flat_map(ResolvedStage::people);
+        people.map(|person| person.key()).filter(|key| !barred.contains(key)).collect()
+    };
     let stages = rule.stages.iter().map(|stage| {
         let resolved = resolve_stage(stage, settings, manager.as_ref())?;
-        let able =
-            resolved.people().iter().map(EmailAddress::key).filter(|key| !barred.contains(key)).collect();
-        if resolved.is_met_by(&able) { Ok(resolved) } else { Err(Unresolved::TooFew) }
+        let enough = resolved.is_met_by(&able(std::slice::from_ref(&resolved)));
+        if enough { Ok(resolved) } else { Err(Unresolved::TooFew) }
     });
-    stages.collect()
+    let mut stages: Vec<ResolvedStage> = stages.collect::<Result<_, _>>()?;
+    if let Some(joins) = wanted.privileged {
+        let last = resolve_stage(joins.stage, settings, manager.as_ref())?;
+        stages.push(last.clone());
+        let (able, before) = (able(&stages), stages.len() - 1);
+        if !last.outlasts(stages.get(..before).unwrap_or_default(), &able) {
+            return Err(Unresolved::TooFew);
+        }
+    }
+    Ok(stages)
 }
 
 fn resolve_stage(
@@ -211,25 +257,42 @@ fn address_at(req: &Value, place: &str) -> Option<EmailAddress> {
     req.pointer(place)?.as_str().and_then(|text| EmailAddress::parse(text).ok())
 }
 
-/// Was `who` asked in this stage, and do today's settings still give the reason?
-pub fn still_eligible(settings: &Settings, stage: &ResolvedStage, who: &EmailAddress) -> Eligible {
+/// Was `who` asked in this stage of the asking about a plan for this target, and do today's settings still give the
+/// reason? In the stage of privileged groups it is the target's own setting that must still give it.
+pub fn still_eligible(
+    settings: &Settings,
+    target: &TargetName,
+    (routing, stage): (&Routing, u32),
+    who: &EmailAddress,
+) -> Eligible {
+    let place = usize::try_from(stage).unwrap_or(usize::MAX);
+    let Some(asked) = routing.stages.get(place) else { return Eligible::NoLonger };
     let key = who.key();
     let same = |address: &EmailAddress| address.key() == key;
-    let still_named = || {
-        let rules = settings.rules.ordered.iter().chain([&settings.rules.default]);
-        rules
-            .flat_map(|rule| &rule.stages)
-            .flat_map(|stage| &stage.pools)
-            .flat_map(|pool| &pool.ask)
-            .any(|ask| matches!(ask, Ask::Person(address) if same(address)))
+    let privileged = settings.target(target).and_then(|target| target.privileged.as_ref());
+    let privileged = privileged.filter(|_| routing.is_for_privileged(stage));
+    let of_rules =
+        settings.rules.ordered.iter().chain([&settings.rules.default]).flat_map(|rule| &rule.stages);
+    let named: Vec<&Ask> = match privileged {
+        Some(privileged) => asks_of([&privileged.stage]).collect(),
+        None => asks_of(of_rules).collect(),
     };
     let stands = |asked: &AskedAs| match asked {
-        AskedAs::Person { address } => same(address) && still_named(),
+        AskedAs::Person { address } => {
+            same(address) && named.iter().any(|ask| matches!(ask, Ask::Person(address) if same(address)))
+        }
         AskedAs::Group { name } => {
-            settings.approver_group(name).is_some_and(|group| group.members.iter().any(same))
+            let group = settings.approver_group(name);
+            let still = |ask: &&Ask| matches!(ask, Ask::Group(now) if now.as_str() == name);
+            let asks = privileged.is_none() || named.iter().any(still);
+            asks && group.is_some_and(|group| group.members.iter().any(same))
         }
         AskedAs::Manager { address } => same(address),
     };
-    let pools = stage.pools.iter().filter(|pool| pool.people.iter().any(same));
+    let pools = asked.pools.iter().filter(|pool| pool.people.iter().any(same));
     if pools.flat_map(|pool| &pool.asked_as).any(stands) { Eligible::Still } else { Eligible::NoLonger }
+}
+
+fn asks_of<'s>(stages: impl IntoIterator<Item = &'s Stage>) -> impl Iterator<Item = &'s Ask> {
+    stages.into_iter().flat_map(|stage| &stage.pools).flat_map(|pool| &pool.ask)
 }

@@ -1,14 +1,16 @@
+mod privileged;
+mod eligible;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::profiles::{NoSingleProfile, choose_profile, compile_profiles};
-use super::routing::{Unasked, Wanted, compile_rules, route, still_eligible};
+use super::routing::{Unasked, Wanted, compile_rules, route};
 use super::*;
 use crate::config::tests::{GOOD, load};
-use crate::domain::approval::Eligible;
 use crate::domain::kind::Kind;
-use crate::domain::names::{EmailAddress, TargetName};
+use crate::domain::names::TargetName;
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
 
 /// Long enough for a loaded machine; the one test of the time limit sets its own.
@@ -171,7 +173,8 @@ async fn routed(text: &str, kind: Kind, req: &Value) -> Routing {
     let settings = load(text).unwrap();
     let engine = engine();
     let rules = compile_rules(&engine, &settings).unwrap();
-    route(&engine, &rules, &settings, &Wanted { kind, req, unasked: Unasked::No }).await.unwrap()
+    let wanted = Wanted { kind, req, unasked: Unasked::No, privileged: None };
+    route(&engine, &rules, &settings, &wanted).await.unwrap()
 }
 
 fn people(stage: &ResolvedStage) -> Vec<String> {
@@ -239,32 +242,12 @@ async fn nobody_is_asked_only_about_people_whose_account_is_known() {
         (Kind::Leaver, &json!({}), Unasked::PerHour(5), "the rest", failed, None),
         (Kind::Mover, &intern, Unasked::PerHour(5), "the rest", Because::NothingElseMatched, None),
     ] {
-        let routing = route(&engine, &rules, &settings, &Wanted { kind, req, unasked }).await.unwrap();
+        let wanted = Wanted { kind, req, unasked, privileged: None };
+        let routing = route(&engine, &rules, &settings, &wanted).await.unwrap();
         assert_eq!((routing.rule.as_str(), routing.because), (rule, because));
         assert_eq!(routing.timing.unasked_per_hour, budget, "{kind} {unasked:?}");
         assert_eq!(routing.stages.is_empty(), budget.is_some());
     }
-}
-
-#[tokio::test]
-async fn who_left_the_group_or_the_rules_is_not_eligible_any_more() {
-    let routing = routed(GOOD, Kind::Joiner, &joiner()).await;
-    let stage = &routing.stages[1];
-    let who = |text| EmailAddress::parse(text).unwrap();
-    let later = |from: &str, to: &str| load(&GOOD.replace(from, to)).unwrap();
-    let same = load(GOOD).unwrap();
-    for asked in ["ana@example.com", "Bo@Example.com", "cy@example.com"] {
-        assert_eq!(still_eligible(&same, stage, &who(asked)), Eligible::Still, "{asked}");
-    }
-    assert_eq!(still_eligible(&same, stage, &who("max@example.com")), Eligible::NoLonger);
-    assert_eq!(still_eligible(&same, &routing.stages[0], &who("max@example.com")), Eligible::Still);
-    let without_bo = later("\"bo@example.com\"", "\"di@example.com\"");
-    assert_eq!(still_eligible(&without_bo, stage, &who("bo@example.com")), Eligible::NoLonger);
-    // Somebody who joined the group later was not asked.
-    assert_eq!(still_eligible(&without_bo, stage, &who("di@example.com")), Eligible::NoLonger);
-    let without_cy = later("\"cy@example.com\"", "\"di@example.com\"");
-    assert_eq!(still_eligible(&without_cy, stage, &who("cy@example.com")), Eligible::NoLonger);
-    assert!(stage.asked_as().any(|asked| *asked == AskedAs::Group { name: "pam-admins".to_owned() }));
 }
 
 #[test]

@@ -13,7 +13,9 @@ use super::rows::decision;
 use super::workflows::{self, Also, Workflow};
 use super::{Store, audit, outbox, plans, reminders};
 use crate::clock::Stamp;
-use crate::domain::approval::{Answer, Asking, Decided, Refused, Said, Standing, Verdict, decide};
+use crate::domain::approval::{
+    Answer, Asking, Decided, Refused, Said, Standing, Verdict, counts_already, decide,
+};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::drift::Difference;
 use crate::domain::ids::{DecisionId, WorkflowId};
@@ -107,7 +109,7 @@ impl Deed for Decide {
         };
         let decided = decide(&asking, &self.answer).map_err(Fault::Refused)?;
         self.record(tx, &workflow).await?;
-        self.move_on(tx, &workflow, &plan.routing, decided).await?;
+        self.move_on(tx, &workflow, (&plan.routing, said), decided).await?;
         Ok(decided)
     }
 }
@@ -156,7 +158,7 @@ impl Decide {
         &self,
         tx: &mut Tx,
         workflow: &Workflow,
-        routing: &Routing,
+        (routing, mut said): (&Routing, Vec<Said>),
         decided: Decided,
     ) -> Result<(), Fault<Refused>> {
         let by = &self.answer.by;
@@ -164,7 +166,11 @@ impl Decide {
         let transition = match decided {
             Decided::Heard => return Ok(()),
             Decided::NextStage(stage) => {
-                asks::ask(tx, workflow.id, workflow.plan_number, &self.next).await?;
+                let Answer { stage: of, by, verdict, at, .. } = self.answer.clone();
+                said.push(Said { stage: of, by, verdict, at });
+                let counts = |new: &NewAsk| counts_already(routing, stage, &said, &new.approver.key());
+                let next: Vec<NewAsk> = self.next.iter().filter(|new| !counts(new)).cloned().collect();
+                asks::ask(tx, workflow.id, workflow.plan_number, &next).await?;
                 reminders::begin(tx, workflow.id, (workflow.plan_number, stage), routing.timing).await?;
                 workflow.state.next_stage(stage)?
             }

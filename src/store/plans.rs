@@ -21,7 +21,7 @@ use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
-use crate::domain::names::EmailAddress;
+use crate::domain::names::{EmailAddress, GroupName};
 use crate::domain::plan::{Plan, SealedPlan};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::Snapshot;
@@ -100,7 +100,15 @@ impl Deed for KeepPlan {
             read_at: self.snapshot.read_at,
             expires_at,
         };
-        let transition = workflow.state.planned(&made)?;
+        let mut transition = workflow.state.planned(&made)?;
+        if let Some(privileged) = &self.routing.privileged {
+            let groups: Vec<&str> = privileged.groups.iter().map(GroupName::as_str).collect();
+            transition.event = transition
+                .event
+                .text("privileged_groups", groups.join(", "))
+                .number("privileged_stage", i64::from(privileged.stage))
+                .text("sign_in", self.routing.sign_in.word());
+        }
         insert(tx, (&self.plan, &self.sealed), &self.snapshot, &self.routing).await?;
         asks::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
         reminders::begin(tx, self.workflow, (self.plan.number, 0), self.routing.timing).await?;

@@ -92,7 +92,7 @@ pub enum Started {
 /// Why a run may not begin.
 #[derive(Debug, Clone)]
 pub enum Stopped {
-    /// The vault has changed: the approval is void, and the plan is made again.
+    /// The vault has changed, or what the settings want: the approval is void, and the plan is made again.
     Voided(Vec<Difference>),
     /// The account is one that nobody may touch; operators are alarmed.
     Protected(String),

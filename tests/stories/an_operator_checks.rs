@@ -106,6 +106,10 @@ async fn each_thing_that_is_wrong_has_its_line(stage: Stage) {
     let missing = "grantable_groups = [\"Ops-Readers\", \"Linux Admins\"";
     let changed = format!("{missing}, \"Nobody's\"");
     stage.checked_with(missing, &changed).await.one(target, "the group Nobody's of grantable_groups");
+    let asked = "privileged_stage = { ask = [\"cy@example.com\"], quorum = 1 }\n";
+    let privileged = format!("privileged_groups = [\"NOBODY'S\"]\n{asked}{changed}");
+    let said = stage.checked_with(missing, &privileged).await;
+    said.one(target, "the group Nobody's of grantable_groups and privileged_groups cannot be seen");
     let types = "allowed_user_types = [\"EPVUser\", \"BasicUser\"]";
     let said = stage.checked_with(types, "allowed_user_types = [\"EPVUser\", \"Dragon\"]").await;
     said.one(target, "Dragon of allowed_user_types is not among its user types");

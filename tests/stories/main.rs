@@ -87,6 +87,7 @@ mod an_operator_releases;
 mod an_operator_starts_it;
 mod every_step_may_fail;
 mod one_person_one_account;
+mod privileged_groups_want_more;
 mod programs_read_the_contract;
 mod senders_prove_themselves;
 mod several_replicas;

@@ -137,6 +137,7 @@ async fn planned(stage: &Stage, id: WorkflowId) -> (Digest, Digest) {
             expire_after_seconds: 3600,
             sign_in: Strength::Link,
             timing: Timing::default(),
+            privileged: None,
         },
         asks: vec![NewAsk { stage: 0, approver: ana(), link_hash }],
         plan,

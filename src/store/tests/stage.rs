@@ -136,6 +136,7 @@ impl Stage {
             expire_after_seconds: 3_600,
             sign_in: Strength::Link,
             timing: Timing::default(),
+            privileged: None,
         };
         self.plan_routed(workflow, routing, None).await
     }
@@ -159,6 +160,7 @@ impl Stage {
             expire_after_seconds: 3_600,
             sign_in: Strength::Link,
             timing: Timing { unasked_per_hour: Some(per_hour), ..Timing::default() },
+            privileged: None,
         };
         self.plan_routed(workflow, routing, not_before).await
     }

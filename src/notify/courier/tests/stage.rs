@@ -258,6 +258,7 @@ impl Stage {
                 expire_after_seconds: 3 * 24 * 3600,
                 sign_in: Strength::Link,
                 timing: Timing::default(),
+                privileged: None,
             },
             asks,
         };
