@@ -150,8 +150,9 @@ async fn welcome(listen: SocketAddr, simulator: &Simulator) {
     println!("  2. Follow its link, look, approve, and watch the run to its end");
     println!("  3. Look into the simulated vault {}/_sim/state", simulator.vault_url());
     println!("  4. Move, dismiss or hire people  {}", simulator.hr_url());
+    println!("  5. See where every request is    http://{listen}/workflows");
     println!();
-    println!("The service answers at http://{listen}. Stop it with Ctrl-C.");
+    println!("Stop it with Ctrl-C.");
 }
 
 /// A folder that is removed when the demonstration ends.

@@ -1,7 +1,9 @@
 //! Log lines on standard error.
 //!
 //! Must hold: libraries that would print connection strings or whole mails stay at warnings, whatever the filter of
-//! the environment says about the rest.
+//! the environment says about the rest; a file or a pipe gets no colours.
+
+use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -36,6 +38,8 @@ pub(super) fn begin(format: LogFormat, otherwise: LevelFilter) {
     let wanted = std::env::var("COUNTERSIGN_LOG").unwrap_or_default();
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter(&wanted, otherwise)).with_writer(std::io::stderr);
+    // On a terminal it stays the subscriber's own decision, which heeds NO_COLOR.
+    let lines = if std::io::stderr().is_terminal() { lines } else { lines.with_ansi(false) };
     let begun = match format {
         LogFormat::Pretty => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -19,7 +19,17 @@ pub(super) async fn serve(at: &Configured, world: World) -> ExitCode {
     };
     logging::begin(settings.logs, LevelFilter::INFO);
     let listen = settings.http.listen;
-    let service = match Service::open(settings, world, Limits::default()).await {
+    // Before anything is waited for: in a container this is the first process, which a signal ends only if it is heard.
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone());
+    let opened = tokio::select! {
+        opened = Service::open(settings, world, Limits::default()) => opened,
+        () = stop.cancelled() => {
+            tracing::info!("stopped before it began to serve");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let service = match opened {
         Ok(service) => service,
         Err(faults) => return tell(&faults),
     };
@@ -28,8 +38,6 @@ pub(super) async fn serve(at: &Configured, world: World) -> ExitCode {
             Ok(socket) => socket,
             Err(fault) => return failed(&format!("http.listen: {fault}")),
         };
-    let stop = CancellationToken::new();
-    stop_on_signal(stop.clone());
     match service.run(socket, stop).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => failed(&fault),
@@ -52,14 +60,14 @@ pub(super) async fn migrate(at: &Configured, world: World) -> ExitCode {
     }
 }
 
-/// SIGTERM and SIGINT ask for an orderly stop.
+/// SIGTERM and SIGINT ask for an orderly stop; they are heard once this returns.
 pub(super) fn stop_on_signal(stop: CancellationToken) {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be heard; only a kill will stop this process");
+        return;
+    };
     tokio::spawn(async move {
-        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            tracing::error!("signals cannot be heard; only a kill will stop this process");
-            return;
-        };
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}

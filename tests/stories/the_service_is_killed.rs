@@ -273,7 +273,21 @@ async fn a_service_that_is_asked_to_go_finishes_first() {
     drop(wire);
     assert_eq!(process.ended().await.code(), Some(0));
     assert!(process.log().contains("stopped"));
+    assert!(!process.log().contains('\u{1b}'), "colours are for a terminal: {}", process.log());
     assert_eq!(outside.count("select count(*) from workflows").await, 2);
+}
+
+/// The server of the database takes the connection and says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_asked_to_go_while_its_database_is_silent_goes() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://countersign:none@{}/countersign", silent.local_addr().unwrap());
+    let outside = Outside::begin(Database::Postgres { url, schema: "silent".to_owned() }).await;
+    let mut process = outside.launch("early");
+    let _held = silent.accept().await.unwrap();
+    process.terminate();
+    assert_eq!(process.ended().await.code(), Some(0), "{}", process.log());
+    assert!(process.log().contains("stopped before it began to serve"), "{}", process.log());
 }
 
 /// The first write is slow; the request to go comes meanwhile.
