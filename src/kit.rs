@@ -15,8 +15,10 @@ use crate::key::KeyRing;
 use crate::rules::{Engine, Policy};
 use crate::store::asks::NewAsk;
 use crate::store::operator::{SentOn, sent_on_since};
+use crate::store::unfit::{SetAside, Unfit};
 use crate::store::{ReadFault, Store};
 use crate::target::Target;
+use crate::worker::TurnFailed;
 
 /// What every station is given; cheap to clone.
 #[derive(Clone)]
@@ -71,6 +73,13 @@ impl Kit {
             }
         }
         Ok(())
+    }
+
+    /// Leaves a row alone that makes no sense, so that the others go on.
+    pub async fn set_aside(&self, unfit: Unfit) -> Result<(), TurnFailed> {
+        let stamp = self.world.stamp();
+        let done = self.store.write(SetAside { stamp, unfit }).await;
+        done.map_err(|fault| TurnFailed::doing("setting a row aside")(&fault))
     }
 
     /// A configured target.

@@ -63,7 +63,7 @@ impl Sweeper {
             forgotten.map_err(|fault| TurnFailed::doing("forgetting old sign-ins")(&fault))?;
             return Ok(Did::Work(1));
         }
-        let end = workflows::next_overdue(&self.kit.store).await.map_err(|fault| read(&fault))?;
+        let end = workflows::next_overdue(&self.kit.store, now).await.map_err(|fault| read(&fault))?;
         let reminder = reminders::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
         let next = end.into_iter().chain(reminder).chain(forget).min();
         Ok(next.map_or(Did::Idle, Did::IdleUntil))
@@ -79,18 +79,26 @@ impl Worker for Sweeper {
     async fn turn(&self) -> Result<Did, TurnFailed> {
         let read = TurnFailed::doing("reading what is overdue");
         let (store, now) = (&self.kit.store, self.kit.world.now());
-        let overdue = workflows::overdue(store, now, MOST).await.map_err(|fault| read(&fault))?;
+        let mut overdue = Vec::new();
+        for found in workflows::overdue(store, now, MOST).await.map_err(|fault| read(&fault))? {
+            match found {
+                Ok(workflow) => overdue.push(workflow),
+                Err(unfit) => self.kit.set_aside(unfit).await?,
+            }
+        }
         let unanswered = reminders::due(store, now, MOST).await.map_err(|fault| read(&fault))?;
         if overdue.is_empty() && unanswered.is_empty() {
             return self.forget(now).await;
         }
         let done = u64::try_from(overdue.len() + unanswered.len()).unwrap_or(u64::MAX);
+        // What fails for one must not keep the others.
+        let mut failed = None;
         for workflow in overdue {
-            self.end(workflow.id).await?;
+            failed = self.end(workflow.id).await.err().or(failed);
         }
         for workflow in unanswered {
-            self.remind(workflow).await?;
+            failed = self.remind(workflow).await.err().or(failed);
         }
-        Ok(Did::Work(done))
+        failed.map_or(Ok(Did::Work(done)), Err)
     }
 }

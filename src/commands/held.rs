@@ -11,14 +11,12 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::machine_user::machine_user;
-use super::{Configured, failed, tell};
+use super::{Configured, failed};
 use crate::clock::World;
 use crate::config::Settings;
 use crate::domain::approval::Verdict;
 use crate::domain::ids::{BatchId, WorkflowId};
 use crate::domain::names::EmailAddress;
-use crate::kit::Kit;
-use crate::service::{Limits, Service};
 use crate::store::WriteFault;
 use crate::store::batches::{self, Batch};
 use crate::store::held::{Selection, SettleHeld, Settled};
@@ -71,8 +69,8 @@ impl Held {
 
 impl List {
     async fn run(self, world: World) -> ExitCode {
-        let kit = match open(&self.at, world).await {
-            Ok(kit) => kit,
+        let kit = match self.at.opened(world).await {
+            Ok(service) => service.kit,
             Err(code) => return code,
         };
         let batches = batches::open_batches(&kit.store).await;
@@ -127,8 +125,8 @@ impl OnBatch {
             Some(none) if none.is_empty() => Selection::All,
             Some(these) => Selection::These(these),
         };
-        let kit = match open(&self.at, world).await {
-            Ok(kit) => kit,
+        let kit = match self.at.opened(world).await {
+            Ok(service) => service.kit,
             Err(code) => return code,
         };
         if !is_known(&kit.settings, &by) {
@@ -169,10 +167,4 @@ impl OnBatch {
 fn is_known(settings: &Settings, by: &EmailAddress) -> bool {
     let members = settings.approver_groups.iter().flat_map(|group| &group.members);
     settings.operators.members.iter().chain(members).any(|known| known.key() == by.key())
-}
-
-async fn open(at: &Configured, world: World) -> Result<Kit, ExitCode> {
-    let settings = at.existing()?;
-    let service = Service::open(settings, world, Limits::default()).await.map_err(|faults| tell(&faults))?;
-    Ok(service.kit)
 }

@@ -24,7 +24,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::World;
 use crate::config::{self, DatabaseEngine, Settings};
-use crate::service;
+use crate::service::{self, Limits, Service};
+use crate::store::inspect::{Schema, inspect};
 
 /// Approved, verified, provable joiner, mover and leaver changes in CyberArk.
 #[derive(Debug, Parser)]
@@ -83,6 +84,34 @@ impl Configured {
         let settings = self.load()?;
         let missing = missing(&settings);
         if missing.is_empty() { Ok(settings) } else { Err(tell(&missing)) }
+    }
+
+    /// The service of an installation that was begun before, for a command that is no start. It migrates nothing: a look
+    /// with a newer version must not change the schema under the replicas that still run.
+    async fn opened(&self, world: World) -> Result<Service, ExitCode> {
+        let settings = self.existing()?;
+        let unfit = |words: String| tell(&[config::Fault::new(&settings.file, "database.url", words)]);
+        match inspect(&service::place(&settings.database)).await {
+            Ok(seen) => match seen.schema {
+                Schema::Current => {}
+                Schema::None => return Err(unfit("it is empty; serve or migrate begins it".to_owned())),
+                Schema::Behind(count) => {
+                    return Err(unfit(format!(
+                        "{count} migration(s) of this version are to be run first: countersign migrate, or serve"
+                    )));
+                }
+                Schema::Ahead(count) => {
+                    return Err(unfit(format!(
+                        "a newer version has run {count} migration(s) in it that this one does not know; use that version"
+                    )));
+                }
+            },
+            Err(fault) => {
+                let cause = std::error::Error::source(&fault).map(ToString::to_string).unwrap_or_default();
+                return Err(unfit(format!("{fault}: {cause}")));
+            }
+        }
+        Service::open(settings, world, Limits::default()).await.map_err(|faults| tell(&faults))
     }
 }
 

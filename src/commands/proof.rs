@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{Configured, failed, tell};
+use super::{Configured, failed};
 use crate::audit;
 use crate::clock::World;
-use crate::service::{Limits, Service};
+use crate::service::Service;
 
 /// Proof of the past.
 #[derive(Debug, Subcommand)]
@@ -35,13 +35,9 @@ impl Audit {
             Self::Verify(verify) => &verify.at,
             Self::Export(at) => at,
         };
-        let settings = match at.existing() {
-            Ok(settings) => settings,
-            Err(code) => return code,
-        };
-        let service = match Service::open(settings, world, Limits::default()).await {
+        let service = match at.opened(world).await {
             Ok(service) => service,
-            Err(faults) => return tell(&faults),
+            Err(code) => return code,
         };
         let code = match &self {
             Self::Verify(verify) => examine(&service, verify.head.as_deref()).await,

@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::machine_user::operator;
-use super::{Configured, failed, tell};
+use super::{Configured, failed};
 use crate::clock::World;
 use crate::domain::names::EmailAddress;
-use crate::service::{Limits, Service};
 use crate::store::sessions::Revoke;
 
 /// Whose sessions, and why.
@@ -30,13 +29,9 @@ impl SignOut {
         let Ok(address) = EmailAddress::parse(&self.address) else {
             return failed(&"ADDRESS: wanted: a mail address");
         };
-        let settings = match self.at.existing() {
-            Ok(settings) => settings,
-            Err(code) => return code,
-        };
-        let kit = match Service::open(settings, world, Limits::default()).await {
+        let kit = match self.at.opened(world).await {
             Ok(service) => service.kit,
-            Err(faults) => return tell(&faults),
+            Err(code) => return code,
         };
         let revoke = Revoke { stamp: kit.world.stamp(), address, by: operator(), reason: self.reason };
         let ended = kit.store.write(revoke).await;

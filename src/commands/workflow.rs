@@ -8,15 +8,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::machine_user::{machine_user, operator};
-use super::{Configured, failed, tell};
+use super::{Configured, failed};
 use crate::clock::World;
 use crate::domain::approval::Verdict;
-use crate::domain::ids::WorkflowId;
+use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::operator::Operator;
 use crate::key::Purpose;
 use crate::kit::Kit;
-use crate::service::{Limits, Service};
 use crate::store::WriteFault;
 use crate::store::operator::{Exit, NoExit, Overrule, TakeExit};
 use crate::store::reveals::RevealPassword;
@@ -26,14 +25,24 @@ use crate::store::reveals::RevealPassword;
 pub(super) enum Workflow {
     /// Try again from where it stopped.
     Retry(OnWorkflow),
-    /// The account that was found is this workflow's own: go on with it.
-    Adopt(OnWorkflow),
+    /// The account that was found after a lost create is this workflow's own: go on with it.
+    Adopt(Adopt),
     /// The step on which it waits was done by hand, elsewhere: go on.
     MarkDone(OnWorkflow),
     /// End it.
     GiveUp(OnWorkflow),
     /// Decide about a leaver whom nobody who was asked has decided in time.
     Decide(Decide),
+}
+
+/// Which account is meant.
+#[derive(Debug, Args)]
+pub(super) struct Adopt {
+    /// The number of the account in the vault, as the workflow's page and its reason name it.
+    #[arg(long, value_name = "NUMBER")]
+    user_id: i64,
+    #[command(flatten)]
+    on: OnWorkflow,
 }
 
 /// An operator's own decision.
@@ -77,7 +86,7 @@ impl Workflow {
     pub(super) async fn run(self, world: World) -> ExitCode {
         let (exit, on) = match self {
             Self::Retry(on) => (Exit::Retry, on),
-            Self::Adopt(on) => (Exit::Adopt, on),
+            Self::Adopt(adopt) => (Exit::Adopt(VaultUserId(adopt.user_id)), adopt.on),
             Self::MarkDone(on) => (Exit::MarkDone, on),
             Self::GiveUp(on) => (Exit::GiveUp, on),
             Self::Decide(decide) => return decide.run(world).await,
@@ -148,9 +157,6 @@ impl Credential {
 impl OnWorkflow {
     async fn open(&self, world: World) -> Result<(Kit, WorkflowId), ExitCode> {
         let id = WorkflowId::parse(&self.id).ok_or_else(|| failed(&"ID: wanted: the id of a workflow"))?;
-        let settings = self.at.existing()?;
-        let service =
-            Service::open(settings, world, Limits::default()).await.map_err(|faults| tell(&faults))?;
-        Ok((service.kit, id))
+        Ok((self.at.opened(world).await?.kit, id))
     }
 }

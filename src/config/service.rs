@@ -1,12 +1,15 @@
 //! `[database]`, `[secrets]`, `[logs]` and `[worker]`: what the service stands on.
 //!
-//! Must hold: the address of the database is a secret, because it may carry a password.
+//! Must hold: the address of the database is a secret, because it may carry a password; off loopback nothing goes to it
+//! in the clear unless the operator says so in so many words.
 
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
+use super::http::is_loopback;
 use super::reader::Section;
 
 /// The database.
@@ -55,6 +58,36 @@ pub struct WorkerSettings {
     pub runs_at_once: u32,
 }
 
+const UNSHELTERED: &str = "off loopback it must say how the way there is protected; wanted: …?sslmode=verify-full (or \
+                           verify-ca, require), or …?sslmode=disable where the network in between is your own alone";
+
+/// Is it certain that a password and all that is read goes over TLS, or not over a network, or that the operator has said
+/// otherwise? Without `sslmode` the driver goes on in the clear wherever a server, or somebody in its place, offers no
+/// TLS.
+fn is_sheltered(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let said = |names: &[&str]| -> Vec<String> {
+        let pairs = url.query_pairs().filter(|(name, _)| names.contains(&name.as_ref()));
+        pairs.map(|(_, value)| value.to_ascii_lowercase()).collect()
+    };
+    let modes = said(&["sslmode", "ssl-mode"]);
+    let settled = ["disable", "require", "verify-ca", "verify-full"];
+    if !modes.is_empty() && modes.iter().all(|mode| settled.contains(&mode.as_str())) {
+        return true;
+    }
+    // Hosts stand in the query, too; the path of a socket is none.
+    let in_query = said(&["host", "hostaddr"]);
+    let away = |host: &str| {
+        !host.starts_with('/')
+            && !Url::parse(&format!("postgres://{host}")).is_ok_and(|url| is_loopback(&url))
+    };
+    let first_away = match url.host_str() {
+        None | Some("") => in_query.is_empty(),
+        Some(host) => !host.to_ascii_lowercase().starts_with("%2f") && !is_loopback(&url),
+    };
+    modes.is_empty() && !first_away && !in_query.iter().any(|host| away(host))
+}
+
 /// Reads `[database]`.
 pub(super) fn read_database(section: &Section<'_>) -> Option<Database> {
     let url = section.needed_secret("url");
@@ -66,8 +99,12 @@ pub(super) fn read_database(section: &Section<'_>) -> Option<Database> {
             }
             _ => None,
         };
-        if engine.is_none() {
-            section.fault("url", "wanted: sqlite://FILE or postgres://…");
+        match engine {
+            None => section.fault("url", "wanted: sqlite://FILE or postgres://…"),
+            Some(DatabaseEngine::Postgres) if !is_sheltered(url.expose_secret()) => {
+                section.fault("url", UNSHELTERED);
+            }
+            Some(DatabaseEngine::Sqlite | DatabaseEngine::Postgres) => {}
         }
         engine
     });
@@ -120,4 +157,40 @@ pub(super) fn read_worker(section: &Section<'_>) -> WorkerSettings {
     }
     section.refuse_unknown();
     worker
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn off_loopback_the_way_to_the_database_is_said() {
+        for fine in [
+            "postgres://localhost/c",
+            "postgresql://cs:pw@127.0.0.1:5433/c?application_name=x",
+            "postgres://cs@[::1]/c",
+            "postgres://cs@%2Fvar%2Frun%2Fpostgresql/c",
+            "postgres:///c?host=/var/run/postgresql",
+            "postgres://cs:pw@db.example.com/c?sslmode=verify-full",
+            "postgres://cs:pw@db.example.com/c?sslmode=verify-ca",
+            "postgres://cs:pw@db.example.com/c?ssl-mode=REQUIRE",
+            "postgres://cs:pw@database/c?sslmode=disable",
+        ] {
+            assert!(is_sheltered(fine), "{fine}");
+        }
+        for bare in [
+            "postgres://cs:pw@db.example.com/c",
+            "postgres://cs:pw@database/c",
+            "postgres://cs:pw@10.0.0.7/c?sslmode=prefer",
+            "postgres://cs:pw@10.0.0.7/c?sslmode=allow",
+            "postgres://cs:pw@10.0.0.7/c?sslmode=require&sslmode=prefer",
+            "postgres://cs:pw@10.0.0.7/c?sslmode=",
+            "postgres://cs:pw@localhost.example.com/c",
+            "postgres://cs:pw@localhost/c?host=db.example.com",
+            "postgres://cs:pw@localhost/c?hostaddr=10.0.0.7",
+            "postgres:///c",
+        ] {
+            assert!(!is_sheltered(bare), "{bare}");
+        }
+    }
 }

@@ -194,7 +194,7 @@ fn nothing_secret_is_printed() {
 
 /// One edit each: what stood there, what stands there now, the one line that is said.
 #[rustfmt::skip]
-const EDITS: [(&str, &str, &str); 73] = [
+const EDITS: [(&str, &str, &str); 74] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", "http.trusted_proxies: not available yet"),
@@ -206,6 +206,7 @@ const EDITS: [(&str, &str, &str); 73] = [
     ("mode = \"link\"", "idle_after = \"2h\"\nlifetime = \"1h\"", "sign_in.idle_after: wanted: at most lifetime"),
     ("mode = \"link\"", "lifetime = \"2d\"", "sign_in.lifetime: wanted: a span such as \"7d\", \"72h\", \"30m\" or \"10s\", from 60 to 86400 seconds"),
     ("url = \"sqlite://countersign.db\"", "url = \"mysql://u:p@h\"", "database.url: wanted: sqlite://FILE or postgres://…"),
+    ("url = \"sqlite://countersign.db\"", "url = \"postgres://u:p@db.example.com/c\"", "database.url: off loopback it must say how the way there is protected; wanted: …?sslmode=verify-full (or verify-ca, require), or …?sslmode=disable where the network in between is your own alone"),
     ("key_file = \"countersign.key\"", "", "secrets.key_file: missing; wanted: the path of the key file"),
     ("smtp://127.0.0.1:1025", "smtp://mail.example.com", "mail.smtp_url: wanted: smtps://HOST[:PORT] or smtp://HOST[:PORT]?tls=required, without a name or password; plain smtp:// on loopback only"),
     ("\"smtp://127.0.0.1:1025\"", "\"smtp://127.0.0.1:1025\"\nusername = \"u\"", "mail.password: missing; wanted: a secret, because username is given"),

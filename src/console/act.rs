@@ -15,7 +15,7 @@ use super::detail::{self, Shown};
 use super::list::unreadable;
 use super::sight::Sight;
 use super::ways::word;
-use crate::domain::ids::WorkflowId;
+use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::names::Reason;
 use crate::domain::operator::Operator;
 use crate::kit::Kit;
@@ -32,6 +32,9 @@ pub(super) struct Fields {
     exit: String,
     #[serde(default)]
     reason: String,
+    /// The account that the page has shown, where one may be adopted.
+    #[serde(default)]
+    user_id: String,
     #[serde(default)]
     form_token: String,
 }
@@ -56,7 +59,7 @@ pub(super) async fn act(
     if let Err(refused) = may_act(&kit, &request, &signed) {
         return *refused;
     }
-    let read = form.ok().map(Form::into_inner).and_then(|fields| Some((exit(&fields.exit)?, fields)));
+    let read = form.ok().map(Form::into_inner).and_then(|fields| Some((exit(&fields)?, fields)));
     let Some((exit, fields)) = read else {
         return Message::new(
             "This form cannot be read",
@@ -72,8 +75,12 @@ pub(super) async fn act(
     }
 }
 
-fn exit(text: &str) -> Option<Exit> {
-    [Exit::Retry, Exit::Adopt, Exit::MarkDone, Exit::GiveUp].into_iter().find(|exit| word(*exit) == text)
+fn exit(fields: &Fields) -> Option<Exit> {
+    let account = fields.user_id.parse().ok().map(|id| Exit::Adopt(VaultUserId(id)));
+    [Some(Exit::Retry), account, Some(Exit::MarkDone), Some(Exit::GiveUp)]
+        .into_iter()
+        .flatten()
+        .find(|exit| word(*exit) == fields.exit)
 }
 
 async fn consider(kit: &Kit, sight: &Sight, signed: &Signed, asked: (Exit, Fields)) -> HttpResponse {

@@ -2,6 +2,7 @@
 //!
 //! Must hold: only what the store's deed would do now is offered; each way says what follows from it.
 
+use crate::domain::adoption::{Tried, adoptable};
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::PlannedStep;
 use crate::domain::step::StepState;
@@ -22,6 +23,8 @@ pub(super) struct Way {
     pub(super) follows: String,
     /// The page on which it is done, if not here.
     pub(super) page: Option<&'static str>,
+    /// The account that it is about, where it is about one: it goes with the form, so that no other one is meant.
+    pub(super) account: Option<VaultUserId>,
     /// The command that does it.
     pub(super) command: String,
 }
@@ -30,7 +33,7 @@ pub(super) struct Way {
 pub(super) const fn word(exit: Exit) -> &'static str {
     match exit {
         Exit::Retry => "retry",
-        Exit::Adopt => "adopt",
+        Exit::Adopt(_) => "adopt",
         Exit::MarkDone => "mark-done",
         Exit::GiveUp => "give-up",
     }
@@ -65,10 +68,11 @@ pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
     }
     if let (Stalled::Running, Some(id)) = (stalled, run.and_then(found_account)) {
         let follows = format!(
-            "The account with number {id}, which holds the name, is taken for this person\u{2019}s own, and the run \
-             goes on with it. Only if you know that it is: its groups and its password change with the plan."
+            "The account with number {id}, which holds the name since an attempt to make it was lost, is taken for this \
+             person\u{2019}s own, and the run goes on with it, provided that it is in everything what was planned. Only \
+             if you know that it is: its groups and its password change with the plan."
         );
-        ways.push(way(workflow, Exit::Adopt, follows));
+        ways.push(way(workflow, Exit::Adopt(id), follows));
     }
     let end = "Nothing more is done. What has been done in the vault stays as it is.".to_owned();
     ways.push(way(workflow, Exit::GiveUp, end));
@@ -81,6 +85,7 @@ fn decide(workflow: &Workflow) -> Way {
         word: None,
         title: "Decide",
         page: None,
+        account: None,
         follows:
             "You decide in place of those who were asked and have not answered. It may be neither your own \
                   request nor your own access."
@@ -98,6 +103,7 @@ fn held(workflow: &Workflow) -> Way {
         word: None,
         title: "Release or reject",
         page: Some("/held"),
+        account: None,
         follows: "It takes two people: the first proposes, and a second one confirms the very same, on the page of \
                   held leavers, or with the same command under their own account of the machine. The command \u{201c}held list\u{201d} names the batch."
             .to_owned(),
@@ -111,13 +117,18 @@ fn held(workflow: &Workflow) -> Way {
 fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
     let title = match exit {
         Exit::Retry => "Try again",
-        Exit::Adopt => "Adopt the account",
+        Exit::Adopt(_) => "Adopt the account",
         Exit::MarkDone => "Mark it done",
         Exit::GiveUp => "Give up",
     };
     let word = word(exit);
-    let command = format!("countersign workflow {word} {} --reason \"\u{2026}\" --config FILE", workflow.id);
-    Way { word: Some(word), title, page: None, follows, command }
+    let (account, which) = match exit {
+        Exit::Adopt(id) => (Some(id), format!(" --user-id {id}")),
+        Exit::Retry | Exit::MarkDone | Exit::GiveUp => (None, String::new()),
+    };
+    let command =
+        format!("countersign workflow {word} {}{which} --reason \"\u{2026}\" --config FILE", workflow.id);
+    Way { word: Some(word), title, page: None, follows, account, command }
 }
 
 /// The step that a person does elsewhere, where the run waits for it.
@@ -129,20 +140,27 @@ fn by_hand(run: &Run) -> Option<&PlannedStep> {
     if waits { run.plan.steps.get(place) } else { None }
 }
 
-/// Who holds the wanted name, as the last attempt at the step that stopped has seen it.
+/// The account that a lost create may have made, where the run has stopped at one.
 fn found_account(run: &Run) -> Option<VaultUserId> {
-    let failed = run.ledger.steps.iter().position(|step| matches!(step.state, StepState::Failed { .. }))?;
-    let last = run.attempts.iter().rev().find(|attempt| attempt.step == failed)?;
-    last.report.as_ref()?.stranger
+    let making = run.plan.steps.iter().position(|step| matches!(step, PlannedStep::CreateUser(_)))?;
+    let tries: Vec<_> = run
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.step == making)
+        .map(|attempt| Tried { purpose: &attempt.purpose, report: attempt.report.as_ref() })
+        .collect();
+    adoptable(&tries)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::step::{Outcome, Report};
     use crate::pages::sample;
+    use crate::store::steps::AttemptTold;
 
     #[test]
-    fn adoption_is_offered_where_somebody_holds_the_name() {
+    fn adoption_is_offered_for_what_a_lost_create_may_have_made() {
         let stopped = |stalled| Workflow {
             state: State::NeedsAttention { reason: "r".to_owned(), stalled },
             ..sample::workflow()
@@ -153,11 +171,21 @@ mod tests {
         let mut run = sample::run();
         let (retry, all) = (["Try again", "Give up"], ["Try again", "Adopt the account", "Give up"]);
         assert_eq!(offered(&stopped(Stalled::Running), &run), retry);
-        for attempt in &mut run.attempts {
-            if let Some(report) = &mut attempt.report {
-                report.stranger = Some(VaultUserId(42));
-            }
-        }
+        // Somebody holds the name, and no create was lost: that is a stranger.
+        let making =
+            run.plan.steps.iter().position(|step| matches!(step, PlannedStep::CreateUser(_))).unwrap();
+        let lost = run.attempts.iter_mut().find(|attempt| attempt.step == making).unwrap();
+        let found = Report {
+            outcome: Outcome::NeedsPerson,
+            stranger: Some(VaultUserId(42)),
+            ..lost.report.clone().unwrap()
+        };
+        let look = AttemptTold { purpose: "look".to_owned(), report: Some(found), ..lost.clone() };
+        lost.report.as_mut().unwrap().outcome = Outcome::Refused;
+        run.attempts.push(look);
+        assert_eq!(offered(&stopped(Stalled::Running), &run), retry);
+        let lost = run.attempts.iter_mut().find(|attempt| attempt.step == making).unwrap();
+        lost.report.as_mut().unwrap().outcome = Outcome::Unknown;
         assert_eq!(offered(&stopped(Stalled::Running), &run), all);
         assert_eq!(offered(&stopped(Stalled::Approved), &run), retry);
         assert_eq!(offered(&stopped(Stalled::Planning), &run), retry);

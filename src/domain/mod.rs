@@ -3,6 +3,7 @@
 //! Must hold: no async, no input or output, no clock and no randomness in here; every decision is a function of
 //! its arguments. Deliberately absent: anything that knows a database, a socket or a file.
 
+pub mod adoption;
 pub mod approval;
 pub mod audit;
 pub mod built_in;

@@ -35,6 +35,14 @@ impl RetryPolicy {
 /// After so long without a readable target somebody is told.
 pub const TELL_AFTER: TimeDelta = TimeDelta::minutes(15);
 
+/// After so long without a readable target a person must look.
+pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// What a person is told then.
+pub fn unreadable(last_words: &str) -> String {
+    format!("the vault could not be read for a day; the last time: {last_words}")
+}
+
 /// How long a target is awaited already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Awaited {
@@ -42,6 +50,13 @@ pub struct Awaited {
     pub since: Option<Timestamp>,
     /// When somebody was told.
     pub told: Option<Timestamp>,
+}
+
+impl Awaited {
+    /// Was the target awaited for so long that a person must look?
+    pub fn is_over(self, now: Timestamp) -> bool {
+        self.since.is_some_and(|since| now.since(since) >= GIVE_UP_AFTER)
+    }
 }
 
 /// Is it time to tell somebody?

@@ -1,6 +1,7 @@
 //! Why an authentic message is not taken in, as the sender and the record are told.
 //!
-//! Must hold: places, codes and rules; never a value. What is at fault for good is a 4xx that no sender repeats;
+//! Must hold: places, codes and rules; never a value. The record names our own fields alone, for a sender may have
+//! called one after a person; the sender is told the whole place. What is at fault for good is a 4xx that no sender repeats;
 //! only a database that does not answer asks for another try.
 
 use actix_web::http::StatusCode;
@@ -32,13 +33,13 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The rules broken, by place and code.
+    /// The rules broken, by place and code, in words of our own.
     pub(super) fn recorded(&self) -> String {
         let faults = self.faults();
         let mut told: Vec<String> = faults
             .iter()
             .take(MOST_RECORDED)
-            .map(|fault| format!("{} {}", fault.pointer, fault.code))
+            .map(|fault| format!("{} {}", fault.place_for_record(), fault.code))
             .collect();
         if faults.len() > MOST_RECORDED {
             told.push(format!("and {} more", faults.len() - MOST_RECORDED));

@@ -16,18 +16,18 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::domain::canon::{Corrupt, NotCanonical, Tag};
+use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{Plan, SealedPlan};
 use crate::domain::request::{Request, What};
-use crate::domain::retry::{Awaited, Tell};
+use crate::domain::retry::{Tell, unreadable};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::kit::Kit;
 use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
 use crate::rules::routing::{Unasked, Wanted, route};
-use crate::store::outbox::Alarm;
 use crate::store::people;
-use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped};
+use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped, Telling};
 use crate::store::workflows::{self, Workflow};
 use crate::store::{ReadFault, WriteFault};
 use crate::target::CallFault;
@@ -112,11 +112,14 @@ impl Worker for Planner {
             return Ok(next.map_or(Did::Idle, Did::IdleUntil));
         }
         let mut done = 0;
-        for workflow in due {
+        for found in due {
             if self.kit.store.is_ending() {
                 break;
             }
-            self.plan(&workflow).await?;
+            match found {
+                Ok(workflow) => self.plan(&workflow).await?,
+                Err(unfit) => self.kit.set_aside(unfit).await?,
+            }
             done += 1;
         }
         Ok(Did::Work(done))
@@ -137,11 +140,17 @@ impl Planner {
         });
         let written = match made {
             Ok(made) => self.keep(workflow, made).await,
+            Err(NoPlan::Later { words, .. }) if workflow.awaited().is_over(self.kit.world.now()) => {
+                // Somebody keeps access that is to be taken away.
+                let telling = if workflow.kind == Kind::Leaver { Telling::Alarm } else { Telling::Mail };
+                self.stop(workflow, unreadable(&words), telling).await
+            }
             Err(NoPlan::Later { words, after_seconds }) => self.wait(workflow, words, after_seconds).await,
-            Err(NoPlan::NeedsPerson(reason)) => self.stop(workflow, reason, Alarm::Keep).await,
+            Err(NoPlan::NeedsPerson(reason)) => self.stop(workflow, reason, Telling::Mail).await,
             Err(NoPlan::NotAllowed(why)) => {
-                let alarm = if why.is_of_protected_account() { Alarm::Raise } else { Alarm::Keep };
-                self.stop(workflow, why.to_string(), alarm).await
+                let protected = why.is_of_protected_account();
+                let telling = if protected { Telling::Protected } else { Telling::Mail };
+                self.stop(workflow, why.to_string(), telling).await
             }
             Err(NoPlan::Store(fault)) => return Err(TurnFailed::doing("planning")(&fault)),
         };
@@ -156,11 +165,11 @@ impl Planner {
         &self,
         workflow: &Workflow,
         reason: String,
-        alarm: Alarm,
+        telling: Telling,
     ) -> Result<(), WriteFault<MovedOn>> {
         tracing::warn!(workflow.id = %workflow.id, reason = %reason, "no plan can be made");
         let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
-        self.kit.store.write(PlanningStopped { stamp, workflow: workflow.id, after, reason, alarm }).await
+        self.kit.store.write(PlanningStopped { stamp, workflow: workflow.id, after, reason, telling }).await
     }
 
     async fn make(&self, workflow: &Workflow) -> Result<Made, NoPlan> {
@@ -238,10 +247,9 @@ impl Planner {
     ) -> Result<(), WriteFault<MovedOn>> {
         let now = self.kit.world.now();
         tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; planning waits");
-        let awaited = Awaited { since: workflow.vault_awaited_since, told: workflow.vault_awaited_told };
         let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
         let (due_at, tell) =
-            self.kit.retry_policy().await_target(awaited, now, self.kit.world.number(), asked);
+            self.kit.retry_policy().await_target(workflow.awaited(), now, self.kit.world.number(), asked);
         let tell = match tell {
             Tell::Now => Some(self.first_people(workflow).await),
             Tell::NotNow => None,

@@ -18,7 +18,7 @@ use crate::domain::ids::{AttemptId, SecretId};
 use crate::domain::plan::{Plan, PlannedStep, SealedPlan};
 use crate::domain::removal::widened;
 use crate::domain::request::{Request, What};
-use crate::domain::retry::{Awaited, Tell};
+use crate::domain::retry::{Tell, unreadable};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::{Ledger, Move, Purpose, Report, Rest, StepRecord, Waits, next_move};
 use crate::domain::time::Timestamp;
@@ -40,8 +40,6 @@ use crate::worker::pulse;
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// A call that lasts longer extends the lease.
 const EXTEND_AFTER: TimeDelta = TimeDelta::seconds(20);
-/// After so long a person must look.
-const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// Why a run is left where it is.
 #[derive(Debug, thiserror::Error)]
@@ -143,20 +141,18 @@ impl<'k> Runner<'k> {
                 }
             }
             Err(CallFault::Retry { words, after_seconds }) => {
-                let waited = run.workflow.vault_awaited_since.map(|since| self.kit.world.now().since(since));
-                if waited.is_none_or(|waited| waited < GIVE_UP_AFTER) {
+                if !run.workflow.awaited().is_over(self.kit.world.now()) {
                     return self.wait_for_target(run, words, after_seconds).await;
                 }
-                Some(Stopped::Because(format!(
-                    "the vault could not be read for a day; the last time: {words}"
-                )))
+                Some(Stopped::Because(unreadable(&words)))
             }
             Err(CallFault::Refused { words } | CallFault::NeedsPerson { words }) => {
                 Some(Stopped::Because(words))
             }
         };
         let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
-        match self.kit.store.write(StartRun { stamp, lease, workflow: run.workflow.id, stopped }).await? {
+        let (workflow, plan_number) = (run.workflow.id, run.workflow.plan_number);
+        match self.kit.store.write(StartRun { stamp, lease, workflow, plan_number, stopped }).await? {
             Started::Running => Ok(Begun::Yes),
             Started::Stopped => Ok(Begun::NotNow),
         }
@@ -190,10 +186,9 @@ impl<'k> Runner<'k> {
     ) -> Result<Begun, Left> {
         let now = self.kit.world.now();
         let workflow = &run.workflow;
-        let awaited = Awaited { since: workflow.vault_awaited_since, told: workflow.vault_awaited_told };
         let asked = after_seconds.map(|seconds| TimeDelta::seconds(i64::from(seconds)));
         let (due_at, tell) =
-            self.kit.retry_policy().await_target(awaited, now, self.kit.world.number(), asked);
+            self.kit.retry_policy().await_target(workflow.awaited(), now, self.kit.world.number(), asked);
         let tell = (tell == Tell::Now).then(Vec::new);
         tracing::warn!(workflow.id = %workflow.id, fault = %words, "the target cannot be read; the run waits");
         let stamp = self.kit.world.stamp();
@@ -380,7 +375,8 @@ impl<'k> Runner<'k> {
     async fn stop_because(&self, workflow: &Workflow, lease: &Lease, stopped: Stopped) -> Result<(), Left> {
         tracing::warn!(workflow.id = %workflow.id, because = ?stopped, "a run is stopped");
         let (stamp, lease, stopped) = (self.kit.world.stamp(), lease.clone(), Some(stopped));
-        self.kit.store.write(StartRun { stamp, lease, workflow: workflow.id, stopped }).await?;
+        let (workflow, plan_number) = (workflow.id, workflow.plan_number);
+        self.kit.store.write(StartRun { stamp, lease, workflow, plan_number, stopped }).await?;
         Ok(())
     }
 

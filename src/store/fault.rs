@@ -7,9 +7,10 @@ use crate::domain::canon::Corrupt;
 /// A read that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadFault {
-    /// The database does not answer, or refuses.
-    #[error("the database cannot be read")]
-    Database(#[from] DbErr),
+    /// The database does not answer, or refuses. What the driver says stands in the words, as it does for writes, for
+    /// they are logged where the fault is handled; an address or a password is in none of the driver's words.
+    #[error("the database cannot be read: {0}")]
+    Database(DbErr),
     /// A row makes no sense: damage, or a hand that bypassed the service.
     #[error("table {table}, row {row}: {wrong}")]
     Inconsistent {
@@ -23,6 +24,12 @@ pub enum ReadFault {
     /// Stored bytes that do not open.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
+}
+
+impl From<DbErr> for ReadFault {
+    fn from(fault: DbErr) -> Self {
+        Self::Database(fault)
+    }
 }
 
 /// A deed that was not done.
@@ -70,5 +77,22 @@ pub(super) fn meaning(fault: &DbErr) -> Meaning {
         },
         None if unique => Meaning::Again,
         None => Meaning::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::tests::stage::Stage;
+    use crate::store::workflows;
+
+    #[tokio::test]
+    async fn a_read_that_fails_says_why() {
+        let stage = Stage::sqlite().await;
+        stage.outsider().await.run("alter table workflows rename to mislaid", []).await.unwrap();
+        let fault = workflows::page(&stage.store, None, 1).await.unwrap_err();
+        let words = fault.to_string();
+        assert!(words.starts_with("the database cannot be read: "), "{words}");
+        assert!(words.contains("no such table: workflows"), "{words}");
+        assert!(std::error::Error::source(&fault).is_none(), "a chain that is told says it once");
     }
 }

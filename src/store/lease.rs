@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::deed::{Fault, Tx};
 use super::rows::lease;
+use super::workflows::Workflow;
 use crate::domain::names::{TargetName, UserName};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::WrongMove;
@@ -40,9 +41,17 @@ pub enum NotYours {
     /// The workflow is not where the worker believes it to be.
     #[error(transparent)]
     Moved(#[from] WrongMove),
+    /// The worker speaks of a plan that another one has taken the place of.
+    #[error("the workflow has another plan by now")]
+    OtherPlan,
     /// The attempt whose outcome is told is not open.
     #[error("this attempt is not open")]
     NotOpen,
+}
+
+/// Is this still the plan that the worker has read?
+pub(super) fn standing(workflow: &Workflow, plan_number: u32) -> Result<(), Fault<NotYours>> {
+    if workflow.plan_number == plan_number { Ok(()) } else { Err(Fault::Refused(NotYours::OtherPlan)) }
 }
 
 /// What a lease is taken on.

@@ -10,11 +10,11 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{decision, event};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, concerned, plans, steps};
+use super::{Store, audit, concerned, creates, plans, steps};
 use crate::clock::Stamp;
 use crate::domain::approval::{Refused, Verdict};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::ids::{ChainId, WorkflowId};
+use crate::domain::ids::{ChainId, VaultUserId, WorkflowId};
 use crate::domain::operator::Operator;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State, WrongMove};
@@ -25,8 +25,9 @@ use crate::target::Adoption;
 pub enum Exit {
     /// Try again from where it stopped.
     Retry,
-    /// The account that was found under the name is this workflow's own; go on with it.
-    Adopt,
+    /// The account of this number, which was found under the name after a lost create, is this workflow's own; go on
+    /// with it.
+    Adopt(VaultUserId),
     /// The step on which the run waits was done by hand, elsewhere.
     MarkDone,
     /// End it.
@@ -80,9 +81,19 @@ pub enum NoExit {
     /// It does not wait for an operator.
     #[error(transparent)]
     Wrong(#[from] WrongMove),
-    /// Adopting is for the account on which execution stopped; it stopped on none.
-    #[error("there is no account to adopt: execution did not stop at one that holds the name")]
+    /// Adopting is for an account that a lost create may have made; execution stopped on none.
+    #[error(
+        "there is no account to adopt: execution did not stop at one that a lost create of this workflow may have made"
+    )]
     NothingToAdopt,
+    /// The account on which execution stopped is not the one that the operator has looked at.
+    #[error("the name is held by user number {now} and not by number {meant}: look at it again")]
+    OtherAccount {
+        /// The one that the operator means.
+        meant: VaultUserId,
+        /// The one that was found.
+        now: VaultUserId,
+    },
     /// The run waits for no step that a person does.
     #[error("there is no step to mark done: the run does not wait for one that is done by hand")]
     NothingByHand,
@@ -120,13 +131,16 @@ impl Deed for TakeExit {
                 self.mark_done(tx, &workflow).await?;
                 (transition, None)
             }
-            Exit::Adopt => {
+            Exit::Adopt(meant) => {
                 let transition = workflow.state.resumed(by, &self.reason, not_before)?;
                 let running =
                     matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. });
-                let found = if running { steps::stranger(tx, &workflow).await? } else { None };
-                let id = found.ok_or(Fault::Refused(NoExit::NothingToAdopt))?;
-                (transition, Some(id))
+                let found = if running { creates::may_be_adopted(tx, workflow.id).await? } else { None };
+                let now = found.ok_or(Fault::Refused(NoExit::NothingToAdopt))?;
+                if now != meant {
+                    return Err(Fault::Refused(NoExit::OtherAccount { meant, now }));
+                }
+                (transition, Some(meant))
             }
         };
         if let Some(id) = adoption {

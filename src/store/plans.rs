@@ -11,7 +11,6 @@ use super::budget::{self, Room};
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::lease::{Held, Lease, NotYours};
-use super::outbox::Alarm;
 use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
 use super::{Store, audit, outbox, protected, reminders, steps};
@@ -170,8 +169,19 @@ pub struct PlanningStopped {
     pub after: u32,
     /// What a person needs to know.
     pub reason: String,
-    /// Is it about an account that nobody may touch, so that operators need to know?
-    pub alarm: Alarm,
+    /// How the operators are told.
+    pub telling: Telling,
+}
+
+/// How the operators are told that no plan can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// By the mail that each stopped workflow has.
+    Mail,
+    /// By an alarm besides: it cannot wait.
+    Alarm,
+    /// It is about an account that nobody may touch.
+    Protected,
 }
 
 #[async_trait]
@@ -190,10 +200,17 @@ impl Deed for PlanningStopped {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
         let workflow = standing(tx, self.workflow, self.after).await?;
         let transition = workflow.state.needs_attention(self.reason.clone())?;
-        match self.alarm {
-            Alarm::Raise => protected::stop(tx, &workflow, transition, &self.reason).await,
-            Alarm::Keep => workflows::apply(tx, &workflow, transition, Also::default()).await,
+        match self.telling {
+            Telling::Protected => return protected::stop(tx, &workflow, transition, &self.reason).await,
+            Telling::Mail | Telling::Alarm => {
+                workflows::apply(tx, &workflow, transition, Also::default()).await?;
+            }
         }
+        if self.telling == Telling::Alarm {
+            let words = format!("a {} cannot be planned: {}", workflow.kind, self.reason);
+            outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), &words).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,16 +1,18 @@
 //! Runs: claiming one that is due, beginning it or keeping it from beginning, and letting it go.
 //!
 //! Must hold: a run is claimed together with the lease on its user; every other write here proves that the lease still
-//! stands. A plan that no longer fits when its run would begin is voided with what voids it.
+//! stands, and says which plan it is about: what was read for one plan decides nothing about another. A plan that no
+//! longer fits when its run would begin is voided with what voids it.
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
-use super::lease::{self, Held, Lease, NotYours};
+use super::lease::{self, Held, Lease, NotYours, standing};
 use super::people::{self, Barred};
 use super::plans;
 use super::protected;
+use super::unfit;
 use super::workflows::{self, Also, Workflow};
 use crate::clock::Stamp;
 use crate::domain::drift::Difference;
@@ -46,7 +48,15 @@ impl Deed for ClaimRun {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         let mut passed_over = Vec::new();
-        while let Some(workflow) = workflows::lock_due_run(tx, &passed_over).await? {
+        while let Some(found) = workflows::lock_due_run(tx, &passed_over).await? {
+            let workflow = match found {
+                Ok(workflow) => workflow,
+                Err(unfit) => {
+                    unfit::set_aside(tx, &unfit).await?;
+                    passed_over.push(unfit.id);
+                    continue;
+                }
+            };
             let (Some(target), Some(user)) = (&workflow.target, &workflow.user_name) else {
                 return Err(Fault::Broken(format!(
                     "workflow {} is approved without target and user",
@@ -76,6 +86,8 @@ pub struct StartRun {
     pub lease: Lease,
     /// Which workflow.
     pub workflow: WorkflowId,
+    /// The plan that was compared with the target, by its number; another one is none of this worker's business.
+    pub plan_number: u32,
     /// Why it may not begin, if it may not.
     pub stopped: Option<Stopped>,
 }
@@ -116,6 +128,7 @@ impl Deed for StartRun {
     async fn perform(&self, tx: &mut Tx) -> Result<Started, Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
         let workflow = workflows::locked(tx, self.workflow).await?;
+        standing(&workflow, self.plan_number)?;
         match &self.stopped {
             None => match self.enter(tx, &workflow).await? {
                 Entry::Free => {

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::lease::{Held, Lease, NotYours};
+use super::lease::{Held, Lease, NotYours, standing};
 use super::people::{self, Linked};
 use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit};
+use super::{Store, audit, creates};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
@@ -115,6 +115,7 @@ impl Deed for Record {
         if !matches!(workflow.state, State::Running) {
             return Err(Fault::Refused(WrongMove { from: workflow.state, wanted: "a step" }.into()));
         }
+        standing(&workflow, self.plan.number)?;
         if let Some(ended) = &self.ended
             && let Some(reason) = self.end(tx, &workflow, ended).await?
         {
@@ -159,7 +160,11 @@ impl Record {
         };
         attempt::Entity::update(row).exec(&tx.inner).await?;
         let planned = self.plan.steps.get(ended.step);
-        if matches!(planned, Some(PlannedStep::CreateUser(_))) && refused_a_write(ended) {
+        // An earlier attempt that was lost may be carried out as late as it likes, with the password it was given.
+        if matches!(planned, Some(PlannedStep::CreateUser(_)))
+            && refused_a_write(ended)
+            && !creates::is_unresolved(tx, self.workflow).await?
+        {
             secrets::destroy(tx, self.workflow).await?;
         }
         let mut record = ended.record.clone();
@@ -340,29 +345,6 @@ pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
         step::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     }
     Ok(())
-}
-
-/// Who holds the wanted name, as the last attempt at the step on which a run stopped has seen it.
-pub(super) async fn stranger<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<VaultUserId>, Fault<No>> {
-    let Some(failed) = step::Entity::find()
-        .filter(step::Column::WorkflowId.eq(workflow.id.0))
-        .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
-        .filter(step::Column::State.eq("failed"))
-        .one(&tx.inner)
-        .await?
-    else {
-        return Ok(None);
-    };
-    let last = attempt::Entity::find()
-        .filter(attempt::Column::WorkflowId.eq(failed.workflow_id))
-        .filter(attempt::Column::PlanNumber.eq(failed.plan_number))
-        .filter(attempt::Column::StepNumber.eq(failed.number))
-        .order_by_desc(attempt::Column::Number)
-        .one(&tx.inner)
-        .await?;
-    let Some(bytes) = last.and_then(|row| row.report) else { return Ok(None) };
-    let report: Report = CanonicalBytes::stored(bytes).open(Tag::Report)?;
-    Ok(report.stranger)
 }
 
 /// A person says that the step on which the run waits was done by hand; nothing where it waits for no such step.

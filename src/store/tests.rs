@@ -5,5 +5,6 @@ mod deeds;
 mod full_disk;
 mod guards;
 mod held;
+mod other_plan;
 pub(crate) mod stage;
 mod time;

@@ -11,11 +11,13 @@ use sea_orm::{
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::workflow::{ActiveModel, Column, Entity, Model};
+use super::unfit::Unfit;
 use super::{Store, audit, outbox};
 use crate::domain::canon::CanonicalBytes;
 use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{Namespace, NotAName, PersonRef, SourceName, SourceRef, TargetName, UserName};
+use crate::domain::retry::Awaited;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State, Transition};
 use crate::target::Adoption;
@@ -109,7 +111,12 @@ pub async fn page(store: &Store, after: Option<Cursor>, most: u64) -> Result<Vec
 }
 
 /// Workflows in a state that are due, the longest due first.
-pub async fn due(store: &Store, state: &str, now: Timestamp, most: u64) -> Result<Vec<Workflow>, ReadFault> {
+pub async fn due(
+    store: &Store,
+    state: &str,
+    now: Timestamp,
+    most: u64,
+) -> Result<Vec<Result<Workflow, Unfit>>, ReadFault> {
     let rows = Entity::find()
         .filter(Column::State.eq(state))
         .filter(Column::DueAt.lte(now.as_utc()))
@@ -117,7 +124,7 @@ pub async fn due(store: &Store, state: &str, now: Timestamp, most: u64) -> Resul
         .limit(most)
         .all(store.reads())
         .await?;
-    rows.into_iter().map(Workflow::from_row).collect()
+    Ok(rows.into_iter().map(Workflow::fit).collect())
 }
 
 /// When the next workflow of these states falls due.
@@ -131,14 +138,20 @@ pub async fn next_due(store: &Store, states: &[&str]) -> Result<Option<Timestamp
 }
 
 /// Askings and approvals whose time is over, the longest over first.
-pub async fn overdue(store: &Store, now: Timestamp, most: u64) -> Result<Vec<Workflow>, ReadFault> {
+pub async fn overdue(
+    store: &Store,
+    now: Timestamp,
+    most: u64,
+) -> Result<Vec<Result<Workflow, Unfit>>, ReadFault> {
     let rows = timed().filter(Column::ExpiresAt.lte(now.as_utc())).limit(most).all(store.reads()).await?;
-    rows.into_iter().map(Workflow::from_row).collect()
+    let found = rows.into_iter().map(|row| (row.due_at > now.as_utc(), Workflow::fit(row)));
+    // The time of a row that makes no sense stays over; once it is set aside, it is no work for a while.
+    Ok(found.filter(|(later, found)| found.is_ok() || !later).map(|(_, found)| found).collect())
 }
 
-/// When the next asking or approval ends.
-pub async fn next_overdue(store: &Store) -> Result<Option<Timestamp>, ReadFault> {
-    let row = timed().one(store.reads()).await?;
+/// When the next asking or approval ends after this moment.
+pub async fn next_overdue(store: &Store, now: Timestamp) -> Result<Option<Timestamp>, ReadFault> {
+    let row = timed().filter(Column::ExpiresAt.gt(now.as_utc())).one(store.reads()).await?;
     Ok(row.and_then(|row| row.expires_at).map(Timestamp::from_utc))
 }
 
@@ -189,7 +202,7 @@ pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Optio
 pub(super) async fn lock_due_run<No>(
     tx: &Tx,
     passed_over: &[WorkflowId],
-) -> Result<Option<Workflow>, Fault<No>> {
+) -> Result<Option<Result<Workflow, Unfit>>, Fault<No>> {
     use sea_orm::sea_query::{LockBehavior, LockType};
     // An approval that has ended begins nothing any more; the sweeper brings it to rest.
     let may_begin = Condition::any()
@@ -204,8 +217,7 @@ pub(super) async fn lock_due_run<No>(
         .order_by_asc(Column::DueAt)
         .limit(1)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let row = query.one(&tx.inner).await?;
-    Ok(row.map(Workflow::from_row).transpose()?)
+    Ok(query.one(&tx.inner).await?.map(Workflow::fit))
 }
 
 /// What a transition changes in the row besides the state.
@@ -389,6 +401,23 @@ fn adopted(adoption: Adoption) -> Option<i64> {
 }
 
 impl Workflow {
+    /// How long its target is awaited already.
+    pub fn awaited(&self) -> Awaited {
+        Awaited { since: self.vault_awaited_since, told: self.vault_awaited_told }
+    }
+
+    /// The workflow of a row, where the others must go on without it.
+    fn fit(row: Model) -> Result<Self, Unfit> {
+        let id = WorkflowId(row.id);
+        let nowhere = row.state == "approved" && (row.target.is_none() || row.user_name.is_none());
+        let read = Self::from_row(row);
+        match read {
+            Ok(_) if nowhere => Err(Unfit::new(id, &wrong(id.0, "it is approved without target and user"))),
+            Ok(workflow) => Ok(workflow),
+            Err(fault) => Err(Unfit::new(id, &fault)),
+        }
+    }
+
     pub(super) fn from_row(row: Model) -> Result<Self, ReadFault> {
         let state = state_of(&row)?;
         let id = row.id;

@@ -67,7 +67,9 @@ fn token(page: &str) -> Option<String> {
 async fn press(visitor: &Visitor<'_>, page: &str, exit: &str, reason: &str) -> Whole {
     let shown = visitor.open(page).await.body;
     let token = token(&shown).unwrap_or_else(|| panic!("no form in {shown}"));
-    let fields = [("exit", exit), ("reason", reason), ("form_token", &token)];
+    let account = shown.split_once("name=\"user_id\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+    let account = account.map_or("4711", |(number, _)| number);
+    let fields = [("exit", exit), ("reason", reason), ("user_id", account), ("form_token", &token)];
     visitor.post(&format!("{page}/act"), &fields).await
 }
 
@@ -83,11 +85,10 @@ async fn an_operator_sends_a_workflow_on_and_the_page_says_so(stage: Stage) {
     let (page, olga) = (page_of(&stage, &workflow), signed_in(&stage, OLGA).await);
     let shown = olga.open(&page).await.body;
     assert!(shown.contains("olga@example.com, an operator"), "{shown}");
-    for words in
-        ["Why you do it", "value=\"retry\"", "value=\"adopt\"", "value=\"give-up\"", "<label for=\"reason\""]
-    {
+    for words in ["Why you do it", "value=\"retry\"", "value=\"give-up\"", "<label for=\"reason\""] {
         assert!(shown.contains(words), "{words} is missing in {shown}");
     }
+    assert!(!shown.contains("value=\"adopt\""), "a stranger is nobody's to adopt: {shown}");
     assert_eq!((shown.matches("<form").count(), shown.matches("<h1").count()), (1, 1));
     let stranger = stage.simulator.vault.id_of("zobrien").unwrap();
     stage.simulator.vault.remove_user(stranger).unwrap();
@@ -114,6 +115,19 @@ async fn an_operator_adopts_an_account_or_gives_up(stage: Stage) {
     assert_eq!(stage.rest(&workflow).await, "needs_attention");
     let olga = signed_in(&stage, OLGA).await;
     let page = page_of(&stage, &workflow);
+    let form_token = token(&olga.open(&page).await.body).unwrap();
+    let post = async |user_id: &str| {
+        let fields =
+            [("exit", "adopt"), ("reason", "Ours"), ("user_id", user_id), ("form_token", &form_token)];
+        olga.post(&format!("{page}/act"), &fields).await
+    };
+    for unnamed in ["", "zobrien"] {
+        assert_eq!(post(unnamed).await.status, 400, "it is said which account is meant");
+    }
+    let other = post("4711").await;
+    let holder = stage.simulator.vault.id_of("zobrien").unwrap();
+    let said = format!("Nothing was done: the name is held by user number {holder} and not by number 4711");
+    assert!(other.status == 409 && other.body.contains(&said), "{}", other.body);
     assert_eq!(press(&olga, &page, "adopt", "Our own lost attempt made it").await.status, 303);
     assert_eq!(stage.rest(&workflow).await, "succeeded");
     let kinds: Vec<String> =
@@ -293,12 +307,15 @@ async fn nobody_takes_a_way_out_of_their_own_request(stage: Stage) {
     assert!(shown.contains(why) && !shown.contains("<form"), "{shown}");
     let trail = stage.trail(&workflow).await;
     for exit in ["mark-done", "give-up", "retry", "adopt"] {
-        let fields = [("exit", exit), ("reason", "It is me"), ("form_token", "1.x")];
+        let fields = [("exit", exit), ("reason", "It is me"), ("user_id", "7"), ("form_token", "1.x")];
         assert_eq!(olga.post(&format!("{page}/act"), &fields).await.status, 409, "{exit}");
     }
     // At the command line she is who the machine says.
     for exit in ["mark-done", "give-up", "retry", "adopt"] {
-        let words = ["workflow", exit, &workflow, "--reason", "It is me"];
+        let mut words = vec!["workflow", exit, &workflow, "--reason", "It is me"];
+        if exit == "adopt" {
+            words.extend(["--user-id", "7"]);
+        }
         let refused = command(&words, &stage.settings_file()).await;
         let said = String::from_utf8(refused.stderr).unwrap();
         assert!(!refused.status.success() && said.contains("about your own account"), "{exit}: {said}");

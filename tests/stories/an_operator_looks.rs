@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use countersign::simulator::faults::{Effect, Fault, Meanwhile};
+use countersign::simulator::faults::{Effect, Fault};
 use serde_json::json;
 
 use crate::stage::{Choices, Database, Stage};
@@ -236,8 +236,11 @@ async fn a_workflow_without_a_plan_is_shown_by_its_request(stage: Stage) {
 
 async fn what_has_stopped_says_what_can_be_done(stage: Stage) {
     let workflow = stage.approved().await;
-    let stranger = Effect::Meanwhile(Meanwhile::AddUser(json!({ "username": "zobrien" })));
-    stage.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, stranger));
+    // The answer to the create is lost, and the mark with it.
+    stage.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, Effect::DropAfter));
+    stage.settle().await;
+    let made = stage.simulator.vault.id_of("zobrien").unwrap();
+    stage.simulator.vault.patch_user(made, &json!({ "description": "" })).unwrap();
     assert_eq!(stage.rest(&workflow).await, "needs_attention");
     stage.settle().await;
     let page = stage.console(&format!("/{workflow}")).await;
@@ -246,7 +249,7 @@ async fn what_has_stopped_says_what_can_be_done(stage: Stage) {
         "An operator must look".to_owned(),
         "What can be done".to_owned(),
         format!("countersign workflow retry {workflow} --reason"),
-        format!("countersign workflow adopt {workflow} --reason"),
+        format!("countersign workflow adopt {workflow} --user-id {id} --reason"),
         format!("countersign workflow give-up {workflow} --reason"),
         format!("The account with number {id}"),
         "to <bdi>the operators</bdi>".to_owned(),

@@ -151,7 +151,7 @@ async fn a_command_makes_nothing_where_nothing_is() {
         &["audit", "verify"],
         &["audit", "export"],
         &["workflow", "retry", NOBODY, "--reason", "why not"],
-        &["workflow", "adopt", NOBODY, "--reason", "why not"],
+        &["workflow", "adopt", NOBODY, "--user-id", "7", "--reason", "why not"],
         &["workflow", "give-up", NOBODY, "--reason", "why not"],
         &["credential", "reveal", NOBODY, "--reason", "why not"],
     ];
@@ -173,6 +173,22 @@ async fn a_command_makes_nothing_where_nothing_is() {
     let (code, out, errors) = said(&command(&["audit", "verify", "--head", &head], &settings).await);
     assert_eq!((code, out.contains("the log was cut")), (Some(1), true), "{out}{errors}");
     assert!(!out.contains("nothing to prove"), "{out}");
+    // Another version's schema is left as it is: whoever only looks does not change what running replicas stand on.
+    let schema = async |changed: &str| outside.database.change(outside.folder.path(), changed).await;
+    schema("insert into seaql_migrations (version, applied_at) values ('m9999_of_tomorrow', 0)").await;
+    for arguments in commands {
+        let (code, out, errors) = said(&command(arguments, &settings).await);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(errors.contains("database.url: a newer version has run 1 migration(s)"), "{errors}");
+    }
+    schema("delete from seaql_migrations where version = 'm9999_of_tomorrow'").await;
+    schema("delete from seaql_migrations where version = (select max(version) from seaql_migrations)").await;
+    for arguments in commands {
+        let (code, out, errors) = said(&command(arguments, &settings).await);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}");
+        let said = "database.url: 1 migration(s) of this version are to be run first: countersign migrate";
+        assert!(errors.contains(said), "{errors}");
+    }
     // A key that is gone is not made anew.
     std::fs::remove_file(&key).unwrap();
     let told = said(&command(&["audit", "verify"], &settings).await);
@@ -261,15 +277,23 @@ async fn what_our_lost_attempt_made_is_adopted_by_command(stage: Stage) {
     let stage = Stage::with(stage.database.another(), choices).await;
     let workflow = stage.hire().await;
     stage.settle().await;
-    let (code, _, errors) = stage.operate(["workflow", "adopt"], &workflow, "Too early").await;
-    assert_eq!((code, errors.is_empty()), (Some(1), false));
+    let adopt = async |number: &str, reason: &str| {
+        let arguments = ["workflow", "adopt", &workflow, "--user-id", number, "--reason", reason];
+        said(&command(&arguments, &stage.settings_file()).await)
+    };
+    let (code, _, errors) = adopt("4711", "Too early").await;
+    assert_eq!((code, errors.contains("is waiting for approval")), (Some(1), true), "{errors}");
+    assert_eq!(stage.operate(["workflow", "adopt"], &workflow, "Whoever it is").await.0, Some(2));
     stage.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, Effect::DropAfter));
     assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
     stage.settle().await;
     stage.later(TimeDelta::hours(2)).await;
     assert_eq!(stage.state(&workflow).await, "needs_attention");
     assert_eq!(stage.writes(), ["create_user"]);
-    let (code, out, errors) = stage.operate(["workflow", "adopt"], &workflow, "Ours: I asked Bo").await;
+    let holder = stage.simulator.vault.id_of("zobrien").unwrap();
+    let (code, _, errors) = adopt(&(holder + 1).to_string(), "Another one").await;
+    assert_eq!((code, errors.contains("look at it again")), (Some(1), true), "{errors}");
+    let (code, out, errors) = adopt(&holder.to_string(), "Ours: I asked Bo").await;
     assert_eq!(code, Some(0), "{errors}");
     assert!(out.contains(&workflow), "{out}");
     let adopted = stage.events(&workflow, "account.adopted").await;

@@ -1,7 +1,8 @@
-//! A person gets one account, whatever comes in; and only the account that was seen can be adopted.
+//! A person gets one account, whatever comes in; and nobody else's.
 
 use countersign::simulator::faults::{Effect, Fault, Moment};
-use countersign::store::operator::Exit;
+use countersign::store::WriteFault;
+use countersign::store::operator::{Exit, NoExit};
 use serde_json::json;
 
 use crate::stage::Stage;
@@ -9,7 +10,7 @@ use crate::stage::Stage;
 told_on_both! {
     a_second_joiner_of_one_person_stops_before_any_write
     a_second_mover_of_one_person_is_told_which_one_is_open
-    with_nobody_to_adopt_nothing_is_adopted_and_a_later_stranger_is_left_alone
+    after_a_refused_create_whoever_takes_the_name_is_a_stranger
 }
 
 async fn a_second_joiner_of_one_person_stops_before_any_write(stage: Stage) {
@@ -63,23 +64,21 @@ async fn a_second_mover_of_one_person_is_told_which_one_is_open(stage: Stage) {
     assert_eq!(stage.state(&first).await, "rejected");
 }
 
-async fn with_nobody_to_adopt_nothing_is_adopted_and_a_later_stranger_is_left_alone(stage: Stage) {
+async fn after_a_refused_create_whoever_takes_the_name_is_a_stranger(stage: Stage) {
     let refusal = json!({ "ErrorCode": "PASWS041E", "ErrorMessage": "not authorised" });
     let effect =
         Effect::Status { status: 403, body: Some(refusal), retry_after: None, moment: Moment::Before };
     stage.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, effect));
     let workflow = stage.hire_and_approve().await;
     assert_eq!(stage.state(&workflow).await, "needs_attention");
-    assert!(stage.take(&workflow, Exit::Adopt).await.is_err());
-    let stranger = stage.simulator.vault.add_user(&json!({ "username": "zobrien" })).unwrap();
+    stage.simulator.vault.add_user(&json!({ "username": "zobrien" })).unwrap();
+    assert!(stage.adopt(&workflow).await.is_err());
     stage.take(&workflow, Exit::Retry).await.unwrap();
     stage.settle().await;
     assert_eq!(stage.state(&workflow).await, "needs_attention");
-    assert_eq!(stage.writes(), [""; 0]);
-    // A person adopts the one that was seen. When somebody else holds the name by then, nobody gets anything.
-    stage.take(&workflow, Exit::Adopt).await.unwrap();
-    stage.simulator.vault.remove_user(stranger).unwrap();
-    stage.simulator.vault.add_user(&json!({ "username": "zobrien" })).unwrap();
+    // It has been seen by now. It is a stranger all the same, and no word of a person changes that.
+    let refused = stage.adopt(&workflow).await;
+    assert!(matches!(refused, Err(WriteFault::Refused(NoExit::NothingToAdopt))), "{refused:?}");
     stage.settle().await;
     assert_eq!(stage.state(&workflow).await, "needs_attention");
     assert_eq!(stage.writes(), [""; 0]);

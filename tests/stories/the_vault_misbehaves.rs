@@ -122,7 +122,7 @@ async fn without_a_description_a_person_says_whose_user_it_is() {
     fault(&stage, "POST", "/Users", 1, Effect::DropAfter);
     needs_a_person(&stage, &workflow, "only a person can say").await;
     assert_eq!(stage.writes(), ["create_user"]);
-    stage.take(&workflow, Exit::Adopt).await.unwrap();
+    stage.adopt(&workflow).await.unwrap();
     assert_eq!(stage.rest(&workflow).await, "succeeded");
     assert_eq!(stage.writes(), ["create_user", "add_member", "add_member"]);
     assert!(stage.trail(&workflow).await.iter().any(|event| event["kind"] == "account.adopted"));
@@ -134,7 +134,7 @@ async fn before_execution_there_is_nothing_to_adopt() {
     stage.simulator.vault.add_user(&json!({ "username": "zobrien" })).unwrap();
     let workflow = stage.hire().await;
     assert_eq!(stage.rest(&workflow).await, "needs_attention");
-    assert!(stage.take(&workflow, Exit::Adopt).await.is_err());
+    assert!(stage.adopt(&workflow).await.is_err());
     assert_eq!(stage.state(&workflow).await, "needs_attention");
 }
 

@@ -78,7 +78,7 @@ async fn every_state_that_a_person_can_lead_to_agrees_with_its_trail() {
         workflow: stopped,
         after: 0,
         reason: "no profile".to_owned(),
-        alarm: crate::store::outbox::Alarm::Keep,
+        telling: crate::store::plans::Telling::Mail,
     };
     stage.store.write(stop).await.unwrap();
     assert!(examined(&stage).await.is_sound());
@@ -91,6 +91,7 @@ async fn every_state_that_a_person_can_lead_to_agrees_with_its_trail() {
         stamp: stage.stamp(),
         lease,
         workflow: stopped,
+        plan_number: plan.number,
         stopped: Some(crate::store::runs::Stopped::Because("drift".to_owned())),
     };
     stage.store.write(start).await.unwrap();

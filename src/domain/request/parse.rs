@@ -19,6 +19,13 @@ use crate::domain::kind::{Kind, Op};
 use crate::domain::names::{PersonRef, Reason, SourceRef};
 use crate::domain::strict_json::Json;
 
+/// The fields of `reset_password`.
+pub(super) const RESET_PASSWORD: &[&str] = &["delivery", "requested_by"];
+/// The fields of `leaver`.
+pub(super) const LEAVER: &[&str] = &["mode", "reason_code", "remove_groups", "revoke_sessions"];
+/// The fields of `effective`.
+pub(super) const EFFECTIVE: &[&str] = &["at", "tz", "boundary", "immediate"];
+
 /// What the source's settings add to the reading.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestContext {
@@ -26,7 +33,8 @@ pub struct RequestContext {
     pub default_zone: Option<Tz>,
 }
 
-const KNOWN: &[&str] = &[
+/// The fields of a request.
+pub(super) const KNOWN: &[&str] = &[
     "schema",
     "kind",
     "op",
@@ -183,7 +191,7 @@ fn read_effective(
     default_boundary: Boundary,
     context: RequestContext,
 ) -> (Option<Effective>, Option<Tz>) {
-    let Some(fields) = request.child("effective", &["at", "tz", "boundary", "immediate"]) else {
+    let Some(fields) = request.child("effective", EFFECTIVE) else {
         return (None, context.default_zone);
     };
     fields.require("at", "a date, or a time in RFC 3339 with an offset");
@@ -210,14 +218,13 @@ fn read_effective(
 }
 
 fn read_leaver(request: &Fields<'_>) -> LeaverTerms {
-    let known = &["mode", "reason_code", "remove_groups", "revoke_sessions"];
     let mut terms = LeaverTerms {
         mode: LeaverMode::Disable,
         reason_code: None,
         remove_groups: true,
         revoke_sessions: false,
     };
-    if let Some(fields) = request.child("leaver", known) {
+    if let Some(fields) = request.child("leaver", LEAVER) {
         let mode = fields.choice("mode", LeaverMode::ALL, LeaverMode::as_str);
         terms.mode = mode.unwrap_or(terms.mode);
         terms.reason_code = fields.choice("reason_code", LeaverReason::ALL, LeaverReason::as_str);
@@ -228,7 +235,7 @@ fn read_leaver(request: &Fields<'_>) -> LeaverTerms {
 }
 
 fn read_reset(request: &Fields<'_>) -> Option<ResetTerms> {
-    let fields = request.child("reset_password", &["delivery", "requested_by"])?;
+    let fields = request.child("reset_password", RESET_PASSWORD)?;
     fields.require("delivery", "how the new password reaches its owner");
     let delivery = fields.choice("delivery", PasswordDelivery::ALL, PasswordDelivery::as_str);
     let requested_by = fields.text("requested_by", requester);

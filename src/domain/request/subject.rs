@@ -10,6 +10,15 @@ use super::words::EmploymentType;
 use crate::domain::built_in::is_built_in;
 use crate::domain::names::{DistinguishedName, EmailAddress, NotAName, PersonRef, ShortText, UserName};
 
+/// The fields of `manager`.
+pub(super) const MANAGER: &[&str] = &["person_ref", "email", "name"];
+/// The fields of `employment`.
+pub(super) const EMPLOYMENT: &[&str] =
+    &["title", "department", "organization", "cost_center", "site", "type", "manager"];
+/// The fields of `subject`.
+pub(super) const SUBJECT: &[&str] =
+    &["username", "first_name", "middle_name", "last_name", "email", "distinguished_name"];
+
 /// Somebody who may be known already: whatever the request says of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Subject {
@@ -56,8 +65,7 @@ pub struct Newcomer {
 impl Subject {
     /// Reads `subject`; one that is left out says nothing.
     pub(super) fn read(request: &Fields<'_>) -> Self {
-        let known = &["username", "first_name", "middle_name", "last_name", "email", "distinguished_name"];
-        let Some(fields) = request.child("subject", known) else { return Self::default() };
+        let Some(fields) = request.child("subject", SUBJECT) else { return Self::default() };
         Self {
             username: fields.text("username", persons_user_name),
             first_name: fields.text("first_name", ShortText::parse),
@@ -137,8 +145,7 @@ pub struct Manager {
 impl Employment {
     /// Reads `employment`; one that is left out says nothing.
     pub(super) fn read(request: &Fields<'_>) -> Self {
-        let known = &["title", "department", "organization", "cost_center", "site", "type", "manager"];
-        let Some(fields) = request.child("employment", known) else { return Self::default() };
+        let Some(fields) = request.child("employment", EMPLOYMENT) else { return Self::default() };
         Self {
             title: fields.text("title", ShortText::parse),
             department: fields.text("department", ShortText::parse),
@@ -158,8 +165,8 @@ impl Employment {
 
 impl Manager {
     fn read(employment: &Fields<'_>) -> Option<Self> {
-        let fields = employment.child("manager", &["person_ref", "email", "name"])?;
-        if !["person_ref", "email", "name"].iter().any(|key| fields.has(key)) {
+        let fields = employment.child("manager", MANAGER)?;
+        if !MANAGER.iter().any(|key| fields.has(key)) {
             employment.fault("manager", "required", "person_ref, email or name");
         }
         Some(Self {

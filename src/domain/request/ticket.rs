@@ -10,6 +10,9 @@ use super::fields::Fields;
 use super::words::TicketSystem;
 use crate::domain::names::{NotAName, RecordId, ShortText, TicketId};
 
+/// The fields of `ticket`.
+pub(super) const TICKET: &[&str] = &["system", "id", "record_id", "task_id", "requested_by"];
+
 /// Most attributes of one request.
 const MOST_ATTRIBUTES: usize = 50;
 /// Longest value of an attribute, in characters.
@@ -35,8 +38,7 @@ pub struct Ticket {
 
 impl Ticket {
     pub(super) fn read(request: &Fields<'_>) -> Option<Self> {
-        let known = &["system", "id", "record_id", "task_id", "requested_by"];
-        let fields = request.child("ticket", known)?;
+        let fields = request.child("ticket", TICKET)?;
         fields.require("system", "the system the ticket lives in");
         fields.require("id", "the number of the ticket");
         let system = fields.choice("system", TicketSystem::ALL, TicketSystem::as_str);

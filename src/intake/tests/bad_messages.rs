@@ -73,6 +73,30 @@ async fn each_bad_body_is_refused_at_its_place_and_kept_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_sender_has_called_a_field_is_told_to_the_sender_alone() {
+    let stage = Stage::start(routes).await;
+    let mut bodies = vec![r#"{"Margaret Hamilton": 1, "Margaret Hamilton": 2}"#.to_owned()];
+    for place in ["subject", "attributes"] {
+        let mut body = joiner("a-1");
+        body[place]["Margaret Hamilton"] = json!({});
+        bodies.push(body.to_string());
+    }
+    for body in &bodies {
+        let (status, answer) = told_text(stage.webhook("msg_1", body.clone())).await;
+        assert!(status >= 400 && answer.contains("/Margaret Hamilton\""), "{answer}");
+    }
+    // Each is recorded, and nothing of the trail is lost when personal values are cleared.
+    let mut export = Vec::new();
+    crate::audit::export(&stage.kit.store, &stage.kit.keys, &mut export).await.unwrap();
+    let export = String::from_utf8(export).unwrap();
+    assert_eq!(export.matches("delivery.refused").count(), bodies.len(), "{export}");
+    for place in ["/subject/* unknown_field", "/attributes/* ", "/* duplicate_key"] {
+        assert!(export.contains(place), "{place} is missing in {export}");
+    }
+    assert!(!export.contains("Hamilton"), "{export}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_faults_of_one_body_are_told_at_once() {
     let stage = Stage::start(routes).await;
     let mut body = joiner("a-1");

@@ -17,7 +17,7 @@ impl Tenant {
     pub(super) fn list_groups(&self, call: &Call) -> Result<Answer, Refusal> {
         let query = Query::parse(&call.query);
         let conditions = query.filter()?;
-        let (offset, limit) = query.page(self.options.page_size)?;
+        let (offset, limit) = query.page(&self.options)?;
         let mut all = Vec::new();
         for group in self.groups.values() {
             let mut fits = found(query.get("search"), &[&group.name, &group.description, &group.location]);
@@ -37,7 +37,7 @@ impl Tenant {
         let with_members = query.says_true("includeMembers");
         let items: Vec<Value> = page.map(|group| self.group_shown(group, with_members)).collect();
         let mut answer = json!({ "count": items.len(), "value": items });
-        if offset + limit < all.len() {
+        if offset + limit < all.len() && self.options.silent_page_cap.is_none() {
             answer["nextLink"] = json!(format!("api/UserGroups?{}", query.at(offset + limit, limit)));
         }
         Ok(Answer::json(200, answer))

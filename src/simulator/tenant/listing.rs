@@ -5,6 +5,7 @@
 
 use url::form_urlencoded;
 
+use super::TenantOptions;
 use super::wire::Refusal;
 
 /// The parameters of a query, names in any case.
@@ -31,10 +32,11 @@ impl Query {
     }
 
     /// Offset and limit, in either of the two published spellings.
-    pub(super) fn page(&self, page_size: usize) -> Result<(usize, usize), Refusal> {
+    pub(super) fn page(&self, options: &TenantOptions) -> Result<(usize, usize), Refusal> {
         let offset = self.number("offset")?.or(self.number("pageOffset")?).unwrap_or(0);
         let limit = self.number("limit")?.or(self.number("pageSize")?).filter(|limit| *limit > 0);
-        Ok((offset, limit.unwrap_or(page_size)))
+        let limit = limit.unwrap_or(options.page_size);
+        Ok((offset, options.silent_page_cap.map_or(limit, |cap| limit.min(cap))))
     }
 
     /// The conditions of `filter` (`a eq b AND c eq d`), names in lower case.

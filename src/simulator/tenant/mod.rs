@@ -117,6 +117,8 @@ pub struct TenantOptions {
     pub challenge: Challenge,
     /// How many items a list call without a limit returns.
     pub page_size: usize,
+    /// No list gives more items at once, whatever is asked for, nor a word that there are more.
+    pub silent_page_cap: Option<usize>,
     /// Whether `description` is kept.
     pub descriptions: Descriptions,
     /// Whether `/disable/` exists.
@@ -149,6 +151,7 @@ impl TenantOptions {
             most_wrong_passwords: 5,
             challenge: Challenge::None,
             page_size: 25,
+            silent_page_cap: None,
             descriptions: Descriptions::Kept,
             disable_call: DisableCall::Offered,
             safe_list: SafeList::Offered,

@@ -25,7 +25,7 @@ impl Tenant {
             return Err(Refusal::not_authorised());
         }
         self.user(user_id)?;
-        let (offset, limit) = Query::parse(&call.query).page(self.options.page_size)?;
+        let (offset, limit) = Query::parse(&call.query).page(&self.options)?;
         let enters = |member: &i64| {
             *member == user_id
                 || self.groups.get(member).is_some_and(|group| group.members.contains(&user_id))
@@ -35,7 +35,8 @@ impl Tenant {
         let items: Vec<Value> = page
             .map(|safe| json!({ "safeUrlId": safe.name, "safeName": safe.name, "location": "\\" }))
             .collect();
-        Ok(Answer::json(200, json!({ "Safes": items, "Total": all.len() })))
+        let total = if self.options.silent_page_cap.is_some() { items.len() } else { all.len() };
+        Ok(Answer::json(200, json!({ "Safes": items, "Total": total })))
     }
 
     /// A safe as JSON describes it: `safeName`, and perhaps `members` (names of users or groups).

@@ -29,7 +29,7 @@ impl Tenant {
         for name in ["userName", "userType", "componentUser", "source", "userStatus"] {
             conditions.extend(query.get(name).map(|value| (name.to_ascii_lowercase(), value.to_owned())));
         }
-        let (offset, limit) = query.page(self.options.page_size)?;
+        let (offset, limit) = query.page(&self.options)?;
         let mut all = Vec::new();
         for user in self.users.values().filter(|user| user.standing != Standing::Hidden) {
             let person =
@@ -41,7 +41,8 @@ impl Tenant {
         let page = all.iter().skip(offset).take(limit);
         let items: Vec<Value> =
             page.map(|user| self.list_item(user, query.says_true("ExtendedDetails"))).collect();
-        Ok(Answer::json(200, json!({ "Users": items, "Total": all.len() })))
+        let total = if self.options.silent_page_cap.is_some() { items.len() } else { all.len() };
+        Ok(Answer::json(200, json!({ "Users": items, "Total": total })))
     }
 
     fn list_item(&self, user: &User, detailed: bool) -> Value {

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use super::stage::{Stage, accept, done};
 use crate::domain::approval::{Decided, Refused, Verdict};
 use crate::domain::ids::ChainId;
-use crate::domain::step::{Outcome, Purpose, Report, Rest};
+use crate::domain::step::{Outcome, Purpose, Report, Rest, StepRecord};
 use crate::domain::workflow::Stalled;
 use crate::store::deliveries::{OtherMeaning, Repeat};
 use crate::store::lease::NotYours;
-use crate::store::operator::{Exit, TakeExit};
+use crate::store::operator::{Exit, NoExit, TakeExit};
 use crate::store::outbox::{self, ClaimMessage, ReportMessage, Sent};
 use crate::store::plans::{AwaitVault, VoidPlan};
 use crate::store::reveals::RevealPassword;
-use crate::store::runs::{self, LetGo, StartRun};
+use crate::store::runs::{self, LetGo};
 use crate::store::secrets;
-use crate::store::steps::{self, Ended, Next};
+use crate::store::steps::{self, Ended, Intent, Next};
 use crate::store::{WriteFault, audit, decisions, people, plans, seals, workflows};
 
 macro_rules! on_both {
@@ -130,17 +130,23 @@ async fn other_meanings(stage: &Stage) {
 }
 
 async fn approve_against_reject(stage: &Stage) {
+    let mut won = [0, 0];
     for round in 0..10 {
         let workflow = stage.accept(&format!("T-{round}")).await;
         let plan = stage.plan(workflow).await;
         let (yes, no) =
             (stage.answer(&plan, 0, Verdict::Approve).await, stage.answer(&plan, 1, Verdict::Reject).await);
         let stores = (stage.store.clone(), stage.store.clone());
-        let (yes, no) = tokio::join!(
-            tokio::spawn(async move { stores.0.write(yes).await }),
-            tokio::spawn(async move { stores.1.write(no).await }),
-        );
-        let (yes, no) = (yes.unwrap(), no.unwrap());
+        let yes = async move { stores.0.write(yes).await };
+        let no = async move { stores.1.write(no).await };
+        // Whoever sets out first has a head start.
+        let (yes, no) = if round % 2 == 0 {
+            let (yes, no) = (tokio::spawn(yes), tokio::spawn(no));
+            (yes.await.unwrap(), no.await.unwrap())
+        } else {
+            let (no, yes) = (tokio::spawn(no), tokio::spawn(yes));
+            (yes.await.unwrap(), no.await.unwrap())
+        };
         let read = workflows::find(&stage.store, workflow).await.unwrap().unwrap();
         let loser = match (&yes, &no) {
             (Ok(Decided::Approved), Err(WriteFault::Refused(loser))) if read.state.word() == "approved" => {
@@ -152,8 +158,10 @@ async fn approve_against_reject(stage: &Stage) {
             other => panic!("{other:?} and the workflow is {:?}", read.state),
         };
         assert!(matches!(loser, Refused::AlreadyDecided { .. }), "{loser:?}");
+        won[usize::from(no.is_ok())] += 1;
         assert_eq!(decisions::of_workflow(&stage.store, workflow).await.unwrap().len(), 1);
     }
+    assert!(won[0] > 0 && won[1] > 0, "each of the two wins at times: {won:?}");
 }
 
 async fn late_worker(stage: &Stage) {
@@ -161,13 +169,7 @@ async fn late_worker(stage: &Stage) {
     let plan = stage.plan(workflow).await;
     stage.decide(&plan, 0, Verdict::Approve).await.unwrap();
     let (_, lease) = stage.claim(1).await.unwrap();
-    let start = |lease: &crate::store::lease::Lease| StartRun {
-        stamp: stage.stamp(),
-        lease: lease.clone(),
-        workflow,
-        stopped: None,
-    };
-    stage.store.write(start(&lease)).await.unwrap();
+    stage.store.write(stage.start(&plan, &lease, None)).await.unwrap();
     let (intent, attempt, record) = stage.intent(0, &plan.steps[0]);
     stage.store.write(stage.record(&plan, &lease, None, intent)).await.unwrap();
     // The first worker sleeps past its lease; another one takes over.
@@ -221,28 +223,26 @@ async fn two_claims(stage: &Stage) {
 }
 
 async fn stopped_run(stage: &Stage) {
+    use crate::domain::ids::VaultUserId;
     let workflow = stage.accept("T-1").await;
     let plan = stage.plan(workflow).await;
     stage.decide(&plan, 0, Verdict::Approve).await.unwrap();
     let (_, lease) = stage.claim(1).await.unwrap();
-    let start = StartRun { stamp: stage.stamp(), lease: lease.clone(), workflow, stopped: None };
-    stage.store.write(start).await.unwrap();
-    let (intent, attempt, mut record) = stage.intent(0, &plan.steps[0]);
-    stage.store.write(stage.record(&plan, &lease, None, intent)).await.unwrap();
-    let words = "a user of that name is there".to_owned();
-    let report = Report {
-        outcome: Outcome::NeedsPerson,
-        words: words.clone(),
+    stage.store.write(stage.start(&plan, &lease, None)).await.unwrap();
+    let told = |outcome, stranger: Option<i64>| Report {
+        outcome,
+        words: "a user of that name is there".to_owned(),
         calls: vec![],
         user_id: None,
-        stranger: Some(crate::domain::ids::VaultUserId(7)),
+        stranger: stranger.map(VaultUserId),
         access: None,
     };
-    record.open = None;
-    record.state = crate::domain::step::StepState::Failed { reason: words.clone() };
-    let ended = Ended { step: 0, attempt, purpose: Purpose::Act, report, record };
-    let rest = Next::Rest(Rest::NeedsPerson(words));
-    stage.store.write(stage.record(&plan, &lease, Some(ended), rest)).await.unwrap();
+    let stops = |step, (attempt, record): (_, StepRecord), purpose| {
+        let report = told(Outcome::NeedsPerson, Some(7));
+        let record = record.settle(purpose, &report, &stage.waits());
+        let rest = Next::Rest(Rest::NeedsPerson(report.words.clone()));
+        (Ended { step, attempt, purpose, report, record }, rest)
+    };
     let exit = |exit| TakeExit {
         stamp: stage.stamp(),
         workflow,
@@ -250,10 +250,38 @@ async fn stopped_run(stage: &Stage) {
         by: super::stage::operator("root"),
         reason: "looked at it".to_owned(),
     };
-    assert_eq!(stage.store.write(exit(Exit::Adopt)).await.unwrap(), "running");
-    let (again, _) = stage.claim(1).await.unwrap();
-    assert_eq!(again.adoption, crate::target::Adoption::ByPerson(crate::domain::ids::VaultUserId(7)));
+    // The search has met somebody who holds the name, and nothing was sent: nobody of ours can be among them.
+    let (intent, attempt, record) = stage.intent(0, &plan.steps[0]);
+    stage.store.write(stage.record(&plan, &lease, None, intent)).await.unwrap();
+    let (ended, rest) = stops(0, (attempt, record), Purpose::Act);
+    stage.store.write(stage.record(&plan, &lease, Some(ended), rest)).await.unwrap();
+    let refused = stage.store.write(exit(Exit::Adopt(VaultUserId(7)))).await;
+    assert!(matches!(refused, Err(WriteFault::Refused(NoExit::NothingToAdopt))), "{refused:?}");
+    assert_eq!(stage.store.write(exit(Exit::Retry)).await.unwrap(), "running");
     assert_eq!(steps::ledger(&stage.store, workflow, 1).await.unwrap().steps[0].state.word(), "waiting");
+    // The answer to the create was lost, and the look after it finds somebody.
+    let (_, lease) = stage.claim(1).await.unwrap();
+    let (intent, attempt, record) = stage.intent(1, &plan.steps[1]);
+    stage.store.write(stage.record(&plan, &lease, None, intent)).await.unwrap();
+    let report = told(Outcome::Unknown, None);
+    let record = record.settle(Purpose::Act, &report, &stage.waits());
+    let lost = Ended { step: 1, attempt, purpose: Purpose::Act, report, record: record.clone() };
+    let attempt = stage.stamp().draw().id(crate::domain::ids::AttemptId::made);
+    let record = record.begin(attempt, Purpose::Look);
+    let look = Intent { step: 1, attempt, purpose: Purpose::Look, record: record.clone(), sealed: None };
+    let next = Next::Begin(Box::new(look));
+    stage.store.write(stage.record(&plan, &lease, Some(lost), next)).await.unwrap();
+    let (ended, rest) = stops(1, (attempt, record), Purpose::Look);
+    stage.store.write(stage.record(&plan, &lease, Some(ended), rest)).await.unwrap();
+    let refused = stage.store.write(exit(Exit::Adopt(VaultUserId(8)))).await;
+    let Err(WriteFault::Refused(NoExit::OtherAccount { meant, now })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((meant.0, now.0), (8, 7));
+    assert_eq!(stage.store.write(exit(Exit::Adopt(VaultUserId(7)))).await.unwrap(), "running");
+    let (again, _) = stage.claim(1).await.unwrap();
+    assert_eq!(again.adoption, crate::target::Adoption::ByPerson(VaultUserId(7)));
+    assert_eq!(steps::ledger(&stage.store, workflow, 1).await.unwrap().steps[1].state.word(), "unknown");
     assert!(stage.store.write(exit(Exit::GiveUp)).await.is_err());
 }
 

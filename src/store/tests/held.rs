@@ -14,8 +14,8 @@ use crate::domain::strict_json;
 use crate::domain::workflow::{Stalled, State};
 use crate::store::held::{NotSettled, Selection, SettleHeld, Settled};
 use crate::store::operator::{Exit, NoExit, TakeExit};
-use crate::store::outbox::{self, Alarm};
-use crate::store::plans::PlanningStopped;
+use crate::store::outbox;
+use crate::store::plans::{PlanningStopped, Telling};
 use crate::store::{WriteFault, audit, batches, workflows};
 
 macro_rules! on_both {
@@ -265,9 +265,9 @@ async fn one_user(stage: &Stage) {
 async fn ones_own(stage: &Stage) {
     let workflow = leaver(stage, 1).await;
     let reason = "two profiles match".to_owned();
-    let stop = PlanningStopped { stamp: stage.stamp(), workflow, after: 0, reason, alarm: Alarm::Keep };
+    let stop = PlanningStopped { stamp: stage.stamp(), workflow, after: 0, reason, telling: Telling::Mail };
     stage.store.write(stop).await.unwrap();
-    for exit in [Exit::Retry, Exit::Adopt, Exit::MarkDone, Exit::GiveUp] {
+    for exit in [Exit::Retry, Exit::Adopt(crate::domain::ids::VaultUserId(7)), Exit::MarkDone, Exit::GiveUp] {
         let signed_in = |address: &str| Operator::SignedIn(EmailAddress::parse(address).unwrap());
         for by in [signed_in("User1+x@example.com"), signed_in("user-L-1@example.com"), operator("user-l-1")]
         {
@@ -288,7 +288,8 @@ async fn protected(stage: &Stage) {
     let workflow = leaver(stage, 1).await;
     for _ in 0..3 {
         let reason = "the user name svc-backup is protected by the settings of the target".to_owned();
-        let stop = PlanningStopped { stamp: stage.stamp(), workflow, after: 0, reason, alarm: Alarm::Raise };
+        let stop =
+            PlanningStopped { stamp: stage.stamp(), workflow, after: 0, reason, telling: Telling::Protected };
         stage.store.write(stop).await.unwrap();
         let (exit, by, reason) = (Exit::Retry, operator("op"), "again".to_owned());
         stage.store.write(TakeExit { stamp: stage.stamp(), workflow, exit, by, reason }).await.unwrap();

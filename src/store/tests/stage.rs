@@ -33,7 +33,7 @@ use crate::store::decisions::{Decide, TargetRead};
 use crate::store::deliveries::{AcceptDelivery, Alarm, Delivery, RefuseDelivery};
 use crate::store::lease::Lease;
 use crate::store::plans::KeepPlan;
-use crate::store::runs::{ClaimRun, StartRun};
+use crate::store::runs::{ClaimRun, StartRun, Stopped};
 use crate::store::seals::SealBatch;
 use crate::store::secrets::Sealed;
 use crate::store::steps::{Ended, Intent, Next, Record};
@@ -246,13 +246,17 @@ impl Stage {
         self.store.write(ClaimRun { stamp, holder: Uuid::from_u128(holder), until }).await.unwrap()
     }
 
+    /// The deed by which a run of this plan begins, or does not.
+    pub(crate) fn start(&self, plan: &Plan, lease: &Lease, stopped: Option<Stopped>) -> StartRun {
+        let (stamp, lease) = (self.stamp(), lease.clone());
+        StartRun { stamp, lease, workflow: plan.workflow, plan_number: plan.number, stopped }
+    }
+
     /// Carries every step out, then rests.
     pub(crate) async fn run(&self, plan: &Plan, user_id: i64) {
         let (workflow, lease) = self.claim(1).await.expect("a run is due");
         assert_eq!(workflow.id, plan.workflow);
-        let start =
-            StartRun { stamp: self.stamp(), lease: lease.clone(), workflow: workflow.id, stopped: None };
-        self.store.write(start).await.unwrap();
+        self.store.write(self.start(plan, &lease, None)).await.unwrap();
         let mut ended = None;
         for (step, planned) in plan.steps.iter().enumerate() {
             let (intent, attempt, record) = self.intent(step, planned);

@@ -8,6 +8,7 @@
 use serde_json::json;
 
 use super::holder::{Holder, stranger};
+use super::likeness::unlike_planned;
 use super::put::{Changed, Edit, Place};
 use super::talk::{Fault, Talk};
 use crate::domain::ids::VaultUserId;
@@ -144,10 +145,15 @@ impl Talk<'_> {
 
     async fn look_for_password_change(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
-        Ok(if account.user.change_password_on_next_logon == Some(true) {
+        if account.user.change_password_on_next_logon != Some(true) {
+            return Ok(Told::new(Outcome::NotThere, "the vault does not ask for a new password yet"));
+        }
+        // The whole record was written, so all of it is looked at.
+        let differs = unlike_planned(call, &account);
+        Ok(if differs.is_empty() {
             Told::new(Outcome::Done, "the vault asks for a new password at the next log-on")
         } else {
-            Told::new(Outcome::NotThere, "the vault does not ask for a new password yet")
+            Told::lost(&differs)
         })
     }
 }

@@ -25,6 +25,18 @@ pub(super) struct ClientCredentials {
 /// The lifetime to assume when the answer names none, in seconds: the shortest one seen in the field.
 const SHORT_LIFE: i64 = 900;
 const DAY: i64 = 86_400;
+/// The errors of RFC 6749, section 5.2, and `access_denied` of section 4.1.2.1, which token endpoints use as well: the
+/// endpoint itself has looked at what was asked, and refuses it for good. Whatever else comes back, such as the page of
+/// a gateway or a redirection, says nothing about the secret.
+const REFUSALS: [&str; 7] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "access_denied",
+];
 
 impl ClientCredentials {
     pub(super) fn new(http: Client, token_url: Url, client_id: String, world: World) -> Self {
@@ -75,12 +87,12 @@ impl SignIn for ClientCredentials {
         };
         let words = format!("the token endpoint answered {status}{}", reason.trim_end_matches('.'));
         let after_seconds = answer.retry_after;
+        let is_refusal = told("error").is_some_and(|error| REFUSALS.contains(&error.as_str()));
         match status {
-            429 => Err(NotOpened::Passing { words, after_seconds }),
-            200..=299 if told("error").is_none() => {
+            400 | 401 | 403 if is_refusal => Err(NotOpened::Refused(words)),
+            200..=299 => {
                 Err(NotOpened::Passing { words: format!("{words} but gave no token"), after_seconds })
             }
-            200..=499 => Err(NotOpened::Refused(words)),
             _ => Err(NotOpened::Passing { words, after_seconds }),
         }
     }

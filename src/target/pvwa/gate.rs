@@ -22,6 +22,8 @@ use crate::target::CallFault;
 const MOST_ENDED: usize = 3;
 /// Within this time ends are counted, and so long no session is opened after too many.
 const WINDOW: TimeDelta = TimeDelta::minutes(10);
+/// While the sign-in is held, the secret is looked for so seldom: it may be the output of a command.
+const FETCH_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// What is said of a session that ended before its time.
 const ENDED_EARLY: &str = "the vault had ended our session before its time, as it does when somebody else logs on with \
@@ -43,6 +45,8 @@ struct State {
     secret: SecretString,
     standing: Option<Standing>,
     hold: Option<Hold>,
+    /// When the secret was last fetched again, while a hold lasts.
+    fetched_at: Option<Timestamp>,
     /// When sessions of ours were found ended, lately.
     ended_early: Vec<Timestamp>,
     opened: u64,
@@ -83,6 +87,7 @@ impl Gate {
             secret: secret.value().clone(),
             standing: None,
             hold: None,
+            fetched_at: None,
             ended_early: Vec::new(),
             opened: 0,
         };
@@ -194,7 +199,10 @@ impl Gate {
             Err(NotOpened::Refused(words)) => {
                 let words = format!("signing in failed: {words}; {NOT_AGAIN}");
                 tracing::error!(reason = %words, "the sign-in was refused");
-                state.hold = Some(Hold { since: self.world.now(), why: Why::Refused, words: words.clone() });
+                // The secret was fetched again just now.
+                let since = self.world.now();
+                state.fetched_at = Some(since);
+                state.hold = Some(Hold { since, why: Why::Refused, words: words.clone() });
                 Err(CallFault::Refused { words })
             }
         }
@@ -204,10 +212,13 @@ impl Gate {
     async fn heed_hold(&self, state: &mut State) -> Result<(), CallFault> {
         let Some(hold) = &state.hold else { return Ok(()) };
         match hold.why {
-            Why::Refused => match self.exchanged(&state.secret).await {
-                Some(other) => state.secret = other,
-                None => return Err(CallFault::Refused { words: hold.words.clone() }),
-            },
+            Why::Refused => {
+                let words = hold.words.clone();
+                match self.looked_for(state).await {
+                    Some(other) => state.secret = other,
+                    None => return Err(CallFault::Refused { words }),
+                }
+            }
             Why::Ended if self.world.now().since(hold.since) < WINDOW => {
                 return Err(CallFault::Refused { words: hold.words.clone() });
             }
@@ -215,6 +226,16 @@ impl Gate {
         }
         state.hold = None;
         Ok(())
+    }
+
+    /// The secret as it can be fetched now, if it is another one; looked for once in a while, however many calls ask.
+    async fn looked_for(&self, state: &mut State) -> Option<SecretString> {
+        let now = self.world.now();
+        if state.fetched_at.is_some_and(|then| now.since(then) < FETCH_AGAIN) {
+            return None;
+        }
+        state.fetched_at = Some(now);
+        self.exchanged(&state.secret).await
     }
 
     /// The secret as it can be fetched now, if it is another one.

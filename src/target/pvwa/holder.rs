@@ -1,8 +1,10 @@
 //! Whose account is it? Ours, one that a person gave us, or a stranger's.
 //!
 //! Must hold: an account is ours only by our mark in its description, by a number that we learnt from our own
-//! create, or by a person's word; components, directory users and our own account are never touched.
+//! create, or by a person's word about one that is as planned; components, directory users and our own account are
+//! never touched.
 
+use super::likeness::fits_adoption;
 use super::talk::{Fault, Talk};
 use super::touch::{as_approved, own_record};
 use super::users::Account;
@@ -49,7 +51,10 @@ impl Talk<'_> {
             Holder::Ours(account)
         } else {
             match call.adoption {
-                Adoption::ByPerson(ours) if ours == id => Holder::Adopted(account),
+                Adoption::ByPerson(ours) if ours == id => {
+                    fits_adoption(call, &account)?;
+                    Holder::Adopted(account)
+                }
                 Adoption::ByPerson(_) | Adoption::OnlyByMark => {
                     self.stranger = Some(id);
                     Holder::Stranger(id)

@@ -32,6 +32,7 @@ mod groups;
 mod holder;
 mod join;
 mod leave;
+mod likeness;
 mod memberships;
 mod pages;
 mod preview;

@@ -1,7 +1,7 @@
 //! Lists that come in pages.
 //!
 //! Must hold: a list is read to its end whether the vault pages by `limit` and `offset`, by `nextLink`, or not at
-//! all; nothing is counted twice; a link is followed only to the same list of the same interface.
+//! all, and however few records it gives at once, asked for more; nothing is counted twice; a link is followed only to the same list of the same interface.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,8 @@ use super::talk::{Fault, Talk};
 pub(super) type Raw = Map<String, Value>;
 
 const PAGE: usize = 100;
+/// No vault is known to give fewer records in a page that is not the last one.
+const FEWEST: usize = 20;
 const MOST_PAGES: usize = 200;
 
 /// A list of the interface.
@@ -31,6 +33,7 @@ impl Talk<'_> {
         let mut all: Vec<Raw> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut link: Option<Vec<(String, String)>> = None;
+        let mut fullest = FEWEST;
         for _ in 0..MOST_PAGES {
             let (limit, offset) = (PAGE.to_string(), all.len().to_string());
             let answer = if let Some(pairs) = &link {
@@ -48,11 +51,13 @@ impl Talk<'_> {
                 return Ok(all);
             }
             link = page.next.map(|next| next_query(self.pvwa.wire.base(), list, &next)).transpose()?;
-            // `Total` may mean the page or the whole; it only ever makes us read on.
+            // `Total` may mean the page or the whole; it only ever makes us read on. A vault may give fewer records than
+            // were asked for, so a page is the last one only if it is shorter than one before it, or very short.
             let more = page.total.is_some_and(|total| total > all.len());
-            if link.is_none() && count < PAGE && !more {
+            if link.is_none() && count < fullest && !more {
                 return Ok(all);
             }
+            fullest = fullest.max(count);
         }
         Err(Fault::NeedsPerson(format!("the list {} does not come to an end", list.path)))
     }

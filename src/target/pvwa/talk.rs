@@ -51,9 +51,10 @@ impl Fault {
         }
     }
 
-    /// Did the vault answer that there is nothing of that number?
+    /// Did the vault answer that there is nothing of that number? Its own answers carry a code; the page of a gateway,
+    /// or of a server that does not know the way, says nothing about the user.
     pub(super) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused(said) if said.status == 404)
+        matches!(self, Self::Refused(said) if said.status == 404 && said.code.is_some())
     }
 
     /// The same fault, met after a write went out: it no longer says that there was no effect.

@@ -5,15 +5,13 @@
 
 use super::act::Told;
 use super::groups::Membership;
-use super::pages::number;
-use super::profile::shows;
+use super::likeness::unlike;
 use super::talk::{Fault, Talk};
 use super::update::unchanged;
-use super::users::{Account, description};
-use crate::domain::plan::{Description, NewUser, PlannedGroup, PlannedStep};
-use crate::domain::snapshot::ProfileField;
+use super::users::Account;
+use crate::domain::plan::{PlannedGroup, PlannedStep};
 use crate::domain::step::Outcome;
-use crate::target::{Adoption, StepCall};
+use crate::target::StepCall;
 
 impl Talk<'_> {
     pub(super) async fn verify_user(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
@@ -85,57 +83,6 @@ impl Talk<'_> {
             Membership::In => Ok(None),
             Membership::Out => Ok(Some(format!("group {}", planned.name))),
             Membership::Wrong(words) => Err(Fault::NeedsPerson(words)),
-        }
-    }
-}
-
-/// What of the approved account is not seen, in words.
-fn unlike(call: &StepCall<'_>, user: &NewUser, account: &Account) -> Vec<String> {
-    let seen = &account.user;
-    let mut missing = Vec::new();
-    let mut want = |as_planned: bool, what: &str| {
-        if !as_planned {
-            missing.push(what.to_owned());
-        }
-    };
-    want(seen.user_type.eq_ignore_ascii_case(user.user_type.as_str()), "user type");
-    want(shows(account, ProfileField::Location, user.location.as_str()), "location");
-    want(seen.enabled == Some(true), "enabled");
-    if let Some(end) = user.expires_at {
-        want(number(&account.raw, "expiryDate") == Some(end.unix_seconds()), "expiry date");
-    }
-    for (field, value) in &user.profile {
-        match field {
-            // Both are looked at in their own way.
-            ProfileField::Location | ProfileField::Description => {}
-            ProfileField::FirstName
-            | ProfileField::MiddleName
-            | ProfileField::LastName
-            | ProfileField::Email
-            | ProfileField::Title
-            | ProfileField::Organization
-            | ProfileField::Department => {
-                want(shows(account, *field, value), field.in_words());
-            }
-        }
-    }
-    want(described(call, user, account), ProfileField::Description.in_words());
-    missing
-}
-
-/// The description is ours: a mark and the request's words. An account that a person adopted keeps its own; a vault
-/// that turns out to keep none may lose the mark, but not words that were approved.
-fn described(call: &StepCall<'_>, user: &NewUser, account: &Account) -> bool {
-    let request = user.profile.get(&ProfileField::Description).map(String::as_str);
-    let request = request.filter(|text| !text.is_empty());
-    match (call.plan.dialect.description, call.adoption) {
-        (Description::NotKept, Adoption::OnlyByMark | Adoption::ByPerson(_))
-        | (Description::Kept, Adoption::ByPerson(_)) => true,
-        (Description::Kept, Adoption::OnlyByMark) => {
-            match account.user.profile.get(&ProfileField::Description) {
-                Some(seen) => call.our_marks.iter().any(|mark| *seen == description(mark, request)),
-                None => request.is_none(),
-            }
         }
     }
 }

@@ -6,15 +6,14 @@ use crate::domain::ids::WorkflowId;
 use crate::domain::operator::Operator;
 use crate::store::decisions::Expire;
 use crate::store::operator::{Exit, TakeExit};
-use crate::store::outbox::Alarm;
-use crate::store::plans::{AwaitVault, PlanningStopped, VoidPlan};
+use crate::store::plans::{AwaitVault, PlanningStopped, Telling, VoidPlan};
 
 impl Stage {
     pub(super) async fn stop_planning(&self, workflow: WorkflowId, reason: &str) {
         self.advance(1);
         let stamp = self.kit.world.stamp();
         let deed =
-            PlanningStopped { stamp, workflow, after: 0, reason: reason.to_owned(), alarm: Alarm::Keep };
+            PlanningStopped { stamp, workflow, after: 0, reason: reason.to_owned(), telling: Telling::Mail };
         self.kit.store.write(deed).await.unwrap();
     }
 

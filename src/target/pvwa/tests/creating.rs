@@ -90,12 +90,16 @@ async fn the_holder_of_the_name_decides() {
     component["componentUser"] = json!(true);
     let mut directory = ours.clone();
     directory["source"] = json!("LDAP");
+    let mut elsewhere = theirs.clone();
+    elsewhere["location"] = json!("\\Users\\Elsewhere");
     let by_person = |call: &mut StepCall<'_>| call.adoption = Adoption::ByPerson(OURS);
     let only_by_mark = |_: &mut StepCall<'_>| ();
-    let cases: [Holding<'_>; 5] = [
+    let cases: [Holding<'_>; 6] = [
         (&ours, only_by_mark, Outcome::Done, Outcome::Done, Some(OURS)),
         (&theirs, only_by_mark, Outcome::NeedsPerson, Outcome::NeedsPerson, None),
         (&theirs, by_person, Outcome::AlreadySo, Outcome::Done, Some(OURS)),
+        // Whatever a person says: what a create of ours has made is as planned.
+        (&elsewhere, by_person, Outcome::NeedsPerson, Outcome::NeedsPerson, None),
         (&component, by_person, Outcome::NeedsPerson, Outcome::NeedsPerson, None),
         (&directory, by_person, Outcome::NeedsPerson, Outcome::NeedsPerson, None),
     ];

@@ -71,8 +71,13 @@ impl Bench {
 
 /// A password in a file, as the settings keep it.
 fn in_file(path: &Path) -> Secret {
+    fetched_by(&format!("{{ file = \"{}\" }}", path.display()))
+}
+
+/// A password that is fetched in this way, as the settings write it.
+fn fetched_by(way: &str) -> Secret {
     let text = crate::config::tests::GOOD
-        .replace("{ file = \"/run/vault\" }", &format!("{{ file = \"{}\" }}", path.display()))
+        .replace("{ file = \"/run/vault\" }", way)
         .replace("{ env = \"READER\" }", "\"reader-token-of-some-length\"")
         .replace("{ command = [\"print\", \"writer\"] }", "\"writer-token-of-some-length\"")
         .replace("{ env = \"HR_WEBHOOK\" }", "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"");
@@ -237,6 +242,7 @@ async fn a_password_that_was_rotated_is_fetched_again_and_tried_once() {
     assert_eq!(bench.find().await.outcome, Outcome::Refused);
     assert_eq!(passwords(2), ["second", "third"]);
     std::fs::write(&path, "fourth").unwrap();
+    bench.later(TimeDelta::minutes(1));
     bench.script.on(LOGON, vec![opened("t")]);
     assert_eq!(bench.find().await.outcome, Outcome::Done);
     assert_eq!(passwords(4), ["fourth"]);
@@ -275,4 +281,30 @@ async fn our_own_account_is_never_touched_under_any_of_its_names() {
         assert_eq!(report.outcome, Outcome::NeedsPerson, "{account}");
         assert!(bench.script.seen().is_empty());
     }
+}
+
+#[tokio::test]
+async fn while_the_sign_in_is_held_its_secret_is_looked_for_once_a_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let counted = folder.path().join("counted");
+    let command =
+        format!("{{ command = [\"sh\", \"-c\", \"echo once >> {}; echo wrong\"] }}", counted.display());
+    let bench = bench(|logon| logon.password = fetched_by(&command)).await;
+    let runs = || std::fs::read_to_string(&counted).unwrap().lines().count();
+    assert_eq!(runs(), 1, "at the start");
+    bench.script.on(LOGON, vec![wrong()]);
+    for _ in 0..20 {
+        assert_eq!(bench.find().await.outcome, Outcome::Refused);
+    }
+    assert_eq!(runs(), 2, "once more after the refusal");
+    bench.later(TimeDelta::seconds(59));
+    assert_eq!((bench.find().await.outcome, runs()), (Outcome::Refused, 2));
+    for minutes in 1..4 {
+        bench.later(TimeDelta::minutes(1));
+        for _ in 0..5 {
+            assert_eq!(bench.find().await.outcome, Outcome::Refused);
+        }
+        assert_eq!(runs(), 2 + minutes);
+    }
+    assert_eq!(bench.count(LOGON), 1);
 }

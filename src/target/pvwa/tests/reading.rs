@@ -192,3 +192,46 @@ fn the_preview_names_every_write_of_the_plan() {
     assert_eq!(writes, ["POST Users", "POST UserGroups/5/Members", "PUT Users/{id}"]);
     assert!(shown[3][2].note.contains("number"));
 }
+
+#[tokio::test]
+async fn only_the_vaults_own_word_says_that_there_is_no_user_of_a_number() {
+    let name = UserName::parse("zobrien").unwrap();
+    let of_number = Subject { user_name: &name, user_id: Some(OURS) };
+    // A gateway's page, a server that does not know the way, an answer without a code: none of them is about the user.
+    for reply in [
+        html(404),
+        Reply::Json(404, json!({"Message": "No HTTP resource was found"})),
+        Reply::Json(404, json!({})),
+    ] {
+        let bench = Bench::empty_vault(auto()).await;
+        bench.script.on("GET Users/42", vec![reply]);
+        let fault = bench.vault.snapshot(of_number, &[]).await.unwrap_err();
+        assert!(matches!(fault, CallFault::Refused { .. }), "{fault}");
+    }
+    let bench = Bench::empty_vault(auto()).await;
+    bench.script.on("GET Users/42", vec![error(404, "ITATS003E", "no such user")]);
+    bench.script.on("GET UserTypes", vec![error(404, "", "")]);
+    assert_eq!(bench.vault.snapshot(of_number, &[]).await.unwrap().user, UserSeen::Absent);
+}
+
+#[tokio::test]
+async fn a_lost_demand_for_a_new_password_is_compared_in_the_whole_record() {
+    let step = PlannedStep::RequirePasswordChange;
+    let mut demanded = record(mark().as_str(), &json!([]));
+    demanded["changePassOnNextLogon"] = json!(true);
+    let mut clobbered = demanded.clone();
+    clobbered["internet"] = json!({});
+    clobbered["location"] = json!("\\Elsewhere");
+    for (seen, outcome, words) in [
+        (record(mark().as_str(), &json!([])), Outcome::NotThere, "not ask"),
+        (demanded, Outcome::Done, "asks for a new password"),
+        (clobbered, Outcome::NeedsPerson, "location, business e-mail"),
+    ] {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![ok(seen)]);
+        let report = bench.look(&step, known).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert!(report.words.contains(words) && !report.words.contains("Elsewhere"), "{}", report.words);
+        assert_eq!(bench.script.writes(), [""; 0]);
+    }
+}

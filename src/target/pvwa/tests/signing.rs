@@ -96,3 +96,37 @@ async fn a_vault_that_cannot_be_reached_has_felt_nothing() {
     assert!(report.words.contains("refused") && !report.words.contains("127.0.0.1"), "{}", report.words);
     assert_eq!(report.calls[0].status, None);
 }
+
+#[tokio::test]
+async fn only_a_refusal_of_the_token_endpoint_itself_holds_the_sign_in() {
+    let moved = script::Reply::Raw(302, "Location: https://login.example/\r\n".to_owned(), String::new());
+    let unknown = script::Reply::Json(400, json!({"error": "temporarily_unavailable"}));
+    let other = script::Reply::Json(401, json!({"message": "no route"}));
+    let passing = [
+        moved,
+        html(404),
+        html(401),
+        html(403),
+        error(408, "", ""),
+        error(429, "", ""),
+        unknown,
+        other,
+        script::Reply::Json(404, json!({"error": "invalid_client"})),
+        ok(json!({"error": "invalid_client"})),
+    ];
+    let bench = Bench::new(auto()).await;
+    bench.script.on("GET Users", vec![ok(json!({"Users": [], "Total": 0}))]);
+    for (place, reply) in passing.into_iter().enumerate() {
+        bench.script.on("POST token", vec![reply]);
+        let report = bench.act(&PlannedStep::FindUser, |_| ()).await;
+        assert_eq!(report.outcome, Outcome::Retry { after_seconds: None }, "{place}: {}", report.words);
+        assert_eq!(bench.vault.held_back_since().await, None, "{place}");
+    }
+    for (status, error) in [(400, "invalid_grant"), (401, "invalid_client"), (403, "unauthorized_client")] {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("POST token", vec![script::Reply::Json(status, json!({"error": error}))]);
+        let report = bench.act(&PlannedStep::FindUser, |_| ()).await;
+        assert_eq!(report.outcome, Outcome::Refused, "{status} {error}: {}", report.words);
+        assert_eq!(bench.vault.held_back_since().await, Some(bench.clock.now()), "{status} {error}");
+    }
+}

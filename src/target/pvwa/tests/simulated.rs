@@ -221,3 +221,19 @@ async fn the_number_form_is_not_sent_when_somebody_is_named_by_that_number() {
     assert_eq!(report.outcome, Outcome::NeedsPerson, "{}", report.words);
     assert_eq!(trial.writes(), ["create_user"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_gives_few_records_at_once_and_says_nothing_of_more_is_read_to_its_end() {
+    let trial = Trial::with(Dialect::Product, auto(), &json!({ "username": "zobrien2" })).await;
+    for number in 0..120 {
+        trial.simulator.vault.add_group(&format!("Tail {number}")).unwrap();
+    }
+    trial.simulator.vault.add_group("Tail").unwrap();
+    let ask = ["Ops-Readers", "Tail", "Gone"].map(|name| GroupName::parse(name).unwrap());
+    for cap in [100, 50, 25] {
+        trial.simulator.vault.configure(|options| options.silent_page_cap = Some(cap));
+        let snapshot = trial.vault.snapshot(subject(&trial.plan.user_name), &ask).await.unwrap();
+        let found: Vec<bool> = snapshot.groups.iter().map(|seen| seen.found.is_some()).collect();
+        assert_eq!(found, [true, true, false], "{cap} at once");
+    }
+}
