@@ -12,8 +12,8 @@ use crate::kit::Kit;
 use crate::store::WriteFault;
 use crate::store::codes::{self, Forget};
 use crate::store::decisions::Expire;
+use crate::store::due;
 use crate::store::reminders::{self, Remind};
-use crate::store::workflows;
 use crate::worker::{Did, TurnFailed, Worker};
 
 /// So much is done in one turn.
@@ -63,7 +63,7 @@ impl Sweeper {
             forgotten.map_err(|fault| TurnFailed::doing("forgetting old sign-ins")(&fault))?;
             return Ok(Did::Work(1));
         }
-        let end = workflows::next_overdue(&self.kit.store, now).await.map_err(|fault| read(&fault))?;
+        let end = due::next_overdue(&self.kit.store, now).await.map_err(|fault| read(&fault))?;
         let reminder = reminders::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
         let next = end.into_iter().chain(reminder).chain(forget).min();
         Ok(next.map_or(Did::Idle, Did::IdleUntil))
@@ -80,7 +80,7 @@ impl Worker for Sweeper {
         let read = TurnFailed::doing("reading what is overdue");
         let (store, now) = (&self.kit.store, self.kit.world.now());
         let mut overdue = Vec::new();
-        for found in workflows::overdue(store, now, MOST).await.map_err(|fault| read(&fault))? {
+        for found in due::overdue(store, now, MOST).await.map_err(|fault| read(&fault))? {
             match found {
                 Ok(workflow) => overdue.push(workflow),
                 Err(unfit) => self.kit.set_aside(unfit).await?,

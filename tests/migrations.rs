@@ -187,8 +187,8 @@ const SAMPLES: &[Sample] = &[
         made_by: 10,
         table: "leases",
         columns: &[
-            ("name", "'vault/zobrien{n}'"),
             ("holder", "{uuid}"),
+            ("name", "'vault/zobrien{n}'"),
             ("fence", "1"),
             ("held_until", "{time}"),
         ],
@@ -388,6 +388,17 @@ const SAMPLES: &[Sample] = &[
             ("confirmed_at", "{time}"),
         ],
     },
+    Sample {
+        made_by: 22,
+        table: "leases",
+        columns: &[
+            ("holder", "{uuid}"),
+            ("name", "'vault/of a run {n}'"),
+            ("fence", "1"),
+            ("held_until", "{time}"),
+            ("workflow_id", "{uuid}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -410,6 +421,7 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("workflows", &[("stalled", "'succeeded'")]),
     ("workflows", &[("plan_number", "-1")]),
     ("workflows", &[("source_ref", "'RITM:1'")]),
+    ("workflows", &[("waits_for", "{other}")]),
     ("deliveries", &[("state", "'lost'")]),
     ("deliveries", &[("state", "'refused'")]),
     ("deliveries", &[("workflow_id", "null")]),
@@ -434,12 +446,14 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("owed_messages", &[("kind", "'gossip'")]),
     ("owed_messages", &[("state", "'forgotten'"), ("sent_at", "null")]),
     ("owed_messages", &[("sent_at", "null")]),
+    ("owed_messages", &[("goes_first", "2")]),
     ("person_links", &[("vault_user_id", "1")]),
     ("secrets", &[("purpose", "'curiosity'")]),
     ("secrets", &[("state", "'known'"), ("sealed", "null")]),
     ("secrets", &[("sealed", "null")]),
     ("secrets", &[("state", "'revealed'")]),
     ("leases", &[("fence", "0")]),
+    ("leases", &[("workflow_id", "{other}")]),
     ("sign_in_codes", &[("sort", "'decoy'")]),
     ("sign_in_codes", &[("sort", "'guess'")]),
     ("sign_in_codes", &[("state", "'known'")]),

@@ -27,6 +27,7 @@ mod m0018_disable_forms;
 mod m0019_users_of_the_machine;
 mod m0020_when_leavers_begin;
 mod m0021_slots;
+mod m0022_leavers_first;
 mod spelling;
 
 /// All migrations in order.
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_users_of_the_machine::Migration),
             Box::new(m0020_when_leavers_begin::Migration),
             Box::new(m0021_slots::Migration),
+            Box::new(m0022_leavers_first::Migration),
         ]
     }
 }

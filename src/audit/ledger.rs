@@ -98,6 +98,7 @@ impl Replay {
             }
             EventKind::WorkflowReplanning
             | EventKind::VaultAwaited
+            | EventKind::RunAwaited
             | EventKind::StageOpened
             | EventKind::StageReminded
             | EventKind::AccountProtected
@@ -158,6 +159,7 @@ impl Replay {
             | EventKind::DeliveryRepeated
             | EventKind::DeliveryRefused
             | EventKind::VaultAwaited
+            | EventKind::RunAwaited
             | EventKind::StageReminded
             | EventKind::AccountProtected
             | EventKind::HeldProposed

@@ -216,10 +216,11 @@ fn row(home: &Home, workflow: &Workflow, now: Timestamp) -> Row {
     };
     let reason = match &workflow.state {
         State::NeedsAttention { reason, .. } | State::Failed { reason } => Some(cut(&visible(reason))),
+        State::Approved { .. } | State::Running => {
+            workflow.waits_for.map(|_| "waits for another request for this person to come to rest".to_owned())
+        }
         State::Planning
         | State::PendingApproval { .. }
-        | State::Approved { .. }
-        | State::Running
         | State::Succeeded
         | State::Rejected
         | State::Expired

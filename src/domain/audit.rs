@@ -52,6 +52,8 @@ event_kinds! {
     StepMarkedDone = "step.marked_done";
     /// Approvers were told that the target cannot be read.
     VaultAwaited = "workflow.waiting_for_vault";
+    /// Another run of the same person, or on the same user, must come to rest first.
+    RunAwaited = "workflow.waiting_for_run";
     /// People of one stage were asked.
     StageOpened = "stage.opened";
     /// People who had not answered were reminded.

@@ -187,13 +187,14 @@ fn membership_drift(plan: &Plan, user: &VaultUser) -> Vec<Difference> {
 
 fn group_drift(planned: &PlannedGroup, snapshot: &Snapshot) -> Option<Difference> {
     let now = snapshot.groups.iter().find(|seen| seen.asked.key() == planned.name.key());
-    let describe = |id: VaultGroupId, name: &str, kind: GroupKind| {
-        format!("{} \u{201c}{name}\u{201d} with number {id}", kind.in_words())
+    let describe = |id: VaultGroupId, name: &str, kind: Option<GroupKind>| {
+        let kind = kind.map_or("group", GroupKind::in_words);
+        format!("{kind} \u{201c}{name}\u{201d} with number {id}")
     };
     let found = now.and_then(|seen| seen.found.as_ref());
     let same = |group: &VaultGroup| {
         group.id == planned.id
-            && group.kind == planned.kind
+            && planned.kind.is_none_or(|kind| group.kind == kind)
             && group.name.to_lowercase() == planned.name.key()
     };
     if found.is_some_and(same) {
@@ -204,7 +205,7 @@ fn group_drift(planned: &PlannedGroup, snapshot: &Snapshot) -> Option<Difference
         describe(planned.id, planned.name.as_str(), planned.kind),
         found.map_or_else(
             || "no group of that name".to_owned(),
-            |group| describe(group.id, &group.name, group.kind),
+            |group| describe(group.id, &group.name, Some(group.kind)),
         ),
     ))
 }

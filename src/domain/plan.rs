@@ -298,8 +298,9 @@ pub struct PlannedGroup {
     pub name: GroupName,
     /// The number it stood for.
     pub id: VaultGroupId,
-    /// Where it was kept.
-    pub kind: GroupKind,
+    /// Where it was kept; absent where the vault did not tell, which a plan that takes access away may meet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<GroupKind>,
 }
 
 /// How a target is spoken to: `auto` finds out, the rest is pinned by settings.
@@ -420,4 +421,4 @@ impl SealedPlan {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;

@@ -1,7 +1,7 @@
 //! What a leaver's plan takes away, as far as a reading shows it.
 //!
-//! Must hold: the account is disabled before anything else is taken; every membership that the vault itself keeps
-//! goes, unless the request leaves them; nothing is added, changed or deleted. What only a directory can take away
+//! Must hold: the account is disabled before anything else is taken; every membership that a directory does not
+//! keep goes, unless the request leaves them; nothing is added, changed or deleted. What only a directory can take away
 //! waits for a person.
 
 use super::drift::identity;
@@ -17,8 +17,10 @@ pub fn removal_steps(user: &VaultUser, terms: &LeaverTerms) -> Vec<PlannedStep> 
         steps.push(PlannedStep::DisableUser);
     }
     if terms.remove_groups {
-        let held = user.groups.iter().flatten();
-        steps.extend(held.filter_map(own_group).map(PlannedStep::RemoveFromGroup));
+        let mut ends: Vec<PlannedGroup> = user.groups.iter().flatten().filter_map(removable).collect();
+        // What may be refused comes last, so that the refusal holds nothing else up.
+        ends.sort_by_key(|group| group.kind.is_none());
+        steps.extend(ends.into_iter().map(PlannedStep::RemoveFromGroup));
     }
     if user.source == UserSource::Directory {
         steps.push(PlannedStep::DisableInDirectory);
@@ -27,12 +29,18 @@ pub fn removal_steps(user: &VaultUser, terms: &LeaverTerms) -> Vec<PlannedStep> 
     steps
 }
 
-/// A membership that the vault itself keeps, as a plan names it. Where the record does not tell the kind, the group
-/// is taken for the vault's own; the vault refuses to change a directory's.
-pub fn own_group(member: &MemberOf) -> Option<PlannedGroup> {
-    let kind = member.kind.unwrap_or(GroupKind::Vault);
+/// A membership that can be ended in the vault, as a plan names it; none where only a directory, or a hand, can end it.
+///
+/// The vault tells the kind of each group in the user's record and in the list of groups. Where neither does, the
+/// membership is planned to end all the same, and the page says so: the vault itself refuses to change a directory's
+/// group, so trying does no harm, and access that is left in silence does. The refusal goes to a person with the reason.
+pub fn removable(member: &MemberOf) -> Option<PlannedGroup> {
+    match member.kind {
+        Some(GroupKind::Directory) => return None,
+        Some(GroupKind::Vault) | None => {}
+    }
     let name = GroupName::parse(&member.name).ok()?;
-    (kind == GroupKind::Vault).then_some(PlannedGroup { name, id: member.id, kind })
+    Some(PlannedGroup { name, id: member.id, kind: member.kind })
 }
 
 /// The same leaver's plan over a fresh reading, where the same account is in a group that the plan does not take it
@@ -69,11 +77,18 @@ mod tests {
     fn user(source: UserSource) -> VaultUser {
         let member = |id, name: &str, kind| MemberOf { id: VaultGroupId(id), name: name.to_owned(), kind };
         let groups = vec![
-            member(3, "Ops", Some(GroupKind::Vault)),
-            member(4, "AD-Ops", Some(GroupKind::Directory)),
             member(5, "Old", None),
+            member(4, "AD-Ops", Some(GroupKind::Directory)),
+            member(3, "Ops", Some(GroupKind::Vault)),
         ];
         VaultUser { source, groups: Some(groups), ..VaultUser::default() }
+    }
+
+    #[test]
+    fn what_the_vault_did_not_tell_is_planned_as_not_told_and_comes_last() {
+        let steps = removal_steps(&user(UserSource::Vault), &terms(true));
+        let groups = steps.iter().filter_map(PlannedStep::group).map(|(_, group)| (group.id.0, group.kind));
+        assert_eq!(groups.collect::<Vec<_>>(), [(3, Some(GroupKind::Vault)), (5, None)]);
     }
 
     fn kinds(user: &VaultUser, remove_groups: bool) -> Vec<String> {

@@ -100,6 +100,7 @@ async fn understand(
         replans: 0,
         vault_awaited_since: None,
         vault_awaited_told: None,
+        waits_for: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,

@@ -6,8 +6,8 @@
 use super::line::{Line, line};
 use crate::domain::kind::Kind;
 use crate::domain::plan::{NewUser, Owner, Plan, PlannedAccount, PlannedGroup, PlannedStep, UserChange};
-use crate::domain::removal::own_group;
-use crate::domain::snapshot::{MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
+use crate::domain::removal::removable;
+use crate::domain::snapshot::{GroupKind, MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
 use crate::domain::time::Timestamp;
 use crate::web::visible::visible;
 
@@ -94,13 +94,17 @@ fn known(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Vec<Line
         lines.push(line("Comes into", &names(plan.joins())));
     }
     lines.push(line("Goes out of", &names(plan.leaves())));
-    let (kept, out_of_reach) = stays(plan, user);
+    let Stays { kept, directory, by_hand } = stays(plan, user);
     if !kept.is_empty() {
         lines.push(line("Stays in", &kept.join(", ")));
     }
-    if !out_of_reach.is_empty() {
-        let text = format!("{}; only the directory can end these", out_of_reach.join(", "));
+    if !directory.is_empty() {
+        let text = format!("{}; only the directory can end these", directory.join(", "));
         lines.push(line("Stays in groups of a directory", &text));
+    }
+    if !by_hand.is_empty() {
+        let text = format!("{}; only a hand in the vault can end these", by_hand.join(", "));
+        lines.push(line("Stays in groups with unusable names", &text));
     }
     lines
 }
@@ -118,13 +122,33 @@ fn log_on(plan: &Plan, account: &PlannedAccount) -> &'static str {
     }
 }
 
-/// Memberships that stay: those the vault could end, and those of directory groups.
-pub(super) fn stays(plan: &Plan, user: &VaultUser) -> (Vec<String>, Vec<String>) {
-    let goes = |member: &&MemberOf| plan.leaves().all(|group| group.id != member.id);
-    let (own, foreign): (Vec<&MemberOf>, Vec<&MemberOf>) =
-        user.groups.iter().flatten().filter(goes).partition(|member| own_group(member).is_some());
-    let told = |list: Vec<&MemberOf>| list.into_iter().map(|member| visible(&member.name)).collect();
-    (told(own), told(foreign))
+/// Memberships that stay, by who could end them.
+#[derive(Default)]
+pub(super) struct Stays {
+    /// This service, were it asked to.
+    pub(super) kept: Vec<String>,
+    /// Only the directory.
+    pub(super) directory: Vec<String>,
+    /// Only a person in the vault: the group's name is none that can be planned with.
+    pub(super) by_hand: Vec<String>,
+}
+
+/// The memberships that a plan leaves.
+pub(super) fn stays(plan: &Plan, user: &VaultUser) -> Stays {
+    let stays = |member: &&MemberOf| plan.leaves().all(|group| group.id != member.id);
+    let mut found = Stays::default();
+    for member in user.groups.iter().flatten().filter(stays) {
+        let list = match (removable(member), member.kind) {
+            (Some(_), _) => &mut found.kept,
+            (None, Some(GroupKind::Directory)) => &mut found.directory,
+            (None, Some(GroupKind::Vault) | None) => &mut found.by_hand,
+        };
+        list.push(match member.name.as_str() {
+            "" => format!("group number {}", member.id),
+            name => visible(name),
+        });
+    }
+    found
 }
 
 /// Groups by name, or that there are none.

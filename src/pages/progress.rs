@@ -10,6 +10,7 @@ use super::time_in_words::distance;
 use super::timeline::{EventInWords, event_in_words};
 use crate::domain::approval::Verdict;
 use crate::domain::audit::EventKind;
+use crate::domain::ids::WorkflowId;
 use crate::domain::plan::{Doer, Plan};
 use crate::domain::step::{Ledger, StepState};
 use crate::domain::time::Timestamp;
@@ -175,8 +176,14 @@ fn standing(
             "Approved".to_owned(),
             format!("The run begins at {}, {}.", not_before.in_words(), distance(now, *not_before)),
         ),
-        State::Approved { .. } => told("Approved", "The run begins now."),
-        State::Running => ("Being carried out".to_owned(), running(run)),
+        State::Approved { .. } => match workflow.waits_for {
+            Some(other) => ("Approved".to_owned(), waits("begins", other)),
+            None => told("Approved", "The run begins now."),
+        },
+        State::Running => match workflow.waits_for {
+            Some(other) => ("Being carried out".to_owned(), waits("goes on", other)),
+            None => ("Being carried out".to_owned(), running(run)),
+        },
         State::Succeeded => told("Done and verified", seen_in_the_end(run)),
         State::Rejected => ("Rejected".to_owned(), rejected(said)),
         State::Expired => {
@@ -190,6 +197,13 @@ fn standing(
             format!("Countersign has stopped and told the operators. What it met: {}", visible(reason)),
         ),
     }
+}
+
+fn waits(goes_on: &str, other: WorkflowId) -> String {
+    format!(
+        "Another request for this person is being carried out, workflow {other}. The run {goes_on} as soon as that one \
+         has come to rest."
+    )
 }
 
 /// What the last read showed, and what no read can show.

@@ -63,6 +63,7 @@ pub(crate) fn workflow() -> Workflow {
         replans: 0,
         vault_awaited_since: None,
         vault_awaited_told: None,
+        waits_for: None,
         not_before: Some(plan().not_before),
         approval_ends: None,
         created_at: now().plus_seconds(-600),
@@ -74,7 +75,7 @@ fn group(name: &str, id: i64) -> PlannedStep {
     PlannedStep::AddToGroup(PlannedGroup {
         name: crate::domain::names::GroupName::parse(name).unwrap(),
         id: VaultGroupId(id),
-        kind: GroupKind::Vault,
+        kind: Some(GroupKind::Vault),
     })
 }
 

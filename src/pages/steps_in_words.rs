@@ -49,8 +49,8 @@ pub fn sentence(plan: &Plan, step: &PlannedStep) -> String {
         }
         PlannedStep::AddToGroup(group) => {
             let kind = match group.kind {
-                GroupKind::Vault => "group",
-                GroupKind::Directory => "directory group",
+                Some(GroupKind::Vault) | None => "group",
+                Some(GroupKind::Directory) => "directory group",
             };
             let name = visible(group.name.as_str());
             format!("Add {user} to the {kind} \u{201c}{name}\u{201d} (number {}) in {target}.", group.id)

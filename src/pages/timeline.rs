@@ -69,6 +69,11 @@ fn sentence(told: &Told) -> String {
         EventKind::VaultAwaited => {
             format!("The vault cannot be read: {}.", clause(&personal("because")))
         }
+        EventKind::RunAwaited => format!(
+            "Another request for this person is being carried out, workflow {}; this one goes on when that has come \
+             to rest.",
+            text("run")
+        ),
         EventKind::StageOpened => format!("Stage {} is being asked.", stage(told)),
         EventKind::DecisionRecorded => decision(told),
         EventKind::StageReminded => format!("Who has not answered in stage {} was reminded.", stage(told)),

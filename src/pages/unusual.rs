@@ -32,7 +32,7 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
     for step in &plan.steps {
         match step {
             PlannedStep::CreateUser(new) => points.extend(of_account(new, snapshot, now)),
-            PlannedStep::AddToGroup(group) if group.kind == GroupKind::Directory => points.push(format!(
+            PlannedStep::AddToGroup(group) if group.kind == Some(GroupKind::Directory) => points.push(format!(
                 "\u{201c}{}\u{201d} is a directory group: the vault may refuse to add members to it, and then a \
                  person must look.",
                 visible(group.name.as_str())
@@ -214,7 +214,7 @@ mod tests {
         let directory = points(|_, plan, _, _| {
             for step in &mut plan.steps {
                 if let PlannedStep::AddToGroup(group) = step {
-                    group.kind = GroupKind::Directory;
+                    group.kind = Some(GroupKind::Directory);
                 }
             }
         });

@@ -2,7 +2,7 @@
 //!
 //! Must hold: what the plan cannot do or will not do is said as plainly as what it does.
 
-use super::account_in_words::{change, stays};
+use super::account_in_words::{Stays, change, stays};
 use super::unfit::cut;
 use crate::domain::kind::Kind;
 use crate::domain::plan::{Owner, Plan, PlannedAccount, PlannedStep};
@@ -98,16 +98,32 @@ fn memberships(plan: &Plan, user: &VaultUser) -> Vec<String> {
         );
     }
     if plan.kind == Kind::Leaver {
-        let (kept, out_of_reach) = stays(plan, user);
+        let Stays { kept, directory, by_hand } = stays(plan, user);
         if !kept.is_empty() {
             points.push(format!("These memberships stay, as the request says: {}.", kept.join(", ")));
         }
-        if !out_of_reach.is_empty() {
+        if !directory.is_empty() {
             points.push(format!(
                 "These memberships come from a directory and stay until they are ended there: {}.",
-                out_of_reach.join(", ")
+                directory.join(", ")
             ));
         }
+        if !by_hand.is_empty() {
+            points.push(format!(
+                "The names of these groups cannot be planned with, so the memberships stay until somebody ends them in \
+                 the vault: {}.",
+                by_hand.join(", ")
+            ));
+        }
+    }
+    let untold = plan.leaves().filter(|group| group.kind.is_none());
+    let untold: Vec<String> = untold.map(|group| visible(group.name.as_str())).collect();
+    if !untold.is_empty() {
+        points.push(format!(
+            "The vault does not tell whether these groups are its own or a directory\u{2019}s: {}. Taking the user out is \
+             tried; where the vault refuses, the membership stays and a person must look.",
+            untold.join(", ")
+        ));
     }
     points
 }
@@ -161,7 +177,20 @@ mod tests {
                 kind: Some(GroupKind::Directory),
             });
         });
-        assert!(foreign[0].contains("AD-Ops"));
+        assert!(foreign[0].contains("AD-Ops") && foreign[0].contains("from a directory"));
+        let unnamed = points(|_, user| {
+            let member = MemberOf { id: VaultGroupId(90), name: String::new(), kind: Some(GroupKind::Vault) };
+            user.groups.as_mut().unwrap().push(member);
+        });
+        assert!(unnamed[0].contains("group number 90") && unnamed[0].contains("until somebody ends them"));
+        let untold = points(|plan, _| {
+            for step in &mut plan.steps {
+                if let PlannedStep::RemoveFromGroup(group) = step {
+                    group.kind = None;
+                }
+            }
+        });
+        assert!(untold[0].contains("its own or a directory\u{2019}s: "), "{untold:?}");
         let seat = points(|plan, _| {
             account(plan, |account| account.other_user_type = UserType::parse("BasicUser").ok());
         });

@@ -117,7 +117,7 @@ pub(super) fn planned_group(asked: &GroupName, snapshot: &Snapshot) -> Result<Pl
         return Err(NoPlan::NeedsPerson(format!("the vault has no group {asked}")));
     };
     match found.kind {
-        GroupKind::Vault => Ok(PlannedGroup { name: asked.clone(), id: found.id, kind: found.kind }),
+        GroupKind::Vault => Ok(PlannedGroup { name: asked.clone(), id: found.id, kind: Some(found.kind) }),
         GroupKind::Directory => Err(NoPlan::NeedsPerson(format!(
             "the group {asked} is kept in a directory; its members cannot be changed through the vault"
         ))),

@@ -26,9 +26,10 @@ use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::kit::Kit;
 use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
 use crate::rules::routing::{Unasked, Wanted, route};
+use crate::store::due;
 use crate::store::people;
 use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped, Telling};
-use crate::store::workflows::{self, Workflow};
+use crate::store::workflows::Workflow;
 use crate::store::{ReadFault, WriteFault};
 use crate::target::CallFault;
 use crate::worker::{Did, TurnFailed, Worker};
@@ -105,24 +106,17 @@ impl Worker for Planner {
     async fn turn(&self) -> Result<Did, TurnFailed> {
         let read = TurnFailed::doing("reading what is to be planned");
         let now = self.kit.world.now();
-        let due = workflows::due(&self.kit.store, "planning", now, 10).await.map_err(|fault| read(&fault))?;
-        if due.is_empty() {
-            let next =
-                workflows::next_due(&self.kit.store, &["planning"]).await.map_err(|fault| read(&fault))?;
+        // One at a time, so that a leaver who comes in meanwhile is next.
+        let due = due::next(&self.kit.store, "planning", now).await.map_err(|fault| read(&fault))?;
+        let Some(found) = due else {
+            let next = due::next_at(&self.kit.store, &["planning"]).await.map_err(|fault| read(&fault))?;
             return Ok(next.map_or(Did::Idle, Did::IdleUntil));
+        };
+        match found {
+            Ok(workflow) => self.plan(&workflow).await?,
+            Err(unfit) => self.kit.set_aside(unfit).await?,
         }
-        let mut done = 0;
-        for found in due {
-            if self.kit.store.is_ending() {
-                break;
-            }
-            match found {
-                Ok(workflow) => self.plan(&workflow).await?,
-                Err(unfit) => self.kit.set_aside(unfit).await?,
-            }
-            done += 1;
-        }
-        Ok(Did::Work(done))
+        Ok(Did::Work(1))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::TargetSettings;
 use crate::domain::drift::same_text;
 use crate::domain::names::{GroupName, Location};
 use crate::domain::plan::{FieldChange, HandOver, Plan, PlannedGroup, PlannedStep, UserChange};
-use crate::domain::removal::own_group;
+use crate::domain::removal::removable;
 use crate::domain::request::{GroupChange, GroupSet, Mover, Request};
 use crate::domain::snapshot::{ProfileField, Snapshot, UserSource, VaultUser};
 use crate::kit::Kit;
@@ -116,7 +116,7 @@ fn groups(
     let holds = |name: &GroupName| held.iter().any(|member| member.name.to_lowercase() == name.key());
     let grantable = |name: &GroupName| settings.grantable_groups.iter().any(|one| one.key() == name.key());
     let listed = |list: &[GroupName], name: &GroupName| list.iter().any(|one| one.key() == name.key());
-    let own = held.iter().filter_map(own_group);
+    let own = held.iter().filter_map(removable);
     let (come, go): (&Vec<GroupName>, Vec<PlannedGroup>) = match asked {
         Asked::Exactly(wanted) => {
             let goes = |group: &PlannedGroup| grantable(&group.name) && !listed(wanted, &group.name);

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::run::{LEASE, Left, Runner};
 use crate::kit::Kit;
+use crate::store::due;
 use crate::store::runs::ClaimRun;
-use crate::store::workflows;
 use crate::worker::{Did, Looking, TurnFailed, Worker};
 
 /// Carries plans out.
@@ -43,7 +43,7 @@ impl Worker for Executor {
     async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
         let failed = TurnFailed::doing("claiming a run");
         let now = self.kit.world.now();
-        let next = workflows::next_due(&self.kit.store, &["approved", "running"]).await;
+        let next = due::next_at(&self.kit.store, &["approved", "running"]).await;
         match next.map_err(|fault| failed(&fault))? {
             None => return Ok(Did::Idle),
             Some(due) if due > now => return Ok(Did::IdleUntil(due)),

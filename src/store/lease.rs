@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::deed::{Fault, Tx};
 use super::rows::lease;
 use super::workflows::Workflow;
+use crate::domain::ids::WorkflowId;
 use crate::domain::names::{TargetName, UserName};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::WrongMove;
@@ -59,16 +60,27 @@ pub(super) fn name(target: &TargetName, user: &UserName) -> String {
     format!("{target}/{}", user.key())
 }
 
-/// Takes a lease if it is free or has run out; otherwise says until when it is held.
+/// Who has a lease that is not free.
+pub(super) struct Taken {
+    /// It runs out then, unless it is extended.
+    pub(super) until: Timestamp,
+    /// The run for which it was taken.
+    pub(super) by: Option<WorkflowId>,
+}
+
+/// Takes the lease on a user for a run if it is free or has run out; otherwise says who has it.
 pub(super) async fn take<No>(
     tx: &Tx,
     name: &str,
-    holder: Uuid,
+    (run, holder): (WorkflowId, Uuid),
     until: Timestamp,
-) -> Result<Result<Lease, Timestamp>, Fault<No>> {
+) -> Result<Result<Lease, Taken>, Fault<No>> {
     let standing = lease::Entity::find_by_id(name).lock_exclusive().one(&tx.inner).await?;
     let fence = match &standing {
-        Some(row) if row.held_until > tx.at.as_utc() => return Ok(Err(Timestamp::from_utc(row.held_until))),
+        Some(row) if row.held_until > tx.at.as_utc() => {
+            let until = Timestamp::from_utc(row.held_until);
+            return Ok(Err(Taken { until, by: row.workflow_id.map(WorkflowId) }));
+        }
         Some(row) => row.fence + 1,
         None => 1,
     };
@@ -77,6 +89,7 @@ pub(super) async fn take<No>(
         holder: Set(holder),
         fence: Set(fence),
         held_until: Set(until.as_utc()),
+        workflow_id: Set(Some(run.0)),
     };
     if standing.is_some() {
         lease::Entity::update(row).exec(&tx.inner).await?;

@@ -14,6 +14,7 @@ mod creates;
 pub mod runs;
 pub mod decisions;
 mod deed;
+pub mod due;
 pub mod deliveries;
 mod fault;
 pub mod held;

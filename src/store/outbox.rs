@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::rows::{ask, decision, owed, personal};
+use super::rows::{ask, decision, owed, personal, workflow};
 use super::{Store, asks, audit};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{AskId, ChainId, MessageId, SignInId, WorkflowId};
+use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Owed;
@@ -126,8 +127,7 @@ pub(super) async fn raise_alarm<No>(
     let event = NewEvent::new(EventKind::AlarmRaised, Actor::Countersign).personal("because", because);
     let event = audit::append(tx, chain, event).await?;
     metrics::counter!("countersign_alarms_total").increment(1);
-    let id = tx.id(MessageId::made);
-    let row = owed::ActiveModel { event_id: Set(Some(event.0)), ..blank(tx, id, workflow, "alarm") };
+    let row = owed::ActiveModel { event_id: Set(Some(event.0)), ..blank(tx, workflow, "alarm").await? };
     owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
 }
@@ -138,8 +138,7 @@ pub(super) async fn owe_waiting<No>(
     workflow: WorkflowId,
     to: &EmailAddress,
 ) -> Result<(), Fault<No>> {
-    let id = tx.id(MessageId::made);
-    let row = blank(tx, id, Some(workflow), "vault_awaited");
+    let row = blank(tx, Some(workflow), "vault_awaited").await?;
     let row = owed::ActiveModel { recipient: Set(Some(to.as_str().to_owned())), ..row };
     owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
@@ -152,11 +151,12 @@ pub(super) async fn owe_code<No>(
     workflow: Option<WorkflowId>,
     to: &EmailAddress,
 ) -> Result<(), Fault<No>> {
-    let id = tx.id(MessageId::made);
     let row = owed::ActiveModel {
         code_id: Set(Some(code.0)),
         recipient: Set(Some(to.as_str().to_owned())),
-        ..blank(tx, id, workflow, "sign_in_code")
+        // Somebody waits for it in front of a page.
+        goes_first: Set(1),
+        ..blank(tx, workflow, "sign_in_code").await?
     };
     owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
@@ -168,8 +168,7 @@ pub(super) async fn owe_hand_over<No>(
     workflow: WorkflowId,
     to: &EmailAddress,
 ) -> Result<(), Fault<No>> {
-    let id = tx.id(MessageId::made);
-    let row = blank(tx, id, Some(workflow), "hand_over");
+    let row = blank(tx, Some(workflow), "hand_over").await?;
     let row = owed::ActiveModel { recipient: Set(Some(to.as_str().to_owned())), ..row };
     owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
@@ -181,19 +180,27 @@ async fn insert<No>(
     kind: &str,
     ask: Option<&ask::Model>,
 ) -> Result<(), Fault<No>> {
-    let id = tx.id(MessageId::made);
     let row = owed::ActiveModel {
         ask_id: Set(ask.map(|row| row.id)),
         recipient: Set(ask.map(|row| row.approver.clone())),
-        ..blank(tx, id, Some(workflow), kind)
+        ..blank(tx, Some(workflow), kind).await?
     };
     owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
 }
 
-fn blank(tx: &Tx, id: MessageId, workflow: Option<WorkflowId>, kind: &str) -> owed::ActiveModel {
-    owed::ActiveModel {
-        id: Set(id.0),
+/// A message that is owed from now on.
+async fn blank<No>(
+    tx: &mut Tx,
+    workflow: Option<WorkflowId>,
+    kind: &str,
+) -> Result<owed::ActiveModel, Fault<No>> {
+    let is_first = match workflow {
+        Some(id) => is_of_leaver(tx, id).await?,
+        None => false,
+    };
+    Ok(owed::ActiveModel {
+        id: Set(tx.id(MessageId::made).0),
         workflow_id: Set(workflow.map(|id| id.0)),
         ask_id: Set(None),
         kind: Set(kind.to_owned()),
@@ -207,10 +214,20 @@ fn blank(tx: &Tx, id: MessageId, workflow: Option<WorkflowId>, kind: &str) -> ow
         last_fault: Set(None),
         created_at: Set(tx.at.as_utc()),
         sent_at: Set(None),
-    }
+        goes_first: Set(is_first.into()),
+    })
 }
 
-/// Takes the next due message for sending.
+/// Removal is not held up by a full queue, and people have to hear of it first.
+async fn is_of_leaver<No>(tx: &Tx, id: WorkflowId) -> Result<bool, Fault<No>> {
+    let found = workflow::Entity::find_by_id(id.0)
+        .filter(workflow::Column::Kind.eq(Kind::Leaver.as_str()))
+        .one(&tx.inner)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Takes the next due message for sending: what is about a leaver and what somebody waits for at a page, then the rest.
 pub struct ClaimMessage {
     /// Time and ids.
     pub stamp: Stamp,
@@ -240,17 +257,26 @@ impl Deed for ClaimMessage {
         let unclaimed = Condition::any()
             .add(owed::Column::ClaimedUntil.is_null())
             .add(owed::Column::ClaimedUntil.lte(now));
-        let row = owed::Entity::find()
-            .filter(owed::Column::State.eq("owed"))
-            .filter(owed::Column::DueAt.lte(now))
-            .filter(unclaimed)
-            .order_by_asc(owed::Column::DueAt)
-            .order_by_asc(owed::Column::Id)
-            .limit(1)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .one(&tx.inner)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
+        // Two looks, each in the order of an index; spelled out, so that the index over the first ones serves.
+        let first = Expr::col(owed::Column::GoesFirst).eq(Expr::cust("1"));
+        let mut found = None;
+        for look in [Condition::all().add(first), Condition::all()] {
+            found = owed::Entity::find()
+                .filter(owed::Column::State.eq("owed"))
+                .filter(look)
+                .filter(owed::Column::DueAt.lte(now))
+                .filter(unclaimed.clone())
+                .order_by_asc(owed::Column::DueAt)
+                .order_by_asc(owed::Column::Id)
+                .limit(1)
+                .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+                .one(&tx.inner)
+                .await?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let Some(row) = found else { return Ok(None) };
         let claimed = owed::ActiveModel {
             id: Set(row.id),
             claimed_until: Set(Some(self.until.as_utc())),

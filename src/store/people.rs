@@ -15,7 +15,7 @@ use super::fault::ReadFault;
 use super::rows::{person, person_link};
 use super::workflows::Workflow;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::ids::{PersonId, VaultUserId};
+use crate::domain::ids::{PersonId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{Namespace, PersonRef, TargetName, UserName};
 use crate::domain::plan::{Owner, Plan, PlannedAccount};
@@ -100,9 +100,9 @@ pub(super) enum Barred {
     /// The account that would be changed is not the one that is linked to the person.
     LinkedOtherwise(VaultUserId),
     /// Another run of the same person is under way, or stopped half-way.
-    OtherRun(uuid::Uuid),
-    /// Another run of the same person is under way and is waited for: it must not give back what a leaver takes.
-    NotYet,
+    OtherRun(WorkflowId),
+    /// This other run of the same person is under way and is waited for: it must not give back what a leaver takes.
+    NotYet(WorkflowId),
 }
 
 /// Looks whether a person's run may begin. Two runs of one person ask one after the other: the person's row is locked.
@@ -134,11 +134,11 @@ pub(super) async fn bar<No>(
         .one(&tx.inner)
         .await?;
     Ok(other.and_then(|row| match (plan.kind, row.state.as_str()) {
-        (Kind::Leaver, "running") => Some(Barred::NotYet),
+        (Kind::Leaver, "running") => Some(Barred::NotYet(WorkflowId(row.id))),
         // Removal is not held up by what waits for a person.
         (Kind::Leaver, _) => None,
         (Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend, _) => {
-            Some(Barred::OtherRun(row.id))
+            Some(Barred::OtherRun(WorkflowId(row.id)))
         }
     }))
 }

@@ -64,6 +64,7 @@ table!(workflow, "workflows", {
     due_at: ChronoDateTimeUtc,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    waits_for: Option<Uuid>,
 });
 
 table!(found_by, "workflow_words", {
@@ -161,6 +162,7 @@ table!(owed, "owed_messages", {
     last_fault: Option<String>,
     created_at: ChronoDateTimeUtc,
     sent_at: Option<ChronoDateTimeUtc>,
+    goes_first: i64,
 });
 
 table!(person, "people", {
@@ -245,6 +247,7 @@ table!(lease, "leases", {
     holder: Uuid,
     fence: i64,
     held_until: ChronoDateTimeUtc,
+    workflow_id: Option<Uuid>,
 });
 
 table!(event, "audit_events", {

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::deed::{Deed, Fault, Tx};
-use super::lease::{self, Held, Lease, NotYours, standing};
+use super::due;
+use super::lease::{self, Held, Lease, NotYours, Taken, standing};
 use super::people::{self, Barred};
 use super::plans;
 use super::protected;
@@ -48,7 +49,7 @@ impl Deed for ClaimRun {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         let mut passed_over = Vec::new();
-        while let Some(found) = workflows::lock_due_run(tx, &passed_over).await? {
+        while let Some(found) = due::lock_run(tx, &passed_over).await? {
             let workflow = match found {
                 Ok(workflow) => workflow,
                 Err(unfit) => {
@@ -63,13 +64,22 @@ impl Deed for ClaimRun {
                     workflow.id
                 )));
             };
-            match lease::take(tx, &lease::name(target, user), self.holder, self.until).await? {
+            let whose = (workflow.id, self.holder);
+            match lease::take(tx, &lease::name(target, user), whose, self.until).await? {
                 Ok(lease) => {
-                    workflows::postpone(tx, workflow.id, self.until).await?;
+                    due::postpone(tx, workflow.id, self.until).await?;
                     return Ok(Some((workflow, lease)));
                 }
-                Err(held_until) => {
-                    workflows::postpone(tx, workflow.id, held_until).await?;
+                Err(Taken { until, by }) => {
+                    // Who waits already has said for whom, and is woken by that one.
+                    let other = by.filter(|run| *run != workflow.id && workflow.waits_for.is_none());
+                    let waits = match other {
+                        Some(run) => due::wait_for(tx, &workflow, run, Some(until)).await?,
+                        None => false,
+                    };
+                    if !waits {
+                        due::postpone(tx, workflow.id, until).await?;
+                    }
                     passed_over.push(workflow.id);
                 }
             }
@@ -136,8 +146,11 @@ impl Deed for StartRun {
                     workflows::apply(tx, &workflow, transition, Also::default()).await?;
                     return Ok(Started::Running);
                 }
-                Entry::NotYet => {
-                    workflows::postpone(tx, workflow.id, tx.at.plus_seconds(LOOK_AGAIN_SECONDS)).await?;
+                Entry::NotYet(run) => {
+                    if !due::wait_for(tx, &workflow, run, None).await? {
+                        // It has come to rest in this very moment.
+                        due::postpone(tx, workflow.id, tx.at).await?;
+                    }
                 }
                 Entry::Closed(reason) => {
                     let transition = workflow.state.needs_attention(reason)?;
@@ -159,6 +172,7 @@ impl Deed for StartRun {
                 workflows::apply(tx, &workflow, transition, also).await?;
             }
         }
+        due::wake(tx, workflow.id).await?;
         held.until(tx, tx.at).await?;
         Ok(Started::Stopped)
     }
@@ -172,7 +186,7 @@ impl StartRun {
         };
         let plan = kept.sealed.open().map_err(super::ReadFault::from)?;
         match people::bar(tx, workflow, &plan).await? {
-            Some(Barred::NotYet) => return Ok(Entry::NotYet),
+            Some(Barred::NotYet(run)) => return Ok(Entry::NotYet(run)),
             Some(barred) => return Ok(Entry::Closed(in_words(&barred))),
             None => {}
         }
@@ -184,13 +198,10 @@ impl StartRun {
     }
 }
 
-/// So long another run of the same person is waited for before it is looked at again.
-const LOOK_AGAIN_SECONDS: i64 = 60;
-
 /// May a run begin, as far as the person is concerned?
 enum Entry {
     Free,
-    NotYet,
+    NotYet(WorkflowId),
     Closed(String),
 }
 
@@ -203,7 +214,9 @@ fn in_words(barred: &Barred) -> String {
         Barred::OtherRun(id) => {
             format!("another request for this person, workflow {id}, is not at its end yet")
         }
-        Barred::NotYet => "another request for this person is being carried out".to_owned(),
+        Barred::NotYet(id) => {
+            format!("another request for this person, workflow {id}, is being carried out")
+        }
     }
 }
 
@@ -238,7 +251,7 @@ impl Deed for Extend {
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
-        workflows::postpone(tx, self.workflow, self.until).await?;
+        due::postpone(tx, self.workflow, self.until).await?;
         held.until(tx, self.until).await
     }
 }
@@ -270,7 +283,8 @@ impl Deed for LetGo {
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
-        workflows::postpone(tx, self.workflow, self.due_at).await?;
+        due::postpone(tx, self.workflow, self.due_at).await?;
+        due::wake(tx, self.workflow).await?;
         held.until(tx, tx.at).await
     }
 }

@@ -146,6 +146,7 @@ async fn take_turn<No>(tx: &Tx) -> Result<(), Fault<No>> {
         holder: Set(uuid::Uuid::nil()),
         fence: Set(1),
         held_until: Set(tx.at.as_utc()),
+        workflow_id: Set(None),
     };
     lease::Entity::insert(row)
         .on_conflict_do_nothing_on([lease::Column::Name])

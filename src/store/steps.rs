@@ -14,7 +14,7 @@ use super::people::{self, Linked};
 use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, creates};
+use super::{Store, audit, creates, due};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
@@ -126,11 +126,11 @@ impl Deed for Record {
         match &self.next {
             Next::Begin(intent) => {
                 self.begin(tx, &held, intent).await?;
-                workflows::postpone(tx, self.workflow, self.until).await?;
+                due::postpone(tx, self.workflow, self.until).await?;
                 held.until(tx, self.until).await?;
             }
-            Next::Wait(due) => {
-                workflows::postpone(tx, self.workflow, *due).await?;
+            Next::Wait(moment) => {
+                due::postpone(tx, self.workflow, *moment).await?;
                 held.until(tx, tx.at).await?;
             }
             Next::Rest(rest) => self.rest(tx, &held, &workflow, rest).await?,
@@ -253,6 +253,7 @@ impl Record {
             Rest::NeedsPerson(reason) => workflow.state.needs_attention(reason.clone())?,
         };
         workflows::apply(tx, workflow, transition, Also::default()).await?;
+        due::wake(tx, workflow.id).await?;
         held.until(tx, tx.at).await
     }
 

@@ -8,3 +8,4 @@ mod held;
 mod other_plan;
 pub(crate) mod stage;
 mod time;
+mod waiting;

@@ -55,6 +55,8 @@ pub struct Workflow {
     pub vault_awaited_since: Option<Timestamp>,
     /// When somebody was told so.
     pub vault_awaited_told: Option<Timestamp>,
+    /// The run of the same person, or on the same user, that must come to rest before this one goes on.
+    pub waits_for: Option<WorkflowId>,
     /// Execution may begin at this moment; known once planned.
     pub not_before: Option<Timestamp>,
     /// For one that is approved: unless its run has begun by then, the approval is void.
@@ -110,58 +112,6 @@ pub async fn page(store: &Store, after: Option<Cursor>, most: u64) -> Result<Vec
     rows.into_iter().map(Workflow::from_row).collect()
 }
 
-/// Workflows in a state that are due, the longest due first.
-pub async fn due(
-    store: &Store,
-    state: &str,
-    now: Timestamp,
-    most: u64,
-) -> Result<Vec<Result<Workflow, Unfit>>, ReadFault> {
-    let rows = Entity::find()
-        .filter(Column::State.eq(state))
-        .filter(Column::DueAt.lte(now.as_utc()))
-        .order_by_asc(Column::DueAt)
-        .limit(most)
-        .all(store.reads())
-        .await?;
-    Ok(rows.into_iter().map(Workflow::fit).collect())
-}
-
-/// When the next workflow of these states falls due.
-pub async fn next_due(store: &Store, states: &[&str]) -> Result<Option<Timestamp>, ReadFault> {
-    let row = Entity::find()
-        .filter(Column::State.is_in(states.iter().copied()))
-        .order_by_asc(Column::DueAt)
-        .one(store.reads())
-        .await?;
-    Ok(row.map(|row| Timestamp::from_utc(row.due_at)))
-}
-
-/// Askings and approvals whose time is over, the longest over first.
-pub async fn overdue(
-    store: &Store,
-    now: Timestamp,
-    most: u64,
-) -> Result<Vec<Result<Workflow, Unfit>>, ReadFault> {
-    let rows = timed().filter(Column::ExpiresAt.lte(now.as_utc())).limit(most).all(store.reads()).await?;
-    let found = rows.into_iter().map(|row| (row.due_at > now.as_utc(), Workflow::fit(row)));
-    // The time of a row that makes no sense stays over; once it is set aside, it is no work for a while.
-    Ok(found.filter(|(later, found)| found.is_ok() || !later).map(|(_, found)| found).collect())
-}
-
-/// When the next asking or approval ends after this moment.
-pub async fn next_overdue(store: &Store, now: Timestamp) -> Result<Option<Timestamp>, ReadFault> {
-    let row = timed().filter(Column::ExpiresAt.gt(now.as_utc())).one(store.reads()).await?;
-    Ok(row.and_then(|row| row.expires_at).map(Timestamp::from_utc))
-}
-
-fn timed() -> Select<Entity> {
-    Entity::find()
-        .filter(Column::State.is_in(["pending_approval", "approved"]))
-        .filter(Column::ExpiresAt.is_not_null())
-        .order_by_asc(Column::ExpiresAt)
-}
-
 /// How many workflows stand in each state.
 pub async fn count_by_state(store: &Store) -> Result<Vec<(String, i64)>, ReadFault> {
     Ok(Entity::find()
@@ -196,28 +146,6 @@ pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Optio
         .one(&tx.inner)
         .await?;
     Ok(row.map(|row| WorkflowId(row.id)))
-}
-
-/// The first approved or running workflow that is due and that nobody else is looking at, locked.
-pub(super) async fn lock_due_run<No>(
-    tx: &Tx,
-    passed_over: &[WorkflowId],
-) -> Result<Option<Result<Workflow, Unfit>>, Fault<No>> {
-    use sea_orm::sea_query::{LockBehavior, LockType};
-    // An approval that has ended begins nothing any more; the sweeper brings it to rest.
-    let may_begin = Condition::any()
-        .add(Column::State.eq("running"))
-        .add(Column::ExpiresAt.is_null())
-        .add(Column::ExpiresAt.gt(tx.at.as_utc()));
-    let query = Entity::find()
-        .filter(Column::State.is_in(["approved", "running"]))
-        .filter(may_begin)
-        .filter(Column::DueAt.lte(tx.at.as_utc()))
-        .filter(Column::Id.is_not_in(passed_over.iter().map(|id| id.0)))
-        .order_by_asc(Column::DueAt)
-        .limit(1)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    Ok(query.one(&tx.inner).await?.map(Workflow::fit))
 }
 
 /// What a transition changes in the row besides the state.
@@ -277,19 +205,13 @@ pub(super) async fn apply<No>(
     }
     row.vault_awaited_since = Set(None);
     row.vault_awaited_told = Set(None);
+    row.waits_for = Set(None);
     Entity::update(row).exec(&tx.inner).await?;
     audit::append(tx, workflow.id.into(), transition.event).await?;
     let plan_number = also.plan_number.unwrap_or(workflow.plan_number);
     for owed in transition.owed {
         outbox::owe(tx, workflow.id, plan_number, owed, also.not_to.as_deref()).await?;
     }
-    Ok(())
-}
-
-/// Moves the moment at which a workflow is looked at again. Not a change of the workflow: no event.
-pub(super) async fn postpone<No>(tx: &Tx, id: WorkflowId, due_at: Timestamp) -> Result<(), Fault<No>> {
-    let row = ActiveModel { id: Set(id.0), due_at: Set(due_at.as_utc()), ..Default::default() };
-    Entity::update(row).exec(&tx.inner).await?;
     Ok(())
 }
 
@@ -407,7 +329,7 @@ impl Workflow {
     }
 
     /// The workflow of a row, where the others must go on without it.
-    fn fit(row: Model) -> Result<Self, Unfit> {
+    pub(super) fn fit(row: Model) -> Result<Self, Unfit> {
         let id = WorkflowId(row.id);
         let nowhere = row.state == "approved" && (row.target.is_none() || row.user_name.is_none());
         let read = Self::from_row(row);
@@ -441,6 +363,7 @@ impl Workflow {
             replans: whole(id, row.replans)?,
             vault_awaited_since: row.vault_awaited_since.map(Timestamp::from_utc),
             vault_awaited_told: row.vault_awaited_told.map(Timestamp::from_utc),
+            waits_for: row.waits_for.map(WorkflowId),
             not_before: row.not_before.map(Timestamp::from_utc),
             approval_ends: row.expires_at.filter(|_| row.state == "approved").map(Timestamp::from_utc),
             created_at: Timestamp::from_utc(row.created_at),

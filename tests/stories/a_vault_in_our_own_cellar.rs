@@ -12,6 +12,7 @@ use countersign::simulator::faults::{Effect, Fault, Meanwhile, Moment};
 use countersign::simulator::hr::{self, Joiner};
 use countersign::simulator::tenant::{Challenge, SessionKind};
 use secrecy::SecretString;
+use serde_json::json;
 
 use crate::stage::{
     CLIENT_SECRET, Choices, Database, Dialect, Outside, PASSWORD_FILE, Product, Relay, Stage, WEBHOOK_SECRET,
@@ -20,6 +21,7 @@ use crate::stage::{
 
 begun_on_both! {
     sessions_are_short_and_another_process_uses_the_account
+    whoever_moves_or_leaves_comes_to_rest_whatever_happens_to_the_session
     another_process_that_never_rests_is_not_fought
     a_rotated_password_is_fetched_again_once
     a_refused_log_on_is_not_repeated
@@ -89,6 +91,51 @@ async fn sessions_are_short_and_another_process_uses_the_account(database: Datab
         // Nothing is sent with a session that has grown old; one that was taken is noticed and told.
         let taken = if number == 2 { 2 } else { 0 };
         assert_eq!((refused, is_told(&stage, &workflow, SOMEBODY_ELSE).await), (taken, taken > 0));
+    }
+}
+
+async fn whoever_moves_or_leaves_comes_to_rest_whatever_happens_to_the_session(database: Database) {
+    for kind in ["mover", "leaver"] {
+        let lines = "concurrent_sessions = false\nsession_idle_limit = \"3s\"";
+        let stage = stage(database.another(), lines).await;
+        stage.simulator.vault.configure(|tenant| tenant.session_idle_seconds = 3);
+        stage.somebody();
+        let parts = json!({ "employment": { "department": "IT Ops", "title": "Team Lead" } });
+        let workflow = stage.told(kind, "CHANGE-1", parts).await.workflow();
+        stage.settle().await;
+        stage.both_approve().await;
+        // Two waits in the middle of the run are longer than a session lives.
+        let wait = Effect::Status { status: 429, body: None, retry_after: Some(5), moment: Moment::Before };
+        let (first, second) = match kind {
+            "mover" => (Fault::on("PUT", "/Users", 1, wait.clone()), Fault::on("POST", "Members", 1, wait)),
+            _ => (Fault::on("POST", "disable", 1, wait.clone()), Fault::on("DELETE", "Members", 1, wait)),
+        };
+        stage.simulator.vault.add_fault(first);
+        stage.simulator.vault.add_fault(second);
+        another_logs_on_at(&stage, 4, 1);
+        another_logs_on_at(&stage, 9, 1);
+        let before = stage.simulator.vault.wire().len();
+        assert_eq!(stage.rest(&workflow).await, "succeeded", "{kind}: {}", stage.reason(&workflow).await);
+        stage.check_change(&workflow).await;
+        let wire = stage.simulator.vault.wire().split_off(before);
+        assert_eq!(wire.iter().filter(|call| call.status == Some(401)).count(), 2, "{kind}: {wire:#?}");
+        assert!(wire.iter().filter(|call| call.path.ends_with("/Logon")).count() >= 4, "{kind}: {wire:#?}");
+        assert!(is_told(&stage, &workflow, SOMEBODY_ELSE).await, "{kind}");
+        assert_eq!(stage.zobrien()["enableUser"], json!(kind == "mover"));
+
+        // Another process that never rests: the next request comes to rest where it is, with the reason in words.
+        stage.later(TimeDelta::hours(1)).await;
+        let leaver = stage.leaves("LEAVE-2", json!({ "subject": {} })).await;
+        let writes = stage.writes();
+        stage.both_approve().await;
+        another_logs_on_at(&stage, 1, FOREVER);
+        assert_eq!(stage.rest(&leaver).await, "needs_attention", "{kind}");
+        assert!(stage.reason(&leaver).await.contains(SOMEBODY_ELSE), "{}", stage.reason(&leaver).await);
+        assert_eq!((stage.writes(), stage.calls_for_help()), (writes, 1), "{kind}");
+        stage.simulator.vault.clear_faults();
+        assert_eq!(stage.retry(&leaver).await, "succeeded", "{kind}: {}", stage.reason(&leaver).await);
+        assert_eq!((&stage.zobrien()["enableUser"], stage.her_groups().len()), (&json!(false), 0));
+        stage.check_proof(&[workflow, leaver]).await;
     }
 }
 
@@ -298,5 +345,49 @@ async fn a_proxy_is_gone_through_and_told_who_we_are() {
             assert_eq!(head.lines().next(), Some(whole.as_str()));
             assert!(head.to_lowercase().contains(&format!("proxy-authorization: {login}")), "{head}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encrypted_vault_is_reached_through_a_proxy_that_sees_no_more_than_its_name() {
+    for product in [Product::SelfHosted, Product::PrivilegeCloud] {
+        let (vault, proxy) = (Relay::encrypted(), Relay::tunnel());
+        let host = format!("localhost:{}", vault.address().port());
+        let lines = format!(
+            "ca_file = \"{}\"\nproxy = \"http://{}\"\nproxy_username = \"countersign\"\nproxy_password = \"let me through\"",
+            fixture("authority.pem").display(),
+            proxy.address()
+        );
+        let mut edits = at(&format!("https://{host}/PasswordVault/API"), &lines);
+        if product == Product::PrivilegeCloud {
+            let token = format!("token_url = \"https://{host}/oauth2/platformtoken\" # \"");
+            edits.push(("token_url = \"".to_owned(), token));
+        }
+        let stage = Stage::with(Database::sqlite(), Choices { product, edits, ..Choices::default() }).await;
+        vault.leads_to(stage.simulator.vault_url().strip_prefix("http://").unwrap());
+        // A proxy that lets nobody through is waited for, like a vault that cannot be reached.
+        proxy.refuse(true);
+        let workflow = stage.hire().await;
+        stage.settle().await;
+        assert_eq!((stage.state(&workflow).await.as_str(), vault.seen().len()), ("planning", 0));
+        let refused = proxy.seen().len();
+        assert!(refused > 0);
+        proxy.refuse(false);
+        assert_eq!(stage.rest(&workflow).await, "pending_approval");
+        assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
+        assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+        stage.check(&workflow).await;
+        let (asked, calls) = (proxy.seen(), stage.simulator.vault.wire());
+        assert_eq!(vault.seen().len(), calls.len());
+        assert_eq!(asked.len() - refused, calls.len(), "nothing goes past the proxy");
+        let login = format!("basic {}", STANDARD.encode("countersign:let me through")).to_lowercase();
+        for head in &asked {
+            assert_eq!(head.lines().next(), Some(format!("CONNECT {host} HTTP/1.1").as_str()));
+            let head = head.to_lowercase();
+            assert!(head.contains(&format!("proxy-authorization: {login}")), "{head}");
+            assert!(!head.contains("\r\nauthorization:") && !head.contains("cookie"), "{head}");
+        }
+        // And who we are to the proxy is nothing to the vault.
+        assert!(vault.seen().iter().all(|head| !head.to_lowercase().contains("proxy-authorization")));
     }
 }

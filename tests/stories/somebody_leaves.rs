@@ -11,6 +11,7 @@ told_of_both_products! {
     somebody_of_a_directory_waits_for_a_person
     what_is_never_touched_stays_untouched
     a_request_may_leave_the_groups
+    a_group_whose_keeper_nobody_tells_is_named_and_tried
     nobody_decides_about_an_account_of_their_own
     the_first_request_links_and_the_next_needs_no_name
 }
@@ -139,6 +140,35 @@ async fn a_request_may_leave_the_groups(stage: Stage) {
     assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     assert_eq!(stage.writes(), ["disable_user"]);
     assert_eq!(stage.her_groups().len(), 3);
+}
+
+async fn a_group_whose_keeper_nobody_tells_is_named_and_tried(stage: Stage) {
+    let id = stage.somebody();
+    let vault = &stage.simulator.vault;
+    let groups = ["Strange", "Stranger"].map(|name| {
+        let group = vault.add_group(name).unwrap();
+        vault.patch_group(group, &json!({ "groupType": "Cloud" })).unwrap();
+        vault.put_member(group, id).unwrap();
+        group
+    });
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    let page = stage.get(&stage.link("ana@example.com")).await.body;
+    let told =
+        ["Strange, Stranger", "Stranger, Strange"].map(|both| format!("its own or a directory’s: {both}."));
+    assert!(told.iter().any(|told| page.contains(told)), "{page}");
+    // One of them was the vault's own, the other turns out to be a directory's.
+    vault.patch_group(groups[1], &json!({ "groupType": "Directory" })).unwrap();
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    let reason = stage.reason(&workflow).await;
+    assert!(reason.contains("the group Stranger is its own or a directory's"), "{reason}");
+    // What is known to be the vault's own has ended before.
+    let left = stage.her_groups();
+    assert!(left.iter().all(|group| group.starts_with("Strange")), "{left:?}");
+    assert_eq!(stage.zobrien()["enableUser"], false);
+    vault.take_member(groups[1], id).unwrap();
+    assert_eq!(stage.retry(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    stage.check_proof(&[workflow]).await;
 }
 
 async fn the_first_request_links_and_the_next_needs_no_name(stage: Stage) {

@@ -3,13 +3,15 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::stage::{FORMER, Stage};
+use crate::stage::{FOREIGN, FORMER, Stage};
 
-told_on_both! {
+told_of_both_products! {
     what_does_not_matter_does_not_stop_a_mover
     what_matters_voids_a_movers_approval
     a_leaver_goes_on_whatever_is_added_to_her
-    another_account_or_another_keeper_voids_a_leavers_approval
+    whoever_came_into_a_directory_is_planned_anew
+    an_account_that_was_made_anew_is_planned_anew
+    an_account_of_somebody_known_that_was_made_anew_goes_to_a_person
     after_three_new_plans_before_the_run_an_operator_must_look
 }
 
@@ -44,6 +46,11 @@ async fn voided(stage: &Stage, workflow: &str, link: &str, because: &str) {
     assert!(!page.contains("<form"), "{page}");
     let page = stage.get(&stage.link("ana@example.com")).await.body;
     assert!(page.contains("What is new since plan 1") && page.contains(because), "{page}");
+    // Both who had said yes are asked again, about the new plan.
+    for who in ["ana@example.com", "bo@example.com"] {
+        assert!(stage.link(who) != link && stage.form(&stage.link(who)).await.is_some(), "{who}");
+    }
+    stage.check_proof(&[workflow.to_owned()]).await;
 }
 
 async fn what_does_not_matter_does_not_stop_a_mover(stage: Stage) {
@@ -96,14 +103,69 @@ async fn a_leaver_goes_on_whatever_is_added_to_her(stage: Stage) {
     stage.check_proof(&[workflow]).await;
 }
 
-async fn another_account_or_another_keeper_voids_a_leavers_approval(stage: Stage) {
-    let id = stage.somebody();
-    let workflow = approved(&stage, "leaver").await;
-    let link = stage.link("ana@example.com");
-    let directory: Value = json!({ "source": "LDAP", "userDN": "CN=zobrien,DC=example,DC=com" });
-    stage.simulator.vault.patch_user(id, &directory).unwrap();
-    assert_eq!(the_day_comes(&stage, &workflow).await, "pending_approval");
-    voided(&stage, &workflow, &link, "in a directory").await;
+async fn whoever_came_into_a_directory_is_planned_anew(stage: Stage) {
+    for kind in ["mover", "leaver"] {
+        let stage = stage.another().await;
+        let id = stage.somebody();
+        let workflow = approved(&stage, kind).await;
+        let link = stage.link("ana@example.com");
+        let directory: Value = json!({ "source": "LDAP", "userDN": "CN=zobrien,DC=example,DC=com" });
+        stage.simulator.vault.patch_user(id, &directory).unwrap();
+        assert_eq!(the_day_comes(&stage, &workflow).await, "pending_approval", "{kind}");
+        voided(&stage, &workflow, &link, "in a directory").await;
+        // What the vault cannot do any more is not in the new plan.
+        let page = stage.get(&stage.link("ana@example.com")).await.body;
+        let told = match kind {
+            "mover" => "keeps its record",
+            _ => "Wait for a person to disable zobrien in its directory",
+        };
+        assert!(page.contains(told), "{kind}: {page}");
+    }
+}
+
+/// Nobody knows whose the account is but by its name, which is the same.
+async fn an_account_that_was_made_anew_is_planned_anew(stage: Stage) {
+    for kind in ["mover", "leaver"] {
+        let stage = stage.another().await;
+        let id = stage.somebody();
+        let workflow = approved(&stage, kind).await;
+        let link = stage.link("ana@example.com");
+        let anew = stage.make_her_anew(id);
+        assert_eq!(the_day_comes(&stage, &workflow).await, "pending_approval", "{kind}");
+        voided(&stage, &workflow, &link, &format!("user number {anew}")).await;
+        assert!(stage.get(&link).await.body.contains(&format!("user number {id}")), "{kind}");
+        let linked = stage.trail(&workflow).await;
+        assert!(linked.iter().all(|event| event["kind"] != "person.linked"), "nobody has confirmed it");
+        stage.both_approve().await;
+        assert_eq!(stage.rest(&workflow).await, "succeeded", "{kind}: {}", stage.reason(&workflow).await);
+        assert_eq!(stage.zobrien()["id"], anew);
+    }
+}
+
+/// The service itself has made the account, so it knows whose it is; the new one is nobody's until a person says so.
+async fn an_account_of_somebody_known_that_was_made_anew_goes_to_a_person(stage: Stage) {
+    for kind in ["mover", "leaver"] {
+        let stage = stage.another().await;
+        let hired = stage.hire_and_approve().await;
+        assert_eq!(stage.state(&hired).await, "succeeded");
+        let id = stage.zobrien()["id"].as_i64().unwrap();
+        let (workflow, before) = (approved(&stage, kind).await, stage.writes());
+        let link = stage.link("ana@example.com");
+        for group in [FORMER, FOREIGN] {
+            stage.simulator.vault.add_group(group).unwrap();
+        }
+        let anew = stage.make_her_anew(id);
+        let record = stage.zobrien();
+        assert_eq!(the_day_comes(&stage, &workflow).await, "needs_attention", "{kind}");
+        let reason = stage.reason(&workflow).await;
+        let told = format!("has number {anew} now, but this person is linked to number {id}");
+        assert!(reason.contains(&told), "{kind}: {reason}");
+        assert_eq!((stage.writes(), stage.zobrien()), (before, record), "{kind}");
+        let page = stage.get(&link).await.body;
+        assert!(page.contains(&format!("user number {anew}")) && !page.contains("<form"), "{kind}: {page}");
+        assert_eq!(stage.calls_for_help(), 1);
+        stage.check_proof(&[workflow]).await;
+    }
 }
 
 async fn after_three_new_plans_before_the_run_an_operator_must_look(stage: Stage) {

@@ -52,6 +52,7 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
         replans: 0,
         vault_awaited_since: None,
         vault_awaited_told: None,
+        waits_for: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,
@@ -76,7 +77,7 @@ fn plan(stage: &Stage, id: WorkflowId) -> Plan {
     let group = PlannedGroup {
         name: GroupName::parse("Ops-Readers").unwrap(),
         id: VaultGroupId(7),
-        kind: GroupKind::Vault,
+        kind: Some(GroupKind::Vault),
     };
     let user = NewUser {
         user_type: UserType::parse("EPVUser").unwrap(),

@@ -56,6 +56,8 @@ struct WorkflowShown {
     not_before: Option<Timestamp>,
     /// Until when an answer is awaited, while people are asked.
     expires_at: Option<Timestamp>,
+    /// The run of the same person that must come to rest before this one goes on.
+    waits_for: Option<WorkflowId>,
     url: String,
 }
 
@@ -78,6 +80,7 @@ impl WorkflowShown {
             updated_at: workflow.updated_at,
             not_before: workflow.not_before,
             expires_at: workflow.state.open_stage().and_then(|open| open.expires_at),
+            waits_for: workflow.waits_for,
             url: format!("{base}/api/v1/workflows/{}", workflow.id),
         }
     }

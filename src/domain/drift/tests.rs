@@ -1,49 +1,12 @@
 use super::*;
 use std::collections::BTreeMap;
 
-use crate::domain::ids::{VaultUserId, WorkflowId};
-use crate::domain::names::{GroupName, TargetName, UserName};
-use crate::domain::plan::{
-    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Owner, UserChange, UserShape,
-};
+use crate::domain::ids::VaultUserId;
+use crate::domain::names::{GroupName, TargetName};
+use crate::domain::plan::tests::plan;
+use crate::domain::plan::{Owner, UserChange};
 use crate::domain::snapshot::{GroupSeen, MemberOf};
 use crate::domain::time::Timestamp;
-
-fn plan() -> Plan {
-    Plan {
-        workflow: WorkflowId::made(Timestamp::from_unix_seconds(1).unwrap(), [7; 10]),
-        number: 1,
-        kind: Kind::Joiner,
-        target: TargetName::parse("vault").unwrap(),
-        profile: "dba".to_owned(),
-        user_name: UserName::parse("zobrien").unwrap(),
-        account: None,
-        steps: vec![
-            PlannedStep::FindUser,
-            PlannedStep::CreateUser(NewUser {
-                user_type: UserType::parse("EPVUser").unwrap(),
-                location: Location::parse("\\Users").unwrap(),
-                profile: BTreeMap::from([(ProfileField::FirstName, "Zoë".to_owned())]),
-                cut: BTreeMap::new(),
-                expires_at: None,
-            }),
-            PlannedStep::AddToGroup(PlannedGroup {
-                name: GroupName::parse("Ops-Readers").unwrap(),
-                id: VaultGroupId(7),
-                kind: GroupKind::Vault,
-            }),
-        ],
-        dialect: DialectSettings {
-            group_member: GroupMember::Auto,
-            user_shape: UserShape::Auto,
-            description: Description::Kept,
-            disable_with: DisableWith::Auto,
-        },
-        not_before: Timestamp::from_unix_seconds(5).unwrap(),
-        hand_over: HandOver::Nobody,
-        salt: "00".to_owned(),
-    }
-}
 
 fn seen(group: Option<(i64, &str, GroupKind)>) -> Snapshot {
     Snapshot {
@@ -104,7 +67,7 @@ fn changing(kind: Kind) -> Plan {
     let group = PlannedGroup {
         name: GroupName::parse("Ops-Readers").unwrap(),
         id: VaultGroupId(7),
-        kind: GroupKind::Vault,
+        kind: Some(GroupKind::Vault),
     };
     let change = FieldChange { from: Some("IT Ops".to_owned()), to: "Platform".to_owned() };
     let change =

@@ -1,6 +1,7 @@
 use super::*;
 
-fn plan() -> Plan {
+/// A joiner's plan with one group; also for the tests of what has changed since.
+pub(in crate::domain) fn plan() -> Plan {
     Plan {
         workflow: WorkflowId::made(Timestamp::from_unix_seconds(1).unwrap(), [7; 10]),
         number: 1,
@@ -21,7 +22,7 @@ fn plan() -> Plan {
             PlannedStep::AddToGroup(PlannedGroup {
                 name: GroupName::parse("Ops-Readers").unwrap(),
                 id: VaultGroupId(7),
-                kind: GroupKind::Vault,
+                kind: Some(GroupKind::Vault),
             }),
         ],
         dialect: DialectSettings {

@@ -107,6 +107,22 @@ impl State {
         }
     }
 
+    /// May a worker be carrying it out at this moment, or be about to?
+    pub const fn is_being_run(&self) -> bool {
+        match self {
+            Self::Approved { .. } | Self::Running => true,
+            Self::Planning
+            | Self::PendingApproval { .. }
+            | Self::Succeeded
+            | Self::Rejected
+            | Self::Expired
+            | Self::Cancelled
+            | Self::Superseded
+            | Self::Failed { .. }
+            | Self::NeedsAttention { .. } => false,
+        }
+    }
+
     /// The state in words for a page.
     pub const fn in_words(&self) -> &'static str {
         match self {

@@ -28,7 +28,7 @@ const TWO_OTHERS: &str = "{ ask = [\"di@example.com\", \"eve@example.com\"], quo
 
 fn group(name: &str) -> PlannedGroup {
     let name = GroupName::parse(name).unwrap();
-    PlannedGroup { name, id: VaultGroupId(7), kind: GroupKind::Vault }
+    PlannedGroup { name, id: VaultGroupId(7), kind: Some(GroupKind::Vault) }
 }
 
 fn plan(steps: Vec<PlannedStep>) -> Plan {

@@ -58,29 +58,15 @@ impl Joiner {
 
     /// The body as JSON.
     pub fn body(&self) -> Value {
-        let mut body = json!({
-            "schema": "jml/1",
-            "kind": "joiner",
-            "source_ref": self.source_ref,
-            "person_ref": self.person_ref,
-            "effective": day(&self.effective_at, &self.zone),
-            "subject": {
-                "username": self.username,
-                "first_name": self.first_name,
-                "last_name": self.last_name,
-                "email": self.email,
-            },
-            "employment": { "type": "employee" },
-            "reason": self.reason,
+        let mut body = event("joiner", &self.source_ref, &self.person_ref, &self.reason);
+        body["effective"] = day(&self.effective_at, &self.zone);
+        body["subject"] = json!({
+            "username": self.username,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "email": self.email,
         });
-        for (key, value) in [("title", &self.title), ("department", &self.department)] {
-            if !value.is_empty() {
-                body["employment"][key] = json!(value);
-            }
-        }
-        if !self.manager_email.is_empty() {
-            body["employment"]["manager"] = json!({ "email": self.manager_email });
-        }
+        body["employment"] = work(&self.title, &self.department, &self.manager_email);
         if let Some(account) = &self.account {
             body["account"] = account.clone();
         }
@@ -89,7 +75,7 @@ impl Joiner {
 
     /// The bytes to sign and send.
     pub fn bytes(&self) -> Vec<u8> {
-        self.body().to_string().into_bytes()
+        sent(&self.body())
     }
 }
 
@@ -137,20 +123,11 @@ impl Mover {
 
     /// The body as JSON.
     pub fn body(&self) -> Value {
-        let mut body = json!({
-            "schema": "jml/1",
-            "kind": "mover",
-            "source_ref": self.source_ref,
-            "person_ref": self.person_ref,
-            "effective": day(&self.effective_at, &self.zone),
-            "employment": { "title": self.title, "department": self.department, "type": "employee" },
-            "reason": self.reason,
-        });
+        let mut body = event("mover", &self.source_ref, &self.person_ref, &self.reason);
+        body["effective"] = day(&self.effective_at, &self.zone);
+        body["employment"] = work(&self.title, &self.department, &self.manager_email);
         if let Some(username) = &self.username {
             body["subject"] = json!({ "username": username });
-        }
-        if !self.manager_email.is_empty() {
-            body["employment"]["manager"] = json!({ "email": self.manager_email });
         }
         if let Some(account) = &self.account {
             body["account"] = account.clone();
@@ -160,7 +137,7 @@ impl Mover {
 
     /// The bytes to sign and send.
     pub fn bytes(&self) -> Vec<u8> {
-        self.body().to_string().into_bytes()
+        sent(&self.body())
     }
 }
 
@@ -202,19 +179,12 @@ impl Leaver {
 
     /// The body as JSON.
     pub fn body(&self) -> Value {
-        let mut effective = day(&self.effective_at, &self.zone);
+        let mut body = event("leaver", &self.source_ref, &self.person_ref, &self.reason);
+        body["effective"] = day(&self.effective_at, &self.zone);
         if self.immediate {
-            effective["immediate"] = json!(true);
+            body["effective"]["immediate"] = json!(true);
         }
-        let mut body = json!({
-            "schema": "jml/1",
-            "kind": "leaver",
-            "source_ref": self.source_ref,
-            "person_ref": self.person_ref,
-            "effective": effective,
-            "leaver": { "mode": "disable", "reason_code": self.reason_code },
-            "reason": self.reason,
-        });
+        body["leaver"] = json!({ "mode": "disable", "reason_code": self.reason_code });
         if let Some(username) = &self.username {
             body["subject"] = json!({ "username": username });
         }
@@ -223,8 +193,37 @@ impl Leaver {
 
     /// The bytes to sign and send.
     pub fn bytes(&self) -> Vec<u8> {
-        self.body().to_string().into_bytes()
+        sent(&self.body())
     }
+}
+
+/// What every event says.
+fn event(kind: &str, source_ref: &str, person_ref: &str, reason: &str) -> Value {
+    json!({
+        "schema": "jml/1",
+        "kind": kind,
+        "source_ref": source_ref,
+        "person_ref": person_ref,
+        "reason": reason,
+    })
+}
+
+/// Where somebody works; what this HR system does not know it does not say.
+fn work(title: &str, department: &str, manager_email: &str) -> Value {
+    let mut work = json!({ "type": "employee" });
+    for (key, value) in [("title", title), ("department", department)] {
+        if !value.is_empty() {
+            work[key] = json!(value);
+        }
+    }
+    if !manager_email.is_empty() {
+        work["manager"] = json!({ "email": manager_email });
+    }
+    work
+}
+
+fn sent(body: &Value) -> Vec<u8> {
+    body.to_string().into_bytes()
 }
 
 fn day(at: &str, zone: &str) -> Value {

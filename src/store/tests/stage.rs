@@ -435,6 +435,7 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
         replans: 0,
         vault_awaited_since: None,
         vault_awaited_told: None,
+        waits_for: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,

@@ -3,6 +3,8 @@
 //! Must hold: a group is the plan's only if name, number and kind are; membership is judged by the user's number,
 //! because a name made of digits can be mistaken for a number on either side.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::pages::{List, Raw, field, id_of, text};
@@ -80,12 +82,14 @@ impl Talk<'_> {
                 "was made anew: it had number {} when this was approved and has number {} now",
                 planned.id, found.group.id
             )),
-            Some(found) if found.group.kind != planned.kind => changed(format!(
-                "was a {} when this was approved and is a {} now",
-                planned.kind.in_words(),
-                found.group.kind.in_words()
-            )),
-            Some(found) => Ok(found),
+            Some(found) => match planned.kind.filter(|kind| *kind != found.group.kind) {
+                Some(kind) => changed(format!(
+                    "was a {} when this was approved and is a {} now",
+                    kind.in_words(),
+                    found.group.kind.in_words()
+                )),
+                None => Ok(found),
+            },
         }
     }
 
@@ -124,6 +128,12 @@ impl Talk<'_> {
             Ok(MemberOf { id, name, kind: group(record).map(|group| group.group.kind) })
         })
         .collect()
+    }
+
+    /// The kinds of all groups in the vault's list, by number; of those alone for which the list tells one.
+    pub(super) async fn kinds(&mut self) -> Result<BTreeMap<VaultGroupId, GroupKind>, Fault> {
+        let all = self.list(GROUPS, &[]).await?;
+        Ok(all.iter().filter_map(group).map(|found| (found.group.id, found.group.kind)).collect())
     }
 
     /// Adds the user in the given form. A success says nothing yet about who was added.

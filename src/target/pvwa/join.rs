@@ -8,6 +8,7 @@ use super::act::Told;
 use super::answer::{Said, Speaker};
 use super::groups::{Members, Membership, could_mean_another};
 use super::talk::{Fault, Talk};
+use super::users::Account;
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::{GroupMember, PlannedGroup};
 use crate::domain::snapshot::GroupKind;
@@ -139,11 +140,7 @@ impl Talk<'_> {
             Err(Fault::Refused(said)) if said.status == 404 => {}
             Err(fault) => return Err(fault.told_after(&wrong)),
         }
-        let group = self.planned_group(planned, Members::Told).await.map_err(Fault::after_a_write)?;
-        Ok(match group.misplaced(&account, sent) {
-            None => taken_out(planned, sent),
-            Some(words) => Told::new(Outcome::Unknown, format!("{words}; it was to be taken out again")),
-        })
+        self.whether_out(&account, planned, sent, Outcome::Unknown).await.map_err(Fault::after_a_write)
     }
 
     async fn look_whether_out(
@@ -153,10 +150,21 @@ impl Talk<'_> {
         sent: MemberForm,
     ) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
+        self.whether_out(&account, planned, sent, Outcome::NotThere).await
+    }
+
+    /// Reads whether the one who was not meant is out of the group; says what it comes to if not.
+    async fn whether_out(
+        &mut self,
+        account: &Account,
+        planned: &PlannedGroup,
+        sent: MemberForm,
+        if_not: Outcome,
+    ) -> Result<Told, Fault> {
         let group = self.planned_group(planned, Members::Told).await?;
-        Ok(match group.misplaced(&account, sent) {
+        Ok(match group.misplaced(account, sent) {
             None => taken_out(planned, sent),
-            Some(words) => Told::new(Outcome::NotThere, format!("{words}; it is still to be taken out")),
+            Some(words) => Told::new(if_not, format!("{words}; it is still to be taken out")),
         })
     }
 

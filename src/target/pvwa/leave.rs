@@ -28,13 +28,14 @@ impl Talk<'_> {
             return Ok(Told::new(Outcome::AlreadySo, words));
         }
         match planned.kind {
-            GroupKind::Vault => {}
-            GroupKind::Directory => {
+            Some(GroupKind::Directory) => {
                 return Err(Fault::NeedsPerson(format!(
                     "the group {} comes from a directory; members can be removed only there",
                     planned.name
                 )));
             }
+            // Where nobody tells, the vault says no by itself if it has to.
+            Some(GroupKind::Vault) | None => {}
         }
         let form = form(call)?;
         self.refuse_to_remove_another(&account, planned, form).await?;
@@ -60,13 +61,21 @@ impl Talk<'_> {
             let words = format!("{}; the user is not seen in the group {}", said.words, planned.name);
             return Ok(Told::new(Outcome::AlreadySo, words));
         }
-        if may_try_number(call, form, &said) {
+        // Where it may be a directory's group, the refusal says nothing about the form.
+        if planned.kind.is_some() && may_try_number(call, form, &said) {
             let form = Form::Member(MemberForm::NumericId);
             let words =
                 format!("{}; the user is in the group, so it is named by its number next", said.words);
             return Ok(Told::new(Outcome::OtherForm { form }, words));
         }
-        Err(Fault::Refused(said))
+        Err(match planned.kind {
+            Some(GroupKind::Vault | GroupKind::Directory) => Fault::Refused(said),
+            None => Fault::NeedsPerson(format!(
+                "{}; the vault does not tell whether the group {} is its own or a directory's, and a directory's \
+                 members can be removed only there",
+                said.words, planned.name
+            )),
+        })
     }
 
     pub(super) async fn look_for_removal(

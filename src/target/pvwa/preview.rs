@@ -55,8 +55,8 @@ fn add_to_group(plan: &Plan, group: &PlannedGroup) -> Vec<PreviewCall> {
     let found = call("GET", "UserGroups", &format!("the group named {}", group.name));
     match group.kind {
         // Nothing is sent to a directory group.
-        GroupKind::Directory => return vec![found],
-        GroupKind::Vault => {}
+        Some(GroupKind::Directory) => return vec![found],
+        Some(GroupKind::Vault) | None => {}
     }
     vec![
         found,
@@ -71,8 +71,8 @@ fn remove_from_group(plan: &Plan, group: &PlannedGroup) -> Vec<PreviewCall> {
     let found = user.read("to see whether it is a member");
     match group.kind {
         // Nothing is sent to a directory group.
-        GroupKind::Directory => return vec![found],
-        GroupKind::Vault => {}
+        Some(GroupKind::Directory) => return vec![found],
+        Some(GroupKind::Vault) | None => {}
     }
     vec![
         found,

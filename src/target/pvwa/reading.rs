@@ -26,7 +26,10 @@ impl Talk<'_> {
         let user = match self.subject(subject).await? {
             None => UserSeen::Absent,
             Some(mut account) => {
-                account.user.groups = self.memberships(&account).await?;
+                account.user.groups = match self.memberships(&account).await? {
+                    Some(held) => Some(self.with_kinds(held).await?),
+                    None => None,
+                };
                 UserSeen::Present(Box::new(account.user))
             }
         };

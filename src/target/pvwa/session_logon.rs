@@ -71,6 +71,10 @@ impl SignIn for SessionLogon {
                 life: Life::Unused(self.settings.idle_limit - margin(self.settings.idle_limit)),
             }),
             Verdict::Success(_) => Err(NotOpened::passing("the vault answered a log-on without a token")),
+            // Whatever code it carries, such a refusal counts against the account; asking again would lock it.
+            Verdict::Passing { said, .. } if matches!(said.status, 401 | 403) => {
+                Err(NotOpened::Refused(refusal(&said)))
+            }
             Verdict::Passing { said, after_seconds } => {
                 Err(NotOpened::Passing { words: said.words, after_seconds })
             }

@@ -161,7 +161,7 @@ fn ops() -> PlannedGroup {
     PlannedGroup {
         name: GroupName::parse("Ops-Readers").unwrap(),
         id: VaultGroupId(5),
-        kind: GroupKind::Vault,
+        kind: Some(GroupKind::Vault),
     }
 }
 

@@ -114,6 +114,11 @@ impl Stage {
         Self { clock, simulator, service, url, folder, database, choices, browser, chance, serving }
     }
 
+    /// A stage of its own beside this one, set up alike.
+    pub async fn another(&self) -> Self {
+        Self::with(self.database.another(), self.choices.clone()).await
+    }
+
     /// A second start of the service on the same database and key, as after a crash. The first one is gone.
     pub async fn restart(mut self) -> Self {
         self.serving.stop(false).await;

@@ -26,6 +26,16 @@ impl Stage {
         for group in [FORMER, FOREIGN] {
             self.simulator.vault.add_group(group).unwrap();
         }
+        self.add_her()
+    }
+
+    /// Somebody deletes her account and makes it anew as it was; answers the new number.
+    pub fn make_her_anew(&self, id: i64) -> i64 {
+        self.simulator.vault.remove_user(id).unwrap();
+        self.add_her()
+    }
+
+    fn add_her(&self) -> i64 {
         let mut described = everything();
         match self.choices.dialect {
             Dialect::Product => {}

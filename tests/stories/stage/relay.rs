@@ -1,11 +1,12 @@
-//! Two things that may stand between the service and a vault: a proxy, and a web server with a certificate of its own.
+//! What may stand between the service and a vault: a proxy, and a web server with a certificate of its own.
 //!
 //! Must hold: what is passed on is recorded as it was received; one request a connection, so that none slips through
 //! unseen; where it leads is said later, since the vault's port is known only when the stage stands.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::pem::PemObject as _;
@@ -18,12 +19,32 @@ pub struct Relay {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
     leads_to: Arc<Mutex<Option<String>>>,
+    refuses: Arc<AtomicBool>,
 }
 
 impl Relay {
     /// A proxy for plain HTTP: the address to go to stands in each request.
     pub fn proxy() -> Self {
         Self::listening(Some)
+    }
+
+    /// A proxy for what is encrypted: it is told a host and a port, and passes on bytes that it cannot read.
+    pub fn tunnel() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let relay = Self::at(&listener);
+        let own = relay.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let own = own.clone();
+                std::thread::spawn(move || own.connect(stream.unwrap()));
+            }
+        });
+        relay
+    }
+
+    /// Does a tunnel say no to everybody from now on?
+    pub fn refuse(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::SeqCst);
     }
 
     /// A web server with a certificate of the tests' own authority, for `localhost`; see `tests/fixtures/tls`.
@@ -45,8 +66,7 @@ impl Relay {
 
     fn listening<S: Read + Write>(welcome: impl Fn(TcpStream) -> Option<S> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let relay =
-            Self { address: listener.local_addr().unwrap(), seen: Arc::default(), leads_to: Arc::default() };
+        let relay = Self::at(&listener);
         let (own, welcome) = (relay.clone(), Arc::new(welcome));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -56,6 +76,35 @@ impl Relay {
             }
         });
         relay
+    }
+
+    fn at(listener: &TcpListener) -> Self {
+        Self {
+            address: listener.local_addr().unwrap(),
+            seen: Arc::default(),
+            leads_to: Arc::default(),
+            refuses: Arc::default(),
+        }
+    }
+
+    /// Opens a way to the host that is named, and copies in both directions until either side ends.
+    fn connect(&self, mut near: TcpStream) -> Option<()> {
+        let (head, _) = request(&mut near)?;
+        self.seen.lock().unwrap().push(head.clone());
+        if self.refuses.load(Ordering::SeqCst) {
+            return near.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").ok();
+        }
+        let host = head.strip_prefix("CONNECT ")?.split(' ').next()?;
+        let mut far = TcpStream::connect(host).ok()?;
+        near.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
+        let (mut back, mut from) = (near.try_clone().ok()?, far.try_clone().ok()?);
+        std::thread::spawn(move || {
+            // A side that ends in the middle is its own affair.
+            let _ = std::io::copy(&mut from, &mut back);
+            let _ = back.shutdown(Shutdown::Both);
+        });
+        let _ = std::io::copy(&mut near, &mut far);
+        far.shutdown(Shutdown::Both).ok()
     }
 
     /// Where it listens.

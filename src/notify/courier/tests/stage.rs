@@ -180,6 +180,7 @@ impl Stage {
             replans: 0,
             vault_awaited_since: None,
             vault_awaited_told: None,
+            waits_for: None,
             not_before: None,
             approval_ends: None,
             created_at: stamp.at,
@@ -216,7 +217,7 @@ impl Stage {
                 PlannedStep::AddToGroup(PlannedGroup {
                     name: group,
                     id: VaultGroupId(7),
-                    kind: GroupKind::Vault,
+                    kind: Some(GroupKind::Vault),
                 }),
             ],
             dialect: DialectSettings {

@@ -51,7 +51,7 @@ async fn trial_of(user: &Value, kind: Kind, dialect: Dialect, settings: DialectS
     let group = |name: &GroupName, id| PlannedGroup {
         name: name.clone(),
         id: VaultGroupId(id),
-        kind: GroupKind::Vault,
+        kind: Some(GroupKind::Vault),
     };
     let (ops, linux) = (group(&names[0], ops), group(&names[1], linux));
     let steps = match kind {

@@ -2,6 +2,7 @@
 
 use super::script::{Reply, by, error, html};
 use super::*;
+use crate::domain::snapshot::UserSeen;
 use crate::domain::step::{DisableForm, Outcome};
 
 const DISABLE: &str = "POST Users/42/disable/";
@@ -145,12 +146,56 @@ async fn a_name_that_no_address_takes_and_a_directory_group_are_for_a_person() {
         let mut seen = record("", &json!([{"groupID": 5, "groupName": "Ops-Readers"}]));
         seen["username"] = json!(name);
         bench.script.on("GET Users/42", vec![ok(seen)]);
-        let step = PlannedStep::RemoveFromGroup(PlannedGroup { kind, ..ops() });
+        let step = PlannedStep::RemoveFromGroup(PlannedGroup { kind: Some(kind), ..ops() });
         let report = bench.attempt_of(&plan, &step, |_| (), true).await;
         assert_eq!(report.outcome, Outcome::NeedsPerson);
         assert!(report.words.contains(words), "{}", report.words);
         assert_eq!(bench.script.writes(), [""; 0]);
     }
+}
+
+#[tokio::test]
+async fn the_kind_that_the_record_leaves_out_is_read_from_the_list_of_groups() {
+    let list = json!({"value": [
+        {"id": 5, "groupName": "Ops-Readers", "groupType": "Vault"},
+        {"id": 6, "groupName": "All", "directory": "corp.example"},
+        {"id": 7, "groupName": "New", "groupType": "Cloud"},
+    ]});
+    let held = json!([
+        {"groupID": 5, "groupName": "Ops-Readers"}, {"groupID": 6, "groupName": "All", "groupType": ""},
+        {"groupID": 7, "groupName": "New"}, {"groupID": 8, "groupName": "Hidden"},
+    ]);
+    let kinds = async |list: Reply| {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users", vec![ok(listed())]).on("GET Users/42", vec![ok(record("", &held))]);
+        bench.script.on("GET UserGroups", vec![list]).on("GET UserTypes", vec![error(404, "X", "unknown")]);
+        let name = UserName::parse("zobrien").unwrap();
+        let snapshot = bench.vault.snapshot(subject(&name), &[]).await.unwrap();
+        let UserSeen::Present(user) = snapshot.user else { panic!() };
+        user.groups.unwrap().iter().map(|member| member.kind).collect::<Vec<_>>()
+    };
+    let (own, foreign) = (Some(GroupKind::Vault), Some(GroupKind::Directory));
+    assert_eq!(kinds(ok(list)).await, [own, foreign, None, None]);
+    assert_eq!(kinds(error(403, "PASWS041E", "not allowed")).await, [None; 4]);
+}
+
+#[tokio::test]
+async fn a_group_whose_kind_nobody_tells_is_tried_and_the_refusal_says_what_it_may_mean() {
+    let bench = Bench::new(auto()).await;
+    let no = error(400, "CAWS00001E", "Can not add a member to directory group [5]");
+    bench.script.on("GET Users/42", vec![in_ops()]).on(OUT_OF_OPS, vec![no]);
+    let step = PlannedStep::RemoveFromGroup(PlannedGroup { kind: None, ..ops() });
+    let report = bench.ends(&step, None).await;
+    assert_eq!(report.outcome, Outcome::NeedsPerson, "{}", report.words);
+    assert_eq!(bench.script.writes(), [OUT_OF_OPS]);
+    assert!(report.words.contains("directory group [5]"), "{}", report.words);
+    assert!(report.words.contains("its own or a directory's"), "{}", report.words);
+    // That it has ended is read from the members of all groups, one of which has a kind that nobody knows.
+    let (list, nothing) = (json!([{"id": 5, "groupName": "Ops-Readers", "groupType": "Cloud"}]), json!([]));
+    let bench = Bench::new(auto()).await;
+    bench.script.on("GET Users/42", vec![in_ops(), ok(record("", &nothing))]).on(OUT_OF_OPS, vec![nobody()]);
+    bench.script.on("GET UserGroups", vec![ok(json!({ "value": list }))]);
+    assert_eq!(bench.ends(&step, None).await.outcome, Outcome::Done);
 }
 
 #[tokio::test]

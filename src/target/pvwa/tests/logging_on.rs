@@ -308,3 +308,22 @@ async fn while_the_sign_in_is_held_its_secret_is_looked_for_once_a_minute() {
     }
     assert_eq!(bench.count(LOGON), 1);
 }
+
+#[tokio::test]
+async fn a_refused_log_on_is_one_whatever_code_it_carries() {
+    for (status, code) in [(403, "ITADM111E"), (403, "SRAPIE0006"), (401, "ITADM111E")] {
+        let bench = bench(|_| ()).await;
+        bench.script.on(LOGON, vec![error(status, code, "busy")]);
+        for _ in 0..3 {
+            let report = bench.find().await;
+            assert_eq!(report.outcome, Outcome::Refused, "{}", report.words);
+            assert!(report.words.contains(code), "{}", report.words);
+        }
+        assert_eq!(bench.count(LOGON), 1, "{status} {code}: an account is locked by repeating");
+    }
+    // Without a refusal the same codes are what they are for every call.
+    let bench = bench(|_| ()).await;
+    bench.script.on(LOGON, vec![error(500, "ITADM111E", "busy"), opened("t")]);
+    assert_eq!(bench.find().await.outcome, Outcome::Retry { after_seconds: None });
+    assert_eq!(bench.find().await.outcome, Outcome::Done);
+}

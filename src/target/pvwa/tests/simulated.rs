@@ -29,7 +29,7 @@ impl Trial {
         let snapshot = vault.snapshot(subject(&plan.user_name), &names).await.unwrap();
         let steps = snapshot.groups.into_iter().map(|seen| {
             let found = seen.found.unwrap();
-            PlannedStep::AddToGroup(PlannedGroup { name: seen.asked, id: found.id, kind: found.kind })
+            PlannedStep::AddToGroup(PlannedGroup { name: seen.asked, id: found.id, kind: Some(found.kind) })
         });
         plan.steps.splice(3..4, steps);
         assert!(snapshot.user_types.unwrap().iter().any(|kind| kind.as_str() == "EPVUser"));

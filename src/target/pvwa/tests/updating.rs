@@ -229,7 +229,7 @@ fn the_previews_of_a_mover_and_a_leaver_name_every_write() {
     assert_eq!(writes(&plan), ["POST Users/42/disable/"]);
     plan.dialect.disable_with = DisableWith::Put;
     assert_eq!(writes(&plan), ["PUT Users/42"]);
-    let directory = PlannedGroup { kind: GroupKind::Directory, ..ops() };
+    let directory = PlannedGroup { kind: Some(GroupKind::Directory), ..ops() };
     plan.steps = vec![PlannedStep::RemoveFromGroup(directory)];
     assert_eq!(writes(&plan), [""; 0]);
 }

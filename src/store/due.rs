@@ -1,0 +1,163 @@
+//! What is due: in which order work is taken up, and who waits for whose run.
+//!
+//! Must hold: among what is due, leavers come first, however long others have waited (contract, promise 10); who waits
+//! for another run says so once, and is woken when that run has come to rest.
+
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    Select, Set,
+};
+
+use super::deed::{Fault, Tx};
+use super::fault::ReadFault;
+use super::rows::workflow::{ActiveModel, Column, Entity};
+use super::unfit::Unfit;
+use super::workflows::{self, Workflow};
+use super::{Store, audit};
+use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::ids::WorkflowId;
+use crate::domain::time::Timestamp;
+
+/// So long another run is waited for before it is looked at again, should nothing wake the one that waits.
+const LOOK_AGAIN_SECONDS: i64 = 60;
+
+/// The two looks for what is due: at the leavers alone, then at all. Two, because each is read in the order of an
+/// index, and one sorted by both would read everything that is due.
+fn looks() -> [Condition; 2] {
+    // Spelled out, since an index over leavers alone serves only a question that names them.
+    let leavers = Expr::col(Column::Kind).eq(Expr::cust("'leaver'"));
+    [Condition::all().add(leavers), Condition::all()]
+}
+
+/// The workflow in this state that is due and comes next: leavers first, then the longest due.
+pub async fn next(
+    store: &Store,
+    state: &str,
+    now: Timestamp,
+) -> Result<Option<Result<Workflow, Unfit>>, ReadFault> {
+    for look in looks() {
+        let row = Entity::find()
+            .filter(Column::State.eq(state))
+            .filter(look)
+            .filter(Column::DueAt.lte(now.as_utc()))
+            .order_by_asc(Column::DueAt)
+            .one(store.reads())
+            .await?;
+        if let Some(row) = row {
+            return Ok(Some(Workflow::fit(row)));
+        }
+    }
+    Ok(None)
+}
+
+/// When the next workflow of these states falls due.
+pub async fn next_at(store: &Store, states: &[&str]) -> Result<Option<Timestamp>, ReadFault> {
+    let row = Entity::find()
+        .filter(Column::State.is_in(states.iter().copied()))
+        .order_by_asc(Column::DueAt)
+        .one(store.reads())
+        .await?;
+    Ok(row.map(|row| Timestamp::from_utc(row.due_at)))
+}
+
+/// Askings and approvals whose time is over, the longest over first.
+pub async fn overdue(
+    store: &Store,
+    now: Timestamp,
+    most: u64,
+) -> Result<Vec<Result<Workflow, Unfit>>, ReadFault> {
+    let rows = timed().filter(Column::ExpiresAt.lte(now.as_utc())).limit(most).all(store.reads()).await?;
+    let found = rows.into_iter().map(|row| (row.due_at > now.as_utc(), Workflow::fit(row)));
+    // The time of a row that makes no sense stays over; once it is set aside, it is no work for a while.
+    Ok(found.filter(|(later, found)| found.is_ok() || !later).map(|(_, found)| found).collect())
+}
+
+/// When the next asking or approval ends after this moment.
+pub async fn next_overdue(store: &Store, now: Timestamp) -> Result<Option<Timestamp>, ReadFault> {
+    let row = timed().filter(Column::ExpiresAt.gt(now.as_utc())).one(store.reads()).await?;
+    Ok(row.and_then(|row| row.expires_at).map(Timestamp::from_utc))
+}
+
+fn timed() -> Select<Entity> {
+    Entity::find()
+        .filter(Column::State.is_in(["pending_approval", "approved"]))
+        .filter(Column::ExpiresAt.is_not_null())
+        .order_by_asc(Column::ExpiresAt)
+}
+
+/// The approved or running workflow that is due and comes next, of those that nobody else is looking at; locked.
+pub(super) async fn lock_run<No>(
+    tx: &Tx,
+    passed_over: &[WorkflowId],
+) -> Result<Option<Result<Workflow, Unfit>>, Fault<No>> {
+    // An approval that has ended begins nothing any more; the sweeper brings it to rest.
+    let may_begin = Condition::any()
+        .add(Column::State.eq("running"))
+        .add(Column::ExpiresAt.is_null())
+        .add(Column::ExpiresAt.gt(tx.at.as_utc()));
+    for look in looks() {
+        let row = Entity::find()
+            .filter(Column::State.is_in(["approved", "running"]))
+            .filter(look)
+            .filter(may_begin.clone())
+            .filter(Column::DueAt.lte(tx.at.as_utc()))
+            .filter(Column::Id.is_not_in(passed_over.iter().map(|id| id.0)))
+            .order_by_asc(Column::DueAt)
+            .limit(1)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .one(&tx.inner)
+            .await?;
+        if let Some(row) = row {
+            return Ok(Some(Workflow::fit(row)));
+        }
+    }
+    Ok(None)
+}
+
+/// Moves the moment at which a workflow is looked at again. Not a change of the workflow: no event.
+pub(super) async fn postpone<No>(tx: &Tx, id: WorkflowId, due_at: Timestamp) -> Result<(), Fault<No>> {
+    let row = ActiveModel { id: Set(id.0), due_at: Set(due_at.as_utc()), ..Default::default() };
+    Entity::update(row).exec(&tx.inner).await?;
+    Ok(())
+}
+
+/// Lets a workflow wait for the end of another run, at most until that moment; told once for each run. Both are
+/// locked, so that the other one cannot come to rest unseen: false where it has done so already.
+pub(super) async fn wait_for<No>(
+    tx: &mut Tx,
+    workflow: &Workflow,
+    other: WorkflowId,
+    until: Option<Timestamp>,
+) -> Result<bool, Fault<No>> {
+    let until = until.unwrap_or_else(|| tx.at.plus_seconds(LOOK_AGAIN_SECONDS));
+    if workflow.waits_for == Some(other) {
+        postpone(tx, workflow.id, until).await?;
+        return Ok(true);
+    }
+    if !workflows::locked(tx, other).await?.state.is_being_run() {
+        return Ok(false);
+    }
+    let row = ActiveModel {
+        id: Set(workflow.id.0),
+        due_at: Set(until.as_utc()),
+        waits_for: Set(Some(other.0)),
+        updated_at: Set(tx.at.as_utc()),
+        ..Default::default()
+    };
+    Entity::update(row).exec(&tx.inner).await?;
+    let event = NewEvent::new(EventKind::RunAwaited, Actor::Countersign).text("run", other.to_string());
+    audit::append(tx, workflow.id.into(), event).await?;
+    Ok(true)
+}
+
+/// A run has come to rest, or has not begun: whoever waits for it is due now.
+pub(super) async fn wake<No>(tx: &Tx, rested: WorkflowId) -> Result<(), Fault<No>> {
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(tx.at.as_utc()))
+        .col_expr(Column::WaitsFor, Expr::value(Option::<uuid::Uuid>::None))
+        .filter(Column::WaitsFor.eq(rested.0))
+        .exec(&tx.inner)
+        .await?;
+    Ok(())
+}
