@@ -399,6 +399,18 @@ const SAMPLES: &[Sample] = &[
             ("workflow_id", "{uuid}"),
         ],
     },
+    Sample {
+        made_by: 23,
+        table: "steps",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("number", "3"),
+            ("kind", "'leave_groups_by_hand'"),
+            ("state", "'manual'"),
+            ("due_at", "{time}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.

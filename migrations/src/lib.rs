@@ -28,6 +28,7 @@ mod m0019_users_of_the_machine;
 mod m0020_when_leavers_begin;
 mod m0021_slots;
 mod m0022_leavers_first;
+mod m0023_leave_groups_by_hand;
 mod spelling;
 
 /// All migrations in order.
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_when_leavers_begin::Migration),
             Box::new(m0021_slots::Migration),
             Box::new(m0022_leavers_first::Migration),
+            Box::new(m0023_leave_groups_by_hand::Migration),
         ]
     }
 }

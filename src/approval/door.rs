@@ -23,7 +23,7 @@ use crate::rules::access::void_by_settings;
 use crate::store::WriteFault;
 use crate::store::decisions::{Decide, TargetRead};
 use crate::store::plans::VoidPlan;
-use crate::target::Subject;
+use crate::target::{Besides, Subject};
 use crate::web::csrf;
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
@@ -137,7 +137,7 @@ async fn look(kit: &Kit, case: &Case) -> Seen {
     let unread = Seen { read: TargetRead::No, drift: Drift::default() };
     let Some(target) = kit.target(&case.plan.target) else { return unread };
     let groups = case.plan.assumed_groups();
-    let reading = target.snapshot(Subject::of(&case.plan), &groups);
+    let reading = target.snapshot(Subject::of(&case.plan), Besides::of(&case.plan, &groups));
     match tokio::time::timeout(TARGET_TIME_LIMIT, reading).await {
         Ok(Ok(snapshot)) => {
             Seen { read: TargetRead::At(snapshot.read_at), drift: drift(&case.plan, &snapshot) }

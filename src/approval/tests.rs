@@ -15,7 +15,7 @@ use super::routes;
 use crate::clock::{Clock, MachineChance, World};
 use crate::config;
 use crate::domain::ids::{DeliveryId, VaultGroupId};
-use crate::domain::names::{EmailAddress, GroupName, TargetName};
+use crate::domain::names::{EmailAddress, TargetName};
 use crate::domain::plan::{DialectSettings, Plan, SealedPlan};
 use crate::domain::routing::{AskedAs, Pool, ResolvedStage, Routing};
 use crate::domain::snapshot::Snapshot;
@@ -30,7 +30,7 @@ use crate::store::asks::NewAsk;
 use crate::store::deliveries::{AcceptDelivery, Delivery};
 use crate::store::plans::KeepPlan;
 use crate::store::{Place, Store, audit, decisions, workflows};
-use crate::target::{CallFault, PreviewCall, StepCall, Subject, Target};
+use crate::target::{Besides, CallFault, PreviewCall, StepCall, Subject, Target};
 use crate::web::home::Home;
 use crate::web::{assets, headers, page};
 
@@ -66,7 +66,7 @@ impl Target for Told {
         plan.steps.iter().map(|step| vec![call(step.kind())]).collect()
     }
 
-    async fn snapshot(&self, _: Subject<'_>, _: &[GroupName]) -> Result<Snapshot, CallFault> {
+    async fn snapshot(&self, _: Subject<'_>, _: Besides<'_>) -> Result<Snapshot, CallFault> {
         self.clock.0.fetch_add(self.takes.load(Ordering::SeqCst), Ordering::SeqCst);
         self.answer.lock().unwrap().clone()
     }

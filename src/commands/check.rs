@@ -20,7 +20,7 @@ use crate::notify::{NotSent, Smtp};
 use crate::rules::{EVALUATION_LIMIT, Engine, Policy};
 use crate::service;
 use crate::store::inspect::{Schema, inspect};
-use crate::target::Subject;
+use crate::target::{Besides, Subject};
 
 /// So long one target may take.
 const TARGET_LIMIT: Duration = Duration::from_secs(90);
@@ -187,7 +187,8 @@ async fn examine(target: &TargetSettings, world: &World, findings: &mut Findings
         return findings.mend(&what, "its account has no name that can be looked for");
     };
     let subject = Subject { user_name: &account, user_id: None };
-    let read = tokio::time::timeout(TARGET_LIMIT, vault.snapshot(subject, &target.grantable_groups)).await;
+    let reading = vault.snapshot(subject, Besides::Groups(&target.grantable_groups));
+    let read = tokio::time::timeout(TARGET_LIMIT, reading).await;
     vault.close().await;
     match read {
         Ok(Ok(snapshot)) => told(target, &what, &snapshot, findings),

@@ -36,6 +36,7 @@ fn in_journal(step: &PlannedStep) -> &'static [&'static str] {
         PlannedStep::FindUser
         | PlannedStep::CaptureUserId
         | PlannedStep::RecordAccess
+        | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
         | PlannedStep::VerifyUser => &[],
     }

@@ -22,6 +22,7 @@ pub mod routing;
 pub mod seats;
 pub mod sign_in;
 pub mod snapshot;
+pub mod seen;
 pub mod step;
 pub mod strict_json;
 pub mod time;

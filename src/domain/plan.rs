@@ -152,6 +152,8 @@ pub enum PlannedStep {
     RecordAccess,
     /// Make the account unable to log on.
     DisableUser,
+    /// A person takes the account out of the groups that the vault does not tell, or cannot be told about.
+    LeaveGroupsByHand,
     /// A person disables the account in its directory; no vault can.
     DisableInDirectory,
     /// Make the vault ask for a new password at the next log-on.
@@ -172,6 +174,7 @@ impl PlannedStep {
             Self::RemoveFromGroup(_) => "remove_from_group",
             Self::RecordAccess => "record_access",
             Self::DisableUser => "disable_user",
+            Self::LeaveGroupsByHand => "leave_groups_by_hand",
             Self::DisableInDirectory => "disable_in_directory",
             Self::RequirePasswordChange => "require_password_change",
             Self::VerifyUser => "verify_user",
@@ -184,6 +187,7 @@ impl PlannedStep {
             Self::FindUser
             | Self::CaptureUserId
             | Self::RecordAccess
+            | Self::LeaveGroupsByHand
             | Self::DisableInDirectory
             | Self::VerifyUser => Effect::Reads,
             Self::CreateUser(_)
@@ -198,7 +202,7 @@ impl PlannedStep {
     /// Who carries this step out?
     pub const fn doer(&self) -> Doer {
         match self {
-            Self::DisableInDirectory => Doer::Person,
+            Self::LeaveGroupsByHand | Self::DisableInDirectory => Doer::Person,
             Self::FindUser
             | Self::CreateUser(_)
             | Self::CaptureUserId
@@ -223,6 +227,7 @@ impl PlannedStep {
             | Self::UpdateUser(_)
             | Self::RecordAccess
             | Self::DisableUser
+            | Self::LeaveGroupsByHand
             | Self::DisableInDirectory
             | Self::RequirePasswordChange
             | Self::VerifyUser => None,

@@ -2,7 +2,7 @@
 //!
 //! Must hold: the account is disabled before anything else is taken; every membership that a directory does not
 //! keep goes, unless the request leaves them; nothing is added, changed or deleted. What only a directory can take away
-//! waits for a person.
+//! waits for a person, and so does what nobody tells: unknown groups are not no groups.
 
 use super::drift::identity;
 use super::names::GroupName;
@@ -17,10 +17,13 @@ pub fn removal_steps(user: &VaultUser, terms: &LeaverTerms) -> Vec<PlannedStep> 
         steps.push(PlannedStep::DisableUser);
     }
     if terms.remove_groups {
-        let mut ends: Vec<PlannedGroup> = user.groups.iter().flatten().filter_map(removable).collect();
+        let mut ends: Vec<PlannedGroup> = user.groups.iter().flatten().filter_map(ends_here).collect();
         // What may be refused comes last, so that the refusal holds nothing else up.
         ends.sort_by_key(|group| group.kind.is_none());
         steps.extend(ends.into_iter().map(PlannedStep::RemoveFromGroup));
+        if user.groups.is_none() || user.unnumbered_groups > 0 {
+            steps.push(PlannedStep::LeaveGroupsByHand);
+        }
     }
     if user.source == UserSource::Directory {
         steps.push(PlannedStep::DisableInDirectory);
@@ -43,6 +46,21 @@ pub fn removable(member: &MemberOf) -> Option<PlannedGroup> {
     Some(PlannedGroup { name, id: member.id, kind: member.kind })
 }
 
+/// A membership that a leaver's plan ends. The number alone names it; where the name is missing or unfit, a label stands
+/// for it.
+pub fn ends_here(member: &MemberOf) -> Option<PlannedGroup> {
+    let name = GroupName::parse(&label(member)).ok()?;
+    removable(&MemberOf { name: name.as_str().to_owned(), ..member.clone() })
+}
+
+/// What a group is called for a person: its name, or its number where it has none that fits.
+pub fn label(member: &MemberOf) -> String {
+    match GroupName::parse(&member.name) {
+        Ok(name) => name.as_str().to_owned(),
+        Err(_) => format!("number {}", member.id),
+    }
+}
+
 /// The same leaver's plan over a fresh reading, where the same account is in a group that the plan does not take it
 /// out of. It removes more of the same person's access and does nothing else, so an approval covers it.
 pub fn widened(plan: &Plan, snapshot: &Snapshot, terms: &LeaverTerms, salt: String) -> Option<Plan> {
@@ -51,7 +69,11 @@ pub fn widened(plan: &Plan, snapshot: &Snapshot, terms: &LeaverTerms, salt: Stri
     if !identity(plan, account, snapshot).is_empty() {
         return None;
     }
-    let steps = removal_steps(user, terms);
+    let mut steps = removal_steps(user, terms);
+    // A vault that has told these memberships and tells none now has none to tell.
+    if user.groups.is_none() && plan.leaves().next().is_some() {
+        steps.retain(|step| *step != PlannedStep::LeaveGroupsByHand);
+    }
     let wider = Plan {
         number: plan.number + 1,
         account: Some(PlannedAccount::of(user, account.owner)),
@@ -60,7 +82,10 @@ pub fn widened(plan: &Plan, snapshot: &Snapshot, terms: &LeaverTerms, salt: Stri
         ..plan.clone()
     };
     let is_new = |group: &PlannedGroup| plan.leaves().all(|known| known.id != group.id);
-    let grows = wider.leaves().any(is_new);
+    let is_new_to_a_person = |step: &PlannedStep| {
+        *step == PlannedStep::LeaveGroupsByHand && !plan.steps.contains(&PlannedStep::LeaveGroupsByHand)
+    };
+    let grows = wider.leaves().any(is_new) || wider.steps.iter().any(is_new_to_a_person);
     grows.then_some(wider)
 }
 
@@ -116,6 +141,31 @@ mod tests {
             kinds(&user(UserSource::Vault), false),
             ["find_user", "record_access", "disable_user", "verify_user"]
         );
+    }
+
+    #[test]
+    fn unknown_groups_and_groups_without_a_number_are_for_a_person() {
+        let by_hand = ["find_user", "record_access", "disable_user", "leave_groups_by_hand", "verify_user"];
+        let unknown = VaultUser { groups: None, ..user(UserSource::Vault) };
+        assert_eq!(kinds(&unknown, true), by_hand);
+        assert_eq!(kinds(&unknown, false), ["find_user", "record_access", "disable_user", "verify_user"]);
+        let none = VaultUser { groups: Some(Vec::new()), ..user(UserSource::Vault) };
+        assert_eq!(kinds(&none, true), ["find_user", "record_access", "disable_user", "verify_user"]);
+        let unnumbered = VaultUser { unnumbered_groups: 1, ..none };
+        assert_eq!(kinds(&unnumbered, true), by_hand);
+    }
+
+    #[test]
+    fn a_group_ends_by_its_number_whatever_its_name_is() {
+        for name in ["", "two\nlines", &"x".repeat(129)] {
+            let member =
+                MemberOf { id: VaultGroupId(9), name: name.to_owned(), kind: Some(GroupKind::Vault) };
+            let planned = ends_here(&member).unwrap();
+            assert_eq!((planned.id, planned.name.as_str()), (VaultGroupId(9), "number 9"));
+            // What may be granted is known by its name, and a label is none.
+            assert_eq!(removable(&member), None);
+            assert_eq!(ends_here(&MemberOf { kind: Some(GroupKind::Directory), ..member }), None);
+        }
     }
 
     #[test]

@@ -85,9 +85,17 @@ pub struct VaultUser {
     /// Memberships; `None` where this version does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<MemberOf>>,
+    /// Memberships that the vault shows without the number of the group, so that nothing can be done about them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unnumbered_groups: u32,
     /// What the account may do in the vault itself; `None` where this version does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorizations: Option<Vec<String>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Default for VaultUser {
@@ -103,6 +111,7 @@ impl Default for VaultUser {
             change_password_on_next_logon: None,
             profile: std::collections::BTreeMap::new(),
             groups: None,
+            unnumbered_groups: 0,
             authorizations: None,
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{AttemptId, VaultUserId};
 use super::plan::{Doer, Effect, Plan, PlannedStep};
 use super::retry::RetryPolicy;
-use super::snapshot::MemberOf;
+pub use super::seen::{AccessSeen, CallSeen, RecordSeal, SafeSeen, ValueSeal};
 use super::time::Timestamp;
 
 /// Where a step stands. Words as in the database.
@@ -181,42 +181,10 @@ pub struct Report {
     /// What the account could reach; told by `record_access` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<AccessSeen>,
-}
-
-/// What an account can reach, as it was read just before it is taken away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessSeen {
-    /// Its memberships; absent where the vault does not tell.
+    /// The record before it was written; told where nobody knows yet what came of that, so that a later look can say
+    /// whether anything else in it has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Vec<MemberOf>>,
-    /// The safes it can open; absent where the vault does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub safes: Option<Vec<SafeSeen>>,
-    /// What it may do in the vault itself; absent where the vault does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub authorizations: Option<Vec<String>>,
-}
-
-/// A safe that an account can open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SafeSeen {
-    /// As the vault spells it.
-    pub name: String,
-    /// What the account may do there; absent where the vault does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub permissions: Option<Vec<String>>,
-}
-
-/// One call over the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallSeen {
-    /// `GET`, `POST`, …
-    pub method: String,
-    /// The path below the interface's address.
-    pub path: String,
-    /// The answer's status; absent when there was no answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
+    pub before: Option<RecordSeal>,
 }
 
 /// What an attempt decides.
@@ -390,6 +358,11 @@ impl StepRecord {
         if self.looks > 0 { self.looks } else { self.acts }
     }
 
+    /// Is the act that is open the last one?
+    pub fn is_last_act(&self, policy: &RetryPolicy) -> bool {
+        self.acts >= policy.most_tries
+    }
+
     /// The intent of an attempt.
     #[must_use]
     pub fn begin(mut self, attempt: AttemptId, purpose: Purpose) -> Self {
@@ -438,7 +411,7 @@ impl StepRecord {
     }
 
     fn again(&self, report: &Report, waits: &Waits<'_>, after: Option<u32>) -> StepState {
-        if self.acts >= waits.policy.most_tries {
+        if self.is_last_act(waits.policy) {
             return StepState::Failed {
                 reason: format!("tried {} times; the last time: {}", self.acts, report.words),
             };

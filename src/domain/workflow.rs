@@ -303,11 +303,12 @@ impl State {
         Ok(stopped(reason, stalled))
     }
 
-    /// An approved plan that takes access away was made again and takes more of the same away; the approval stands.
+    /// An approved plan that takes access away was made again and takes more of the same away; the approval stands, also
+    /// half-way.
     pub fn widened(&self, number: u32, digest: Digest, because: &str) -> Result<Transition, WrongMove> {
         match self {
-            Self::Approved { not_before } => Ok(Transition {
-                next: Self::Approved { not_before: *not_before },
+            Self::Approved { .. } | Self::Running => Ok(Transition {
+                next: self.clone(),
                 event: event(EventKind::PlanWidened, Actor::Countersign)
                     .number("plan", i64::from(number))
                     .text("digest", digest.to_string())

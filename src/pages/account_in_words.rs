@@ -6,8 +6,8 @@
 use super::line::{Line, line};
 use crate::domain::kind::Kind;
 use crate::domain::plan::{NewUser, Owner, Plan, PlannedAccount, PlannedGroup, PlannedStep, UserChange};
-use crate::domain::removal::removable;
-use crate::domain::snapshot::{GroupKind, MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
+use crate::domain::removal::{ends_here, label};
+use crate::domain::snapshot::{MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
 use crate::domain::time::Timestamp;
 use crate::web::visible::visible;
 
@@ -36,6 +36,7 @@ pub(super) fn new_user(plan: &Plan) -> Option<&NewUser> {
         | PlannedStep::RemoveFromGroup(_)
         | PlannedStep::RecordAccess
         | PlannedStep::DisableUser
+        | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
         | PlannedStep::RequirePasswordChange
         | PlannedStep::VerifyUser => None,
@@ -53,6 +54,7 @@ pub(super) fn change(plan: &Plan) -> Option<&UserChange> {
         | PlannedStep::RemoveFromGroup(_)
         | PlannedStep::RecordAccess
         | PlannedStep::DisableUser
+        | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
         | PlannedStep::RequirePasswordChange
         | PlannedStep::VerifyUser => None,
@@ -93,18 +95,14 @@ fn known(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Vec<Line
         lines.push(line("Licence seat", &format!("{}, as it is", user.user_type)));
         lines.push(line("Comes into", &names(plan.joins())));
     }
-    lines.push(line("Goes out of", &names(plan.leaves())));
-    let Stays { kept, directory, by_hand } = stays(plan, user);
+    lines.push(line("Goes out of", &goes_out_of(plan)));
+    let Stays { kept, directory } = stays(plan, user);
     if !kept.is_empty() {
         lines.push(line("Stays in", &kept.join(", ")));
     }
     if !directory.is_empty() {
         let text = format!("{}; only the directory can end these", directory.join(", "));
         lines.push(line("Stays in groups of a directory", &text));
-    }
-    if !by_hand.is_empty() {
-        let text = format!("{}; only a hand in the vault can end these", by_hand.join(", "));
-        lines.push(line("Stays in groups with unusable names", &text));
     }
     lines
 }
@@ -129,8 +127,6 @@ pub(super) struct Stays {
     pub(super) kept: Vec<String>,
     /// Only the directory.
     pub(super) directory: Vec<String>,
-    /// Only a person in the vault: the group's name is none that can be planned with.
-    pub(super) by_hand: Vec<String>,
 }
 
 /// The memberships that a plan leaves.
@@ -138,17 +134,20 @@ pub(super) fn stays(plan: &Plan, user: &VaultUser) -> Stays {
     let stays = |member: &&MemberOf| plan.leaves().all(|group| group.id != member.id);
     let mut found = Stays::default();
     for member in user.groups.iter().flatten().filter(stays) {
-        let list = match (removable(member), member.kind) {
-            (Some(_), _) => &mut found.kept,
-            (None, Some(GroupKind::Directory)) => &mut found.directory,
-            (None, Some(GroupKind::Vault) | None) => &mut found.by_hand,
-        };
-        list.push(match member.name.as_str() {
-            "" => format!("group number {}", member.id),
-            name => visible(name),
-        });
+        let list = if ends_here(member).is_some() { &mut found.kept } else { &mut found.directory };
+        list.push(visible(&label(member)));
     }
     found
+}
+
+/// The memberships that end, and that a person ends others by hand.
+fn goes_out_of(plan: &Plan) -> String {
+    let by_hand = plan.steps.contains(&PlannedStep::LeaveGroupsByHand);
+    match (by_hand, plan.leaves().next()) {
+        (false, _) => names(plan.leaves()),
+        (true, None) => "whatever a person finds in the vault, which does not tell us".to_owned(),
+        (true, Some(_)) => format!("{}; and others, by hand", names(plan.leaves())),
+    }
 }
 
 /// Groups by name, or that there are none.

@@ -269,6 +269,7 @@ pub(crate) fn run() -> super::progress::Run {
             user_id: None,
             stranger: None,
             access: None,
+            before: None,
         }),
         ended_at: Some(now().plus_seconds(i64::try_from(step).unwrap())),
     });

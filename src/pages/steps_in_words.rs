@@ -73,6 +73,10 @@ pub fn sentence(plan: &Plan, step: &PlannedStep) -> String {
         PlannedStep::DisableUser => {
             format!("Disable {user} in {target}, so that it cannot log on any more. It is not deleted.")
         }
+        PlannedStep::LeaveGroupsByHand => format!(
+            "Wait for a person to take {user} out of the groups that {target} does not tell us of, or cannot be told \
+             to end. An operator marks it done."
+        ),
         PlannedStep::DisableInDirectory => format!(
             "Wait for a person to disable {user} in its directory. {target} cannot do that; an operator marks it done."
         ),
@@ -130,6 +134,7 @@ pub fn title(step: &PlannedStep) -> String {
         }
         PlannedStep::RecordAccess => "Note what the user can reach".to_owned(),
         PlannedStep::DisableUser => "Disable the user".to_owned(),
+        PlannedStep::LeaveGroupsByHand => "Take out of its groups, by hand".to_owned(),
         PlannedStep::DisableInDirectory => "Disable in the directory, by hand".to_owned(),
         PlannedStep::RequirePasswordChange => "Require a new password".to_owned(),
         PlannedStep::VerifyUser => "Read back and compare".to_owned(),
@@ -147,6 +152,7 @@ pub fn title_of_word(word: &str) -> &str {
         "remove_from_group" => "Take out of a group",
         "record_access" => "Note what the user can reach",
         "disable_user" => "Disable the user",
+        "leave_groups_by_hand" => "Take out of its groups, by hand",
         "disable_in_directory" => "Disable in the directory, by hand",
         "require_password_change" => "Require a new password",
         "verify_user" => "Read back and compare",

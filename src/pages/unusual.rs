@@ -44,6 +44,7 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
             | PlannedStep::RemoveFromGroup(_)
             | PlannedStep::RecordAccess
             | PlannedStep::DisableUser
+            | PlannedStep::LeaveGroupsByHand
             | PlannedStep::DisableInDirectory
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}

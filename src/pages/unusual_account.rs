@@ -91,14 +91,25 @@ fn memberships(plan: &Plan, user: &VaultUser) -> Vec<String> {
     if ends > MANY_GROUPS {
         points.push(format!("{ends} memberships end."));
     }
-    if user.groups.is_none() {
-        points.push(
+    let by_hand = plan.steps.contains(&PlannedStep::LeaveGroupsByHand);
+    match (user.groups.is_none(), by_hand) {
+        (true, true) => points.push(
+            "The vault does not tell which groups the user is in, so this waits for a person who takes the user out \
+             of them by hand."
+                .to_owned(),
+        ),
+        (true, false) => points.push(
             "The vault does not tell which groups the user is in, so none is taken away. Look for them in the vault."
                 .to_owned(),
-        );
+        ),
+        (false, true) => points.push(
+            "The vault shows a group of the user without a number, so a person must take the user out of it by hand."
+                .to_owned(),
+        ),
+        (false, false) => {}
     }
     if plan.kind == Kind::Leaver {
-        let Stays { kept, directory, by_hand } = stays(plan, user);
+        let Stays { kept, directory } = stays(plan, user);
         if !kept.is_empty() {
             points.push(format!("These memberships stay, as the request says: {}.", kept.join(", ")));
         }
@@ -106,13 +117,6 @@ fn memberships(plan: &Plan, user: &VaultUser) -> Vec<String> {
             points.push(format!(
                 "These memberships come from a directory and stay until they are ended there: {}.",
                 directory.join(", ")
-            ));
-        }
-        if !by_hand.is_empty() {
-            points.push(format!(
-                "The names of these groups cannot be planned with, so the memberships stay until somebody ends them in \
-                 the vault: {}.",
-                by_hand.join(", ")
             ));
         }
     }

@@ -6,7 +6,7 @@
 
 use super::NoPlan;
 use crate::config::TargetSettings;
-use crate::domain::names::{GroupName, UserName};
+use crate::domain::names::UserName;
 use crate::domain::plan::{Owner, PlannedAccount};
 use crate::domain::request::Request;
 use crate::domain::snapshot::{Snapshot, UserSeen, VaultUser};
@@ -14,7 +14,7 @@ use crate::kit::Kit;
 use crate::rules::access::{permit_name, permit_seen};
 use crate::store::people::{self, Account};
 use crate::store::workflows::Workflow;
-use crate::target::Subject;
+use crate::target::{Besides, Subject};
 
 /// An account as it was read, and how it is known to be this person's.
 pub(super) struct Held {
@@ -24,13 +24,13 @@ pub(super) struct Held {
     pub snapshot: Snapshot,
 }
 
-/// Finds the person's account in a target and reads it together with these groups.
+/// Finds the person's account in a target and reads it together with what the plan needs besides.
 pub(super) async fn held(
     kit: &Kit,
     workflow: &Workflow,
     request: &Request,
     settings: &TargetSettings,
-    groups: &[GroupName],
+    besides: Besides<'_>,
 ) -> Result<Held, NoPlan> {
     let target = kit.target(&settings.name);
     let target = target.ok_or_else(|| NoPlan::NeedsPerson("the target is not configured".to_owned()))?;
@@ -39,7 +39,7 @@ pub(super) async fn held(
     let user_name = name(request, linked.as_ref(), settings)?;
     permit_name(settings, &user_name)?;
     let subject = Subject { user_name: &user_name, user_id: linked.as_ref().map(|linked| linked.id) };
-    let snapshot = target.snapshot(subject, groups).await?;
+    let snapshot = target.snapshot(subject, besides).await?;
     permit_seen(&snapshot)?;
     let UserSeen::Present(user) = &snapshot.user else {
         return Err(NoPlan::NeedsPerson(format!("{} has no user {user_name}", settings.name)));

@@ -16,7 +16,7 @@ use crate::kit::Kit;
 use crate::rules::access::{permit, permit_name};
 use crate::store::people;
 use crate::store::workflows::Workflow;
-use crate::target::Subject;
+use crate::target::{Besides, Subject};
 
 /// Reads the target and makes the plan.
 pub(super) async fn plan(
@@ -41,7 +41,7 @@ pub(super) async fn plan(
         )));
     }
     let subject = Subject { user_name, user_id: None };
-    let snapshot = target.snapshot(subject, &granted.groups).await?;
+    let snapshot = target.snapshot(subject, Besides::Groups(&granted.groups)).await?;
     if let UserSeen::Present(user) = &snapshot.user {
         return Err(NoPlan::NeedsPerson(taken(user)));
     }

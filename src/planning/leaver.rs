@@ -14,7 +14,7 @@ use crate::kit::Kit;
 use crate::rules::access::permit;
 use crate::store::people;
 use crate::store::workflows::Workflow;
-use crate::target::Subject;
+use crate::target::{Besides, Subject};
 
 /// Reads the target and makes the plan.
 pub(super) async fn plan(
@@ -24,7 +24,8 @@ pub(super) async fn plan(
     leaver: &Leaver,
 ) -> Result<(Plan, Snapshot), NoPlan> {
     let settings = target(kit, workflow, request).await?;
-    let Held { user_name, user, account, snapshot } = held(kit, workflow, request, settings, &[]).await?;
+    let Held { user_name, user, account, snapshot } =
+        held(kit, workflow, request, settings, Besides::Nothing).await?;
     let target = kit.target(&settings.name);
     let target = target.ok_or_else(|| NoPlan::NeedsPerson("the target is not configured".to_owned()))?;
     let plan = Plan {
@@ -77,7 +78,8 @@ async fn by_name<'k>(
     let mut found = Vec::new();
     for settings in targets {
         let Some(target) = kit.target(&settings.name) else { continue };
-        if let UserSeen::Present(_) = target.snapshot(Subject { user_name, user_id: None }, &[]).await?.user {
+        let subject = Subject { user_name, user_id: None };
+        if let UserSeen::Present(_) = target.snapshot(subject, Besides::Nothing).await?.user {
             found.push(settings);
         }
     }

@@ -20,6 +20,7 @@ use crate::domain::snapshot::{ProfileField, Snapshot, UserSource, VaultUser};
 use crate::kit::Kit;
 use crate::rules::access::permit;
 use crate::store::workflows::Workflow;
+use crate::target::Besides;
 
 /// Reads the target and makes the plan.
 pub(super) async fn plan(
@@ -32,7 +33,7 @@ pub(super) async fn plan(
     let Chosen { target: settings, profile } = chosen;
     let asked = asked(mover, &profile.groups);
     let Held { user_name, user, mut account, snapshot } =
-        held(kit, workflow, request, settings, &asked.look_up(settings)).await?;
+        held(kit, workflow, request, settings, Besides::Groups(&asked.look_up(settings))).await?;
     if !user.user_type.eq_ignore_ascii_case(profile.user_type.as_str()) {
         account.other_user_type = Some(profile.user_type.clone());
     }

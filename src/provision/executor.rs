@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::run::{LEASE, Left, Runner};
+use super::claimed::{LEASE, Left, Runner};
 use crate::kit::Kit;
 use crate::store::due;
 use crate::store::runs::ClaimRun;

@@ -76,6 +76,7 @@ pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
             | PlannedStep::RemoveFromGroup(_)
             | PlannedStep::RecordAccess
             | PlannedStep::DisableUser
+            | PlannedStep::LeaveGroupsByHand
             | PlannedStep::DisableInDirectory
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}

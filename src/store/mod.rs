@@ -22,7 +22,9 @@ pub mod inspect;
 pub mod hand_overs;
 pub mod foreign_attempts;
 pub mod installation;
+mod by_hand;
 pub mod lease;
+pub mod leavers;
 mod open;
 pub mod operator;
 pub mod asks;
@@ -42,6 +44,7 @@ pub mod steps;
 pub mod trail;
 pub mod unfit;
 pub mod workflows;
+pub mod written;
 mod wake;
 mod writer;
 

@@ -8,9 +8,10 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
-use super::rows::{decision, event};
+use super::leavers::InTheWay;
+use super::rows::{attempt, decision, event};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, concerned, creates, plans, steps};
+use super::{Store, audit, by_hand, concerned, creates, leavers, people, plans, steps};
 use crate::clock::Stamp;
 use crate::domain::approval::{Refused, Verdict};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
@@ -47,6 +48,26 @@ pub async fn sent_on_since(
         .one(store.reads())
         .await?;
     Ok(if found.is_some() { SentOn::Yes } else { SentOn::No })
+}
+
+/// When an operator has sent this workflow on, if no attempt at any of its steps has begun since.
+pub async fn sent_on_and_not_begun(
+    store: &Store,
+    workflow: WorkflowId,
+) -> Result<Option<Timestamp>, ReadFault> {
+    let sent_on = event::Entity::find()
+        .filter(event::Column::Chain.eq(ChainId::from(workflow).0))
+        .filter(event::Column::Kind.eq(EventKind::WorkflowResumed.as_str()))
+        .order_by_desc(event::Column::At)
+        .one(store.reads())
+        .await?;
+    let Some(sent_on) = sent_on else { return Ok(None) };
+    let begun = attempt::Entity::find()
+        .filter(attempt::Column::WorkflowId.eq(workflow.0))
+        .filter(attempt::Column::BegunAt.gte(sent_on.at))
+        .one(store.reads())
+        .await?;
+    Ok(begun.is_none().then(|| Timestamp::from_utc(sent_on.at)))
 }
 
 /// Was a workflow sent on by an operator?
@@ -100,6 +121,9 @@ pub enum NoExit {
     /// Its approval has ended meanwhile, so nothing may begin on it.
     #[error("its approval ended at {}: give it up, and let it be asked for again", .0.in_words())]
     ApprovalEnded(Timestamp),
+    /// What a leaver has taken, or is about to take, would be given back.
+    #[error("{0}")]
+    Leaver(InTheWay),
     /// This operator may not decide it.
     #[error(transparent)]
     NotYours(#[from] Refused),
@@ -143,6 +167,12 @@ impl Deed for TakeExit {
                 (transition, Some(meant))
             }
         };
+        if self.exit != Exit::GiveUp {
+            people::lock(tx, &workflow).await?;
+            if let Some(found) = leavers::in_the_way(tx, &workflow).await? {
+                return Err(Fault::Refused(NoExit::Leaver(found)));
+            }
+        }
         if let Some(id) = adoption {
             let event = self.event(EventKind::AccountAdopted).number("user_id", id.0);
             audit::append(tx, self.workflow.into(), event).await?;
@@ -169,7 +199,7 @@ impl Deed for TakeExit {
 impl TakeExit {
     async fn mark_done(&self, tx: &mut Tx, workflow: &Workflow) -> Result<(), Fault<NoExit>> {
         let running = matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Running, .. });
-        let marked = if running { steps::mark_done(tx, workflow).await? } else { None };
+        let marked = if running { by_hand::mark_done(tx, workflow).await? } else { None };
         let (number, word) = marked.ok_or(Fault::Refused(NoExit::NothingByHand))?;
         let event = self.event(EventKind::StepMarkedDone).number("step_number", number).text("step", word);
         audit::append(tx, self.workflow.into(), event).await?;

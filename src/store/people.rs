@@ -12,6 +12,7 @@ use super::Store;
 use super::audit;
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
+use super::leavers::{self, InTheWay};
 use super::rows::{person, person_link};
 use super::workflows::Workflow;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
@@ -99,6 +100,8 @@ pub(super) enum Barred {
     HasAccount(VaultUserId),
     /// The account that would be changed is not the one that is linked to the person.
     LinkedOtherwise(VaultUserId),
+    /// A leaver of the same person forbids it.
+    Leaver(InTheWay),
     /// Another run of the same person is under way, or stopped half-way.
     OtherRun(WorkflowId),
     /// This other run of the same person is under way and is waited for: it must not give back what a leaver takes.
@@ -114,6 +117,9 @@ pub(super) async fn bar<No>(
     use super::rows::workflow::{Column, Entity};
     let target = &plan.target;
     let id = lock(tx, workflow).await?;
+    if let Some(found) = leavers::in_the_way(tx, workflow).await? {
+        return Ok(Some(Barred::Leaver(found)));
+    }
     let link = person_link::Entity::find_by_id((id.0, target.as_str().to_owned())).one(&tx.inner).await?;
     if let Some(link) = link {
         let linked = VaultUserId(link.vault_user_id);

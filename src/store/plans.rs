@@ -13,7 +13,7 @@ use super::fault::ReadFault;
 use super::lease::{Held, Lease, NotYours};
 use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, outbox, protected, reminders, steps};
+use super::{Store, audit, by_hand, outbox, protected, reminders, steps};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{CanonicalBytes, Tag};
@@ -338,7 +338,12 @@ impl Deed for WidenPlan {
             return Err(Fault::Refused(WrongMove { from: workflow.state, wanted: "this plan" }.into()));
         };
         insert(tx, (&self.plan, &self.sealed), &self.snapshot, &before.routing).await?;
-        let also = Also { plan_number: Some(self.plan.number), ..Also::default() };
+        let mut also = Also { plan_number: Some(self.plan.number), ..Also::default() };
+        if matches!(workflow.state, State::Running) {
+            // All of it is looked at again, but a person has done their part once and for all.
+            by_hand::carry_over(tx, &workflow, self.plan.number).await?;
+            also.replans = Some(workflow.replans + 1);
+        }
         workflows::apply(tx, &workflow, transition, also).await
     }
 }

@@ -211,6 +211,7 @@ fn in_words(barred: &Barred) -> String {
         Barred::LinkedOtherwise(id) => {
             format!("this person is linked to another account in the target, number {id}")
         }
+        Barred::Leaver(found) => found.to_string(),
         Barred::OtherRun(id) => {
             format!("another request for this person, workflow {id}, is not at its end yet")
         }

@@ -348,22 +348,8 @@ pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
     Ok(())
 }
 
-/// A person says that the step on which the run waits was done by hand; nothing where it waits for no such step.
-pub(super) async fn mark_done<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<(i64, String)>, Fault<No>> {
-    let waiting = step::Entity::find()
-        .filter(step::Column::WorkflowId.eq(workflow.id.0))
-        .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
-        .filter(step::Column::State.is_not_in(["done", "already_so", "skipped"]))
-        .order_by_asc(step::Column::Number)
-        .one(&tx.inner)
-        .await?;
-    let Some(row) = waiting.filter(|row| row.state == "manual") else { return Ok(None) };
-    let mut over = columns(&StepRecord { state: StepState::Done, ..StepRecord::fresh(tx.at) }, tx.at);
-    (over.workflow_id, over.plan_number, over.number) =
-        (Set(row.workflow_id), Set(row.plan_number), Set(row.number));
-    step::Entity::update(over).exec(&tx.inner).await?;
-    Ok(Some((row.number, row.kind)))
-}
+/// The steps that write a whole record.
+const WRITE_RECORDS: [&str; 3] = ["update_user", "require_password_change", "disable_user"];
 
 /// Sends the steps of the current plan on that have failed or whose attempts never ended: to another act, or to a look
 /// where an earlier act may have had an effect.
@@ -382,8 +368,13 @@ pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault
             .order_by_desc(attempt::Column::Number)
             .one(&tx.inner)
             .await?;
-        let unclear = last.is_some_and(|last| {
-            last.purpose == "look" || last.outcome.as_deref().is_none_or(|outcome| outcome == "unknown")
+        // A record is always read before it is written, so that a person who has judged what a look has found is not
+        // asked the same once more.
+        let judged = WRITE_RECORDS.contains(&row.kind.as_str());
+        let unclear = last.is_some_and(|last| match (last.purpose.as_str(), last.outcome.as_deref()) {
+            (_, None | Some("unknown")) => true,
+            ("look", Some("needs_person")) => !judged,
+            (purpose, Some(_)) => purpose == "look",
         });
         let state =
             if unclear { StepState::Unknown { due: tx.at } } else { StepState::Waiting { due: tx.at } };
@@ -396,7 +387,7 @@ pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault
     Ok(())
 }
 
-fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel {
+pub(super) fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel {
     let (due, reason) = match &record.state {
         StepState::Waiting { due } | StepState::Unknown { due } => (*due, None),
         StepState::Failed { reason } => (now, Some(reason.clone())),

@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use crate::domain::ids::{AttemptId, VaultUserId};
+use crate::domain::kind::Kind;
 use crate::domain::names::{GroupName, TargetName, UserName};
 use crate::domain::plan::{DialectSettings, Plan, PlannedStep};
 use crate::domain::snapshot::Snapshot;
-use crate::domain::step::{Form, Report};
+use crate::domain::step::{Form, RecordSeal, Report};
 use crate::domain::time::Timestamp;
 
 /// A system that is driven.
@@ -28,8 +29,8 @@ pub trait Target: Send + Sync {
     /// The calls that each step of a plan would make when nothing goes wrong, for people who want to see them.
     fn preview(&self, plan: &Plan) -> Vec<Vec<PreviewCall>>;
 
-    /// Reads what a plan for this user and these groups would assume.
-    async fn snapshot(&self, subject: Subject<'_>, groups: &[GroupName]) -> Result<Snapshot, CallFault>;
+    /// Reads the account, and what else a plan would assume.
+    async fn snapshot(&self, subject: Subject<'_>, besides: Besides<'_>) -> Result<Snapshot, CallFault>;
 
     /// Brings the effect of a step about: looks, writes once if needed, reads back.
     async fn act(&self, call: &StepCall<'_>) -> Report;
@@ -67,6 +68,28 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// What a plan assumes besides the account, and what is therefore read with it. A vault that refuses to tell it stops
+/// the plan, so nobody's access is left standing for the want of something that its end does not need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Besides<'a> {
+    /// Nothing: access is only taken away.
+    Nothing,
+    /// These groups, the licence's user types, and the fields that a record has room for.
+    Groups(&'a [GroupName]),
+}
+
+impl<'a> Besides<'a> {
+    /// What a plan assumes; `groups` are those that it leans on.
+    pub fn of(plan: &Plan, groups: &'a [GroupName]) -> Self {
+        match plan.kind {
+            Kind::Leaver => Self::Nothing,
+            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
+                Self::Groups(groups)
+            }
+        }
+    }
+}
+
 /// One call as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviewCall {
@@ -96,6 +119,30 @@ pub struct StepCall<'a> {
     pub form: Option<Form>,
     /// The initial password; present for `create_user` alone.
     pub password: Option<SecretString>,
+    /// Does a passing fault of this attempt lead to another one?
+    pub again: Again,
+    /// For a look: the account's record as the last act at this step had read it, where that act has told.
+    pub before: Option<RecordSeal>,
+    /// Which memberships may be left when everything is read again?
+    pub left: LeftIn,
+}
+
+/// Which memberships may be left at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftIn {
+    /// Whichever the plan does not name.
+    OthersThanPlanned,
+    /// None that the vault can end, whenever it came.
+    NoneOfTheVault,
+}
+
+/// Is there another attempt after one that met a passing fault?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Yes.
+    Yes,
+    /// No: it is the last one.
+    No,
 }
 
 /// May an account without our mark be taken for ours?

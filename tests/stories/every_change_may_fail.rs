@@ -176,7 +176,7 @@ impl Trial<'_> {
     }
 
     async fn holds(&self, told: &str, workflow: &str, (name, state): (&str, &str)) {
-        self.stage.check_change(workflow).await;
+        self.stage.check_run(workflow).await;
         let user = self.stage.simulator.vault.user(name).unwrap();
         let groups: Vec<&str> = user["groupsMembership"]
             .as_array()

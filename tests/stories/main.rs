@@ -71,6 +71,7 @@ macro_rules! told_of_both_products {
 
 mod a_browser_approves;
 mod a_browser_signs_in;
+mod a_leaver_is_not_undone;
 mod a_link_grows_old;
 mod a_vault_in_our_own_cellar;
 mod a_vault_is_gone;

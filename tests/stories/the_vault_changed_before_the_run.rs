@@ -100,7 +100,7 @@ async fn a_leaver_goes_on_whatever_is_added_to_her(stage: Stage) {
     assert!(page.contains("Done and verified") && page.contains("Given too late"), "{page}");
     let done = |mail: &&countersign::simulator::mailbox::Mail| mail.subject.contains("Done");
     assert_eq!(stage.simulator.mailbox.mails_to("ana@example.com").iter().filter(done).count(), 1);
-    stage.check_proof(&[workflow]).await;
+    stage.check(&workflow).await;
 }
 
 async fn whoever_came_into_a_directory_is_planned_anew(stage: Stage) {

@@ -14,7 +14,15 @@ fn waits(seconds: i64) -> Waits<'static> {
 }
 
 fn report(outcome: Outcome) -> Report {
-    Report { outcome, words: "words".to_owned(), calls: vec![], user_id: None, stranger: None, access: None }
+    Report {
+        outcome,
+        words: "words".to_owned(),
+        calls: vec![],
+        user_id: None,
+        stranger: None,
+        access: None,
+        before: None,
+    }
 }
 
 fn attempt() -> AttemptId {

@@ -35,7 +35,7 @@ fn each_move_is_possible_from_exactly_its_own_states() {
     assert_eq!(from(&|state| state.expired(at(4)).is_ok()), [""; 0]);
     assert_eq!(from(&|state| state.started(at(5)).is_ok()), ["approved"]);
     assert_eq!(from(&|state| state.started(at(4)).is_ok()), [""; 0]);
-    assert_eq!(from(&|state| state.widened(2, Digest([0; 32]), "").is_ok()), ["approved"]);
+    assert_eq!(from(&|state| state.widened(2, Digest([0; 32]), "").is_ok()), ["approved", "running"]);
     assert_eq!(from(&|state| state.succeeded().is_ok()), ["running"]);
     assert_eq!(
         from(&|state| state.needs_attention(String::new()).is_ok()),

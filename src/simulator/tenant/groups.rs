@@ -11,7 +11,7 @@ use super::journal::Deed;
 use super::listing::{Query, found};
 use super::user::{Dialect, Source};
 use super::wire::{Answer, Call, Refusal};
-use super::{Group, Tenant};
+use super::{Group, MembershipList, Tenant};
 
 impl Tenant {
     pub(super) fn list_groups(&self, call: &Call) -> Result<Answer, Refusal> {
@@ -64,7 +64,8 @@ impl Tenant {
         let members = group.members.iter().filter_map(|id| self.users.get(id));
         let members: Vec<Value> =
             members.map(|user| json!({ "id": user.id, "username": user.name() })).collect();
-        if with_members && !members.is_empty() {
+        let told = self.options.membership_list == MembershipList::Offered;
+        if told && with_members && !members.is_empty() {
             shown["members"] = Value::Array(members);
         }
         shown

@@ -73,6 +73,15 @@ pub enum SafeList {
     Unknown,
 }
 
+/// Whether the vault tells who is in which group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MembershipList {
+    /// A user's record lists its groups, and a list of groups their members where that is asked for.
+    Offered,
+    /// The version is older: the record's list is empty for everybody, and nobody is listed in a group.
+    Unknown,
+}
+
 /// A user type that the licence covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LicensedType {
@@ -125,6 +134,8 @@ pub struct TenantOptions {
     pub disable_call: DisableCall,
     /// Whether a user's safes can be listed.
     pub safe_list: SafeList,
+    /// Whether memberships are told.
+    pub membership_list: MembershipList,
     /// What the service user may do.
     pub rights: Rights,
     /// The licensed user types.
@@ -155,6 +166,7 @@ impl TenantOptions {
             descriptions: Descriptions::Kept,
             disable_call: DisableCall::Offered,
             safe_list: SafeList::Offered,
+            membership_list: MembershipList::Offered,
             rights: Rights::Manage,
             user_types: ["EPVUser", "BasicUser", "ExtUser", "BizUser"].map(licensed).to_vec(),
             password_policy: PasswordPolicy { min_length: 8, min_classes: 4 },

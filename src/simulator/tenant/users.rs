@@ -12,7 +12,7 @@ use super::journal::Deed;
 use super::listing::{Query, found};
 use super::user::{Dialect, FLAT, PRODUCT_ONLY, Source, Standing, User, properties_from};
 use super::wire::{Answer, Call, Refusal};
-use super::{Descriptions, Tenant};
+use super::{Descriptions, MembershipList, Tenant};
 
 /// A switch that a single call turns.
 #[derive(Debug, Clone, Copy)]
@@ -240,6 +240,9 @@ impl Tenant {
     /// The user as this dialect writes it.
     fn shown(&self, user: &User) -> Value {
         let mut shown = self.full_form(user);
+        if self.options.membership_list == MembershipList::Unknown {
+            shown["groupsMembership"] = json!([]);
+        }
         match self.options.dialect {
             Dialect::Product => {}
             Dialect::Guide => {

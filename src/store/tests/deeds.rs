@@ -236,6 +236,7 @@ async fn stopped_run(stage: &Stage) {
         user_id: None,
         stranger: stranger.map(VaultUserId),
         access: None,
+        before: None,
     };
     let stops = |step, (attempt, record): (_, StepRecord), purpose| {
         let report = told(Outcome::NeedsPerson, Some(7));

@@ -487,5 +487,6 @@ pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
         user_id,
         stranger: None,
         access: None,
+        before: None,
     }
 }

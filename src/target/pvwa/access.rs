@@ -1,7 +1,8 @@
 //! Noting what the account can reach, before it is taken away.
 //!
-//! Must hold: only reads; what the vault does not tell is absent, never empty, and said in words. A right to list
-//! safes that we lack holds no leaver up.
+//! Must hold: only reads; what the vault does not tell is absent, never empty, and said in words. Nothing but the
+//! account itself and the sign-in may hold a leaver up here: a list that is refused, strange, or not to be had after the
+//! last try is noted as not told, and the account is disabled all the same.
 
 use serde_json::Value;
 
@@ -10,22 +11,17 @@ use super::pages::{List, Raw, field, text};
 use super::talk::{Fault, Talk};
 use super::users::Account;
 use crate::domain::step::{AccessSeen, Outcome, SafeSeen};
-use crate::target::StepCall;
+use crate::target::{Again, StepCall};
 
 impl Talk<'_> {
     pub(super) async fn record_access(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
-        let groups = self.memberships(&account).await?;
-        let (safes, untold) = match self.safes(&account).await {
-            Ok(safes) => (Some(safes), String::new()),
-            Err(Fault::Refused(said)) if matches!(said.status, 400 | 403 | 404 | 405 | 501) => {
-                (None, format!("; its safes cannot be listed: {}", said.words))
-            }
-            Err(fault) => return Err(fault),
-        };
+        let (groups, no_groups) = noted(call.again, "groups", self.memberships(&account).await)?;
+        let groups = groups.and_then(|found| found.told);
+        let (safes, no_safes) = noted(call.again, "safes", self.safes(&account).await)?;
         let authorizations = account.user.authorizations.clone();
         let told = format!(
-            "user number {} had {}, {} and {} when it was read{untold}",
+            "user number {} had {}, {} and {} when it was read{no_groups}{no_safes}",
             account.user.id,
             counted(groups.as_deref().map(<[_]>::len), "group"),
             counted(safes.as_deref().map(<[_]>::len), "safe"),
@@ -40,6 +36,22 @@ impl Talk<'_> {
         let listed = self.list(List { path: &path, records: "Safes" }, &[]).await?;
         let strange = || Fault::NeedsPerson("the vault lists a safe without a name".to_owned());
         listed.iter().map(|record| safe(record).ok_or_else(strange)).collect()
+    }
+}
+
+/// What was read, or what is said of it where it was not told. A passing fault is worth the tries that are left.
+fn noted<T>(again: Again, what: &str, read: Result<T, Fault>) -> Result<(Option<T>, String), Fault> {
+    match (read, again) {
+        (Ok(told), Again::Yes | Again::No) => Ok((Some(told), String::new())),
+        (Err(fault @ Fault::NotSignedIn(_)), Again::Yes | Again::No)
+        | (Err(fault @ Fault::Passing { .. }), Again::Yes) => Err(fault),
+        (Err(fault @ Fault::Passing { .. }), Again::No)
+        | (
+            Err(
+                fault @ (Fault::Refused(_) | Fault::AlreadySo(_) | Fault::Unclear(_) | Fault::NeedsPerson(_)),
+            ),
+            Again::Yes | Again::No,
+        ) => Ok((None, format!("; its {what} cannot be listed: {fault}"))),
     }
 }
 

@@ -7,10 +7,12 @@
 
 use serde_json::json;
 
+use super::edit::{Edit, Place};
 use super::holder::{Holder, stranger};
-use super::likeness::unlike_planned;
-use super::put::{Changed, Edit, Place};
+use super::put::Changed;
+use super::seal::differences;
 use super::talk::{Fault, Talk};
+use super::users::Account;
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::PlannedStep;
 use crate::domain::step::{Outcome, Report};
@@ -27,6 +29,30 @@ pub(super) struct Told {
 impl Told {
     pub(super) fn new(outcome: Outcome, words: impl Into<String>) -> Self {
         Self { outcome, words: words.into(), user_id: None }
+    }
+
+    /// The approved values are there; is everything else as it was before the last write, which nobody has seen the end
+    /// of? Where that cannot be told, a person decides, but not about an account that this very run has made: of that
+    /// the last look compares every value that was approved.
+    pub(super) fn compared(call: &StepCall<'_>, account: &Account, edits: &[Edit], seen: &str) -> Self {
+        let Some(before) = &call.before else {
+            let words = format!(
+                "{seen}; an attempt was interrupted, so whether anything else in the record has changed was not compared"
+            );
+            return match call.plan.account {
+                None => Self::new(Outcome::Done, words),
+                Some(_) => Self::new(
+                    Outcome::NeedsPerson,
+                    format!("{words}: look at the record, and try again when it is right"),
+                ),
+            };
+        };
+        let lost = differences(before, &account.raw, edits);
+        if lost.is_empty() {
+            Self::new(Outcome::Done, format!("{seen}; nothing else has changed since before the write"))
+        } else {
+            Self::lost(&lost)
+        }
     }
 
     /// A write changed more than was meant, or somebody else wrote at the same moment.
@@ -59,6 +85,7 @@ impl Talk<'_> {
             PlannedStep::RemoveFromGroup(group) => self.remove_from_group(call, group).await,
             PlannedStep::RecordAccess => self.record_access(call).await,
             PlannedStep::DisableUser => self.disable_user(call).await,
+            PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
             PlannedStep::DisableInDirectory => Err(by_hand()),
         };
         self.report(told)
@@ -77,6 +104,7 @@ impl Talk<'_> {
             PlannedStep::RemoveFromGroup(group) => self.look_for_removal(call, group).await,
             PlannedStep::RecordAccess => self.record_access(call).await,
             PlannedStep::DisableUser => self.look_for_disabled(call).await,
+            PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
             PlannedStep::DisableInDirectory => Err(by_hand()),
         };
         self.report(told)
@@ -84,9 +112,12 @@ impl Talk<'_> {
 
     fn report(self, told: Result<Told, Fault>) -> Report {
         let told = told.unwrap_or_else(|fault| Told::new(fault.outcome(), fault.to_string()));
+        let words = self.in_words(told.words);
+        let before = self.before.filter(|_| told.outcome == Outcome::Unknown);
         Report {
+            before,
             outcome: told.outcome,
-            words: self.in_words(told.words),
+            words,
             calls: self.calls,
             user_id: told.user_id,
             stranger: self.stranger,
@@ -129,8 +160,7 @@ impl Talk<'_> {
                 "the vault already asks for a new password at the next log-on",
             ));
         }
-        let demanded = Edit { place: Place::top("changePassOnNextLogon"), value: json!(true) };
-        Ok(match self.change(&account, &[demanded]).await? {
+        Ok(match self.change(&account, &[demanded()]).await? {
             Changed::Seen => Told::new(
                 Outcome::Done,
                 "the vault asks for a new password at the next log-on; nothing else changed",
@@ -145,17 +175,28 @@ impl Talk<'_> {
 
     async fn look_for_password_change(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
-        if account.user.change_password_on_next_logon != Some(true) {
-            return Ok(Told::new(Outcome::NotThere, "the vault does not ask for a new password yet"));
-        }
-        // The whole record was written, so all of it is looked at.
-        let differs = unlike_planned(call, &account);
-        Ok(if differs.is_empty() {
-            Told::new(Outcome::Done, "the vault asks for a new password at the next log-on")
+        Ok(if account.user.change_password_on_next_logon == Some(true) {
+            Told::compared(
+                call,
+                &account,
+                &[demanded()],
+                "the vault asks for a new password at the next log-on",
+            )
         } else {
-            Told::lost(&differs)
+            Told::new(Outcome::NotThere, "the vault does not ask for a new password yet")
         })
     }
+}
+
+fn demanded() -> Edit {
+    Edit { place: Place::top("changePassOnNextLogon"), value: json!(true) }
+}
+
+/// Nobody but a person knows which groups these are.
+fn groups_by_hand() -> Fault {
+    Fault::NeedsPerson(
+        "the vault does not tell all groups of the user, so a person takes it out of them by hand".to_owned(),
+    )
 }
 
 /// Only a person can do it, and only there.

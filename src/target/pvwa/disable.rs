@@ -7,7 +7,8 @@
 use serde_json::json;
 
 use super::act::Told;
-use super::put::{Changed, Edit, Place};
+use super::edit::{Edit, Place};
+use super::put::Changed;
 use super::talk::{Fault, Talk};
 use super::users::Account;
 use crate::domain::plan::DisableWith;
@@ -33,7 +34,7 @@ impl Talk<'_> {
         Ok(if is_enabled(&account)? {
             Told::new(Outcome::NotThere, format!("user number {id} is still enabled"))
         } else {
-            Told::new(Outcome::Done, format!("user number {id} is disabled"))
+            compared_when_disabled(call, &account)
         })
     }
 
@@ -63,8 +64,7 @@ impl Talk<'_> {
     }
 
     async fn disable_by_record(&mut self, account: &Account) -> Result<Told, Fault> {
-        let disabled = Edit { place: Place::top("enableUser"), value: json!(false) };
-        Ok(match self.change(account, &[disabled]).await? {
+        Ok(match self.change(account, &[disabled()]).await? {
             Changed::Seen => Told::new(
                 Outcome::Done,
                 format!(
@@ -79,6 +79,27 @@ impl Talk<'_> {
             Changed::Lost(names) => Told::lost(&names),
         })
     }
+}
+
+/// It is disabled. The vault's own call writes no record; after a record that was written and could not be compared
+/// the end of access goes on all the same, and the trail says so.
+fn compared_when_disabled(call: &StepCall<'_>, account: &Account) -> Told {
+    let seen = format!("user number {} is disabled", account.user.id);
+    match (form(call), &call.before) {
+        (DisableForm::Call, _) => Told::new(Outcome::Done, seen),
+        (DisableForm::Put, Some(_)) => Told::compared(call, account, &[disabled()], &seen),
+        (DisableForm::Put, None) => {
+            let words = format!(
+                "{seen}; an attempt was interrupted, so whether anything else in the record has changed was not \
+                 compared"
+            );
+            Told::new(Outcome::Done, words)
+        }
+    }
+}
+
+fn disabled() -> Edit {
+    Edit { place: Place::top("enableUser"), value: json!(false) }
 }
 
 fn is_enabled(account: &Account) -> Result<bool, Fault> {

@@ -93,6 +93,25 @@ impl Talk<'_> {
         }
     }
 
+    /// The group of the plan's number with its members, whatever it is called now.
+    pub(super) async fn group_of_number(&mut self, planned: &PlannedGroup) -> Result<Option<Group>, Fault> {
+        if let Some(found) = self.group_named(planned.name.as_str(), Members::Told).await?
+            && found.group.id == planned.id
+        {
+            return Ok(Some(found));
+        }
+        let all = self.list(GROUPS, &[("includeMembers", "true")]).await?;
+        let record = all.iter().find(|record| id_of(record) == Some(planned.id.0));
+        Ok(record.map(|record| Group {
+            group: VaultGroup {
+                id: planned.id,
+                name: planned.name.to_string(),
+                kind: planned.kind.unwrap_or(GroupKind::Vault),
+            },
+            members: members(record),
+        }))
+    }
+
     /// Is the user in the group? The user's record is believed where it tells memberships; else the group's.
     /// `sent` is the form in which a member was perhaps added, so that somebody wrong is noticed.
     pub(super) async fn membership(
@@ -114,9 +133,13 @@ impl Talk<'_> {
         Ok(group.tells(account, sent))
     }
 
-    /// All groups that have the user among their members.
-    pub(super) async fn groups_of(&mut self, account: &Account) -> Result<Vec<MemberOf>, Fault> {
+    /// All groups that have the user among their members; `None` where no group shows any member, as in a vault that
+    /// does not know the question (before 12.0). Each vault has a group with a member: its own administrators.
+    pub(super) async fn groups_of(&mut self, account: &Account) -> Result<Option<Vec<MemberOf>>, Fault> {
         let all = self.list(GROUPS, &[("includeMembers", "true")]).await?;
+        if all.iter().all(|record| members(record).is_empty()) {
+            return Ok(None);
+        }
         let ours = all
             .iter()
             .filter(|record| members(record).iter().any(|member| member.id == Some(account.user.id.0)));
@@ -127,7 +150,8 @@ impl Talk<'_> {
             let name = text(record, "groupName").unwrap_or_default().to_owned();
             Ok(MemberOf { id, name, kind: group(record).map(|group| group.group.kind) })
         })
-        .collect()
+        .collect::<Result<_, _>>()
+        .map(Some)
     }
 
     /// The kinds of all groups in the vault's list, by number; of those alone for which the list tells one.

@@ -4,7 +4,7 @@
 //! where the vault says that there is no such member; a form that could name somebody else in the group is not sent.
 
 use super::act::Told;
-use super::groups::{Members, could_mean_another};
+use super::groups::could_mean_another;
 use super::join::{form, may_try_number};
 use super::talk::{Fault, Talk};
 use super::users::Account;
@@ -114,7 +114,7 @@ impl Talk<'_> {
             MemberForm::NumericId => self.refuse_ambiguous_number(account.user.id).await?,
         }
         if could_mean_another(form, account)
-            && let Some(group) = self.group_named(planned.name.as_str(), Members::Told).await?
+            && let Some(group) = self.group_of_number(planned).await?
             && let Some(other) = group.mistakable(account, form)
         {
             return Err(Fault::NeedsPerson(format!(

@@ -35,6 +35,7 @@ pub(super) fn unlike_planned(call: &StepCall<'_>, account: &Account) -> Vec<Stri
         | PlannedStep::RemoveFromGroup(_)
         | PlannedStep::RecordAccess
         | PlannedStep::DisableUser
+        | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
         | PlannedStep::VerifyUser => None,
     });

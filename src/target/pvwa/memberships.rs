@@ -1,7 +1,8 @@
 //! What groups an account is in.
 //!
 //! Must hold: the account's record is believed where it tells memberships; where it tells none, which older versions do
-//! for everybody, the groups are asked. A group is known by its number, whatever it is called now.
+//! for everybody, the groups are asked. Where nothing in their answer shows that members are told, the memberships are
+//! unknown, which is not the same as none. A group is known by its number, whatever it is called now.
 
 use super::groups::Members;
 use super::talk::{Fault, Talk};
@@ -9,18 +10,39 @@ use super::users::Account;
 use crate::domain::plan::PlannedGroup;
 use crate::domain::snapshot::MemberOf;
 
+/// The memberships of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Memberships {
+    /// Those that are told; `None` where nobody tells.
+    pub(super) told: Option<Vec<MemberOf>>,
+    /// Those that are told without the number of their group.
+    pub(super) unnumbered: u32,
+}
+
 impl Talk<'_> {
-    /// All memberships of the account; `None` where nobody tells.
-    pub(super) async fn memberships(&mut self, account: &Account) -> Result<Option<Vec<MemberOf>>, Fault> {
-        let told = account.user.groups.clone();
-        if told.as_ref().is_some_and(|told| !told.is_empty()) {
-            return Ok(told);
+    /// All memberships of the account.
+    pub(super) async fn memberships(&mut self, account: &Account) -> Result<Memberships, Fault> {
+        let of_record = Memberships::of_record(account);
+        if of_record.told.is_some() && of_record.unnumbered == 0 {
+            return Ok(of_record);
         }
-        match self.groups_of(account).await {
-            Ok(found) => Ok(Some(found)),
-            // Then nobody tells more than the record.
-            Err(Fault::Refused(said)) if matches!(said.status, 400 | 403 | 404 | 405 | 501) => Ok(told),
-            Err(fault) => Err(fault),
+        Ok(match self.groups_of(account).await? {
+            Some(found) => Memberships { told: Some(found), unnumbered: 0 },
+            None => of_record,
+        })
+    }
+
+    /// The same for a plan, which can do with what the record tells where the list of groups is refused.
+    pub(super) async fn memberships_as_told(&mut self, account: &Account) -> Result<Memberships, Fault> {
+        match self.memberships(account).await {
+            Ok(found) => Ok(found),
+            Err(
+                fault @ (Fault::Refused(_) | Fault::AlreadySo(_) | Fault::Unclear(_) | Fault::NeedsPerson(_)),
+            ) => {
+                tracing::warn!(vault = %self.pvwa.name, %fault, "the groups of a user cannot be listed");
+                Ok(Memberships::of_record(account))
+            }
+            Err(fault @ (Fault::Passing { .. } | Fault::NotSignedIn(_))) => Err(fault),
         }
     }
 
@@ -59,8 +81,16 @@ impl Talk<'_> {
             Some(group) if group.group.id == planned.id => Ok(group.has(account.user.id)),
             Some(_) | None => {
                 let all = self.groups_of(account).await?;
-                Ok(all.iter().any(|member| member.id == planned.id))
+                Ok(all.iter().flatten().any(|member| member.id == planned.id))
             }
         }
+    }
+}
+
+impl Memberships {
+    /// What the account's own record tells. An empty list tells nothing.
+    fn of_record(account: &Account) -> Self {
+        let told = account.user.groups.clone().filter(|told| !told.is_empty());
+        Self { told, unnumbered: account.user.unnumbered_groups }
     }
 }

@@ -12,12 +12,12 @@ use url::Url;
 
 use crate::clock::World;
 use crate::config::{Product, Proxy};
-use crate::domain::names::{GroupName, TargetName};
+use crate::domain::names::TargetName;
 use crate::domain::plan::{DialectSettings, Plan};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
 use crate::domain::time::Timestamp;
-use crate::target::{CallFault, PreviewCall, StepCall, Subject, Target};
+use crate::target::{Besides, CallFault, PreviewCall, StepCall, Subject, Target};
 
 mod access;
 mod act;
@@ -26,6 +26,7 @@ mod client_credentials;
 mod cookies;
 mod create;
 mod disable;
+mod edit;
 mod existing;
 mod gate;
 mod groups;
@@ -39,6 +40,7 @@ mod preview;
 mod profile;
 mod put;
 mod reading;
+mod seal;
 mod session_logon;
 mod sign_in;
 mod talk;
@@ -163,8 +165,8 @@ impl Target for Pvwa {
         preview::preview(plan)
     }
 
-    async fn snapshot(&self, subject: Subject<'_>, groups: &[GroupName]) -> Result<Snapshot, CallFault> {
-        Ok(Talk::new(self).snapshot(subject, groups).await?)
+    async fn snapshot(&self, subject: Subject<'_>, besides: Besides<'_>) -> Result<Snapshot, CallFault> {
+        Ok(Talk::new(self).snapshot(subject, besides).await?)
     }
 
     async fn act(&self, call: &StepCall<'_>) -> Report {

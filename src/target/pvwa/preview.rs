@@ -42,7 +42,7 @@ fn calls_of(plan: &Plan, step: &PlannedStep) -> Vec<PreviewCall> {
         ],
         PlannedStep::DisableUser => disable(plan, &user),
         // A person does it, elsewhere.
-        PlannedStep::DisableInDirectory => vec![],
+        PlannedStep::LeaveGroupsByHand | PlannedStep::DisableInDirectory => vec![],
         PlannedStep::RequirePasswordChange => user.rewritten(
             "the same record with a new password demanded at the next log-on; only if it is not demanded yet",
         ),

@@ -3,7 +3,7 @@
 //! Must hold: a value is written where this vault keeps it, nested or flat; vaults trim texts and spell paths their own
 //! way, and neither is a difference.
 
-use super::put::Place;
+use super::edit::Place;
 use super::users::{Account, Shape, own_shape};
 use crate::domain::names::Location;
 use crate::domain::plan::UserShape;

@@ -4,92 +4,13 @@
 //! was not meant to change is compared, and a loss is told by the names of the fields, never by their values.
 //! Deliberately absent: passwords; a PUT does not carry them reliably.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::pages::{Raw, field};
+use super::edit::{Edit, says_nothing};
+use super::pages::Raw;
+use super::seal::{differences, sealed};
 use super::talk::{Fault, Talk};
 use super::users::Account;
-
-/// Where a value stands in a record: at the top, or in an object there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    holder: Option<&'static str>,
-    name: &'static str,
-}
-
-impl Place {
-    /// A field of the record itself.
-    pub(super) const fn top(name: &'static str) -> Self {
-        Self { holder: None, name }
-    }
-
-    /// A field of an object in the record.
-    pub(super) const fn inside(holder: &'static str, name: &'static str) -> Self {
-        Self { holder: Some(holder), name }
-    }
-
-    fn of(self, record: &Raw) -> &Value {
-        let holder = match self.holder {
-            Some(holder) => field(record, holder).and_then(Value::as_object),
-            None => Some(record),
-        };
-        holder.and_then(|holder| field(holder, self.name)).unwrap_or(&Value::Null)
-    }
-
-    fn set(self, record: &mut Raw, value: Value) {
-        let Some(holder) = self.holder else { return put_in(record, self.name, value) };
-        let spelled = spelled(record, holder);
-        let inner = record.entry(spelled).or_insert(Value::Null);
-        if !inner.is_object() {
-            *inner = Value::Object(Map::new());
-        }
-        if let Value::Object(inner) = inner {
-            put_in(inner, self.name, value);
-        }
-    }
-
-    /// As [`compare`] names it.
-    fn is_named(self, name: &str) -> bool {
-        match self.holder {
-            Some(holder) => name.eq_ignore_ascii_case(&format!("{holder}.{}", self.name)),
-            None => name.eq_ignore_ascii_case(self.name),
-        }
-    }
-}
-
-fn put_in(record: &mut Raw, name: &str, value: Value) {
-    let spelled = spelled(record, name);
-    record.insert(spelled, value);
-}
-
-/// The name as this vault spells it.
-fn spelled(record: &Raw, name: &str) -> String {
-    record.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned().unwrap_or_else(|| name.to_owned())
-}
-
-/// A value that is to be changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Edit {
-    pub(super) place: Place,
-    pub(super) value: Value,
-}
-
-impl Edit {
-    /// Does a record show it? Vaults trim texts, and spell a place in their tree with or without a sign at its end.
-    fn is_seen_in(&self, record: &Raw) -> bool {
-        let ends: &[char] = if self.place == LOCATION { &['\\', ' '] } else { &[' '] };
-        match (self.place.of(record), &self.value) {
-            (Value::String(is), Value::String(wanted)) => {
-                let (is, wanted) = (is.trim_matches(ends), wanted.trim_matches(ends));
-                is == wanted || (self.place == LOCATION && is.to_lowercase() == wanted.to_lowercase())
-            }
-            (is, wanted) => is == wanted || (says_nothing(is) && says_nothing(wanted)),
-        }
-    }
-}
-
-/// A place in the vault's tree, which it compares without case.
-const LOCATION: Place = Place::top("location");
 
 /// What a change came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +31,8 @@ impl Talk<'_> {
     /// Changes some values of the user that was just read.
     pub(super) async fn change(&mut self, before: &Account, edits: &[Edit]) -> Result<Changed, Fault> {
         let id = before.user.id;
+        let seal = sealed(&before.raw, self.pvwa.world.salt());
+        self.before = Some(seal.clone());
         self.put(&format!("Users/{id}"), Value::Object(to_send(&before.raw, edits))).await?;
         let after = self.account(id).await.map_err(Fault::after_a_write)?;
         let Some(after) = after else {
@@ -117,7 +40,7 @@ impl Talk<'_> {
                 "user number {id} has gone after its record was written"
             )));
         };
-        let lost = differences(&before.raw, &after.raw, edits);
+        let lost = differences(&seal, &after.raw, edits);
         if !lost.is_empty() {
             return Ok(Changed::Lost(lost));
         }
@@ -149,65 +72,14 @@ fn may_go(key: &str, value: &Value) -> bool {
     !READ_ONLY.iter().any(|fixed| fixed.eq_ignore_ascii_case(key))
 }
 
-/// The names of fields that were there before and differ now, the changed ones left out.
-fn differences(before: &Raw, after: &Raw, edits: &[Edit]) -> Vec<String> {
-    let mut names = Vec::new();
-    for (key, was) in before {
-        // The last log-on moves by itself.
-        if !key.eq_ignore_ascii_case("lastSuccessfulLoginDate") {
-            compare(key, was, field(after, key).unwrap_or(&Value::Null), &mut names);
-        }
-    }
-    names.retain(|name| !edits.iter().any(|edit| edit.place.is_named(name)));
-    names
-}
-
-fn compare(name: &str, was: &Value, is: &Value, names: &mut Vec<String>) {
-    let same = match (was, is) {
-        (Value::Object(was), Value::Object(is)) => {
-            for (key, value) in was {
-                compare(&format!("{name}.{key}"), value, field(is, key).unwrap_or(&Value::Null), names);
-            }
-            true
-        }
-        (Value::Object(was), Value::Null) => {
-            for (key, value) in was {
-                compare(&format!("{name}.{key}"), value, &Value::Null, names);
-            }
-            true
-        }
-        (Value::Array(was), Value::Array(is)) if name.eq_ignore_ascii_case("groupsMembership") => {
-            // Somebody may add a membership meanwhile; only a lost one can be our doing.
-            was.iter().all(|member| is.contains(member))
-        }
-        (Value::Array(was), Value::Array(is)) => {
-            was.len() == is.len() && was.iter().all(|item| is.contains(item))
-        }
-        // "Never" is a negative number that differs with the time zone of the server.
-        (Value::Number(was), Value::Number(is)) if name.eq_ignore_ascii_case("expiryDate") => {
-            let end = |number: &serde_json::Number| number.as_i64().filter(|seconds| *seconds > 0);
-            end(was) == end(is)
-        }
-        (was, is) => was == is || (says_nothing(was) && says_nothing(is)),
-    };
-    if !same {
-        names.push(name.to_owned());
-    }
-}
-
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::pvwa::edit::Place;
+
+    fn differences(before: &Raw, after: &Raw, edits: &[Edit]) -> Vec<String> {
+        super::differences(&sealed(before, "5a17".to_owned()), after, edits)
+    }
 
     const DEMANDED: Edit = Edit { place: Place::top("changePassOnNextLogon"), value: Value::Bool(true) };
 

@@ -1,7 +1,7 @@
 //! What a plan would assume, read in one go.
 //!
-//! Must hold: only reads; a user is in the snapshot by its number or its exact name, a group by its exact name; a list of user types that this
-//! vault does not offer is absent, not empty.
+//! Must hold: only reads; a user is in the snapshot by its number or its exact name, a group by its exact name; a list
+//! of user types that this vault does not offer is absent, not empty; nothing is asked for that the plan does not need.
 
 use serde_json::Value;
 
@@ -9,9 +9,9 @@ use super::groups::Members;
 use super::pages::{field, text};
 use super::talk::{Fault, Talk};
 use super::users::{Account, Shape};
-use crate::domain::names::{GroupName, UserType};
+use crate::domain::names::UserType;
 use crate::domain::snapshot::{GroupSeen, ProfileField, Snapshot, UserSeen};
-use crate::target::Subject;
+use crate::target::{Besides, Subject};
 
 /// What a flat user record has room for.
 const FLAT_FIELDS: [ProfileField; 4] =
@@ -21,28 +21,33 @@ impl Talk<'_> {
     pub(super) async fn snapshot(
         &mut self,
         subject: Subject<'_>,
-        groups: &[GroupName],
+        besides: Besides<'_>,
     ) -> Result<Snapshot, Fault> {
         let user = match self.subject(subject).await? {
             None => UserSeen::Absent,
             Some(mut account) => {
-                account.user.groups = match self.memberships(&account).await? {
+                let found = self.memberships_as_told(&account).await?;
+                account.user.groups = match found.told {
                     Some(held) => Some(self.with_kinds(held).await?),
                     None => None,
                 };
+                account.user.unnumbered_groups = found.unnumbered;
                 UserSeen::Present(Box::new(account.user))
             }
         };
-        let mut seen = Vec::with_capacity(groups.len());
-        for asked in groups {
-            let found = self.group_named(asked.as_str(), Members::Left).await?;
-            seen.push(GroupSeen { asked: asked.clone(), found: found.map(|found| found.group) });
+        let mut seen = Vec::new();
+        let (mut user_types, mut kept_fields) = (None, None);
+        if let Besides::Groups(groups) = besides {
+            for asked in groups {
+                let found = self.group_named(asked.as_str(), Members::Left).await?;
+                seen.push(GroupSeen { asked: asked.clone(), found: found.map(|found| found.group) });
+            }
+            user_types = self.user_types().await?;
+            kept_fields = match self.shape(self.pvwa.dialect.user_shape).await? {
+                Shape::Nested => None,
+                Shape::Flat => Some(FLAT_FIELDS.to_vec()),
+            };
         }
-        let user_types = self.user_types().await?;
-        let kept_fields = match self.shape(self.pvwa.dialect.user_shape).await? {
-            Shape::Nested => None,
-            Shape::Flat => Some(FLAT_FIELDS.to_vec()),
-        };
         let read_at = self.pvwa.world.now();
         Ok(Snapshot { target: self.pvwa.name.clone(), read_at, user, groups: seen, user_types, kept_fields })
     }

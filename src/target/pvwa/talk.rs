@@ -14,7 +14,7 @@ use super::sign_in::Pass;
 use super::wire::{Call, Sent};
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::Effect;
-use crate::domain::step::{AccessSeen, CallSeen, Outcome};
+use crate::domain::step::{AccessSeen, CallSeen, Outcome, RecordSeal};
 use crate::target::CallFault;
 
 /// Why a call, or a conversation, did not come to its good end.
@@ -120,6 +120,8 @@ pub(super) struct Talk<'a> {
     pub(super) stranger: Option<VaultUserId>,
     /// What the account can reach, where this conversation was to note it.
     pub(super) access: Option<AccessSeen>,
+    /// The record that this conversation was about to write, as it had read it.
+    pub(super) before: Option<RecordSeal>,
     /// What else a person should know of this conversation.
     note: Option<&'static str>,
 }
@@ -134,7 +136,7 @@ enum Met {
 
 impl<'a> Talk<'a> {
     pub(super) fn new(pvwa: &'a Pvwa) -> Self {
-        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None, access: None, note: None }
+        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None, access: None, before: None, note: None }
     }
 
     /// Reads.

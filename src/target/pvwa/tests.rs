@@ -32,7 +32,7 @@ use crate::domain::plan::{
 use crate::domain::snapshot::{GroupKind, ProfileField, UserSource};
 use crate::domain::step::{Form, MemberForm, Report};
 use crate::domain::time::Timestamp;
-use crate::target::{Adoption, Mark, StepCall, Subject, Target};
+use crate::target::{Adoption, Again, Besides, LeftIn, Mark, StepCall, Subject, Target};
 
 const SECRET: &str = "client-secret-under-test";
 const PASSWORD: &str = "Initial-Pass-w0rd-under-test!";
@@ -212,6 +212,9 @@ fn call<'a>(plan: &'a Plan, step: &'a PlannedStep, marks: &'a [Mark]) -> StepCal
         adoption: Adoption::OnlyByMark,
         form: None,
         password: Some(SecretString::from(PASSWORD)),
+        again: Again::Yes,
+        before: None,
+        left: LeftIn::OthersThanPlanned,
     }
 }
 

@@ -7,8 +7,9 @@
 use serde_json::json;
 
 use super::act::Told;
+use super::edit::Edit;
 use super::profile::{place_of, shape_of, shows};
-use super::put::{Changed, Edit};
+use super::put::Changed;
 use super::talk::{Fault, Talk};
 use super::users::{Account, Shape};
 use crate::domain::plan::UserChange;
@@ -52,7 +53,9 @@ impl Talk<'_> {
         let account = self.our_record(call).await?;
         let missing = unchanged(change, &account);
         Ok(if missing.is_empty() {
-            Told::new(Outcome::Done, format!("the record shows the approved {}", in_words(change)))
+            let edits = edits(change, shape_of(call.plan.dialect.user_shape, &account));
+            let seen = format!("the record shows the approved {}", in_words(change));
+            Told::compared(call, &account, &edits, &seen)
         } else {
             Told::new(Outcome::NotThere, format!("not yet as approved: {}", missing.join(", ")))
         })

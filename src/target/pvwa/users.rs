@@ -115,6 +115,7 @@ pub(super) fn vault_user(raw: &Raw) -> Option<VaultUser> {
     let directory = text(raw, "source").is_some_and(|source| source.eq_ignore_ascii_case("LDAP"))
         || text(raw, "userDN").is_some();
     let component = flag(raw, "componentUser") == Some(true);
+    let held = field(raw, "groupsMembership").and_then(Value::as_array);
     Some(VaultUser {
         id: VaultUserId(id_of(raw)?),
         user_name: flat("username")?,
@@ -125,7 +126,8 @@ pub(super) fn vault_user(raw: &Raw) -> Option<VaultUser> {
         suspended: flag(raw, "suspended"),
         change_password_on_next_logon: flag(raw, "changePassOnNextLogon"),
         profile: profile.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
-        groups: field(raw, "groupsMembership").and_then(Value::as_array).map(|list| memberships(list)),
+        groups: held.map(|list| memberships(list)),
+        unnumbered_groups: held.map_or(0, |list| unnumbered(list)),
         authorizations: field(raw, "vaultAuthorization")
             .and_then(Value::as_array)
             .map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
@@ -135,7 +137,7 @@ pub(super) fn vault_user(raw: &Raw) -> Option<VaultUser> {
 fn memberships(list: &[Value]) -> Vec<MemberOf> {
     let one = |item: &Value| {
         let item = item.as_object()?;
-        let id = number(item, "groupID").or_else(|| id_of(item))?;
+        let id = number_of_group(item)?;
         Some(MemberOf {
             id: VaultGroupId(id),
             name: text(item, "groupName").unwrap_or_default().to_owned(),
@@ -143,6 +145,16 @@ fn memberships(list: &[Value]) -> Vec<MemberOf> {
         })
     };
     list.iter().filter_map(one).collect()
+}
+
+/// How many entries name no group by its number.
+fn unnumbered(list: &[Value]) -> u32 {
+    let lost = list.iter().filter(|item| item.as_object().and_then(number_of_group).is_none());
+    u32::try_from(lost.count()).unwrap_or(u32::MAX)
+}
+
+fn number_of_group(item: &Raw) -> Option<i64> {
+    number(item, "groupID").or_else(|| id_of(item))
 }
 
 fn group_kind(told: Option<&str>) -> Option<GroupKind> {

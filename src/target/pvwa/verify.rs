@@ -1,7 +1,8 @@
 //! Reading everything again and comparing it with the plan.
 //!
 //! Must hold: only reads; "done" means that every approved value was seen in this reading. What is missing is told
-//! by the names of the fields. A vault may be slow to show a value, so a difference is worth another look.
+//! by the names of the fields. A vault may be slow to show a value, so a difference is worth another look. Where nothing
+//! may be left, all memberships are read, not only those that were planned.
 
 use super::act::Told;
 use super::groups::Membership;
@@ -10,8 +11,9 @@ use super::talk::{Fault, Talk};
 use super::update::unchanged;
 use super::users::Account;
 use crate::domain::plan::{PlannedGroup, PlannedStep};
+use crate::domain::removal::ends_here;
 use crate::domain::step::Outcome;
-use crate::target::StepCall;
+use crate::target::{LeftIn, StepCall};
 
 impl Talk<'_> {
     pub(super) async fn verify_user(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
@@ -19,12 +21,18 @@ impl Talk<'_> {
         let mut missing = Vec::new();
         let (mut joined, mut left) = (0_usize, 0_usize);
         let mut seen = Vec::new();
+        if call.left == LeftIn::NoneOfTheVault {
+            let (left, told) = self.left_in(call, &account).await?;
+            missing.extend(left);
+            seen.extend(told);
+        }
         for step in &call.plan.steps {
             match step {
                 PlannedStep::FindUser
                 | PlannedStep::CaptureUserId
                 | PlannedStep::RecordAccess
                 // No read of the vault can show it; it is a person's word.
+                | PlannedStep::LeaveGroupsByHand
                 | PlannedStep::DisableInDirectory
                 | PlannedStep::VerifyUser => {}
                 PlannedStep::CreateUser(user) => {
@@ -72,6 +80,34 @@ impl Talk<'_> {
             return Ok(Told::about(Outcome::Done, id, words));
         }
         Err(Fault::passing(format!("user number {id} is not yet as approved: {}", missing.join(", "))))
+    }
+
+    /// Memberships that are left although the plan does not name them, and what else there is to say of them.
+    async fn left_in(
+        &mut self,
+        call: &StepCall<'_>,
+        account: &Account,
+    ) -> Result<(Vec<String>, Option<String>), Fault> {
+        let found = self.memberships(account).await?;
+        let planned = |id| call.plan.leaves().any(|group| group.id == id);
+        let ends = found.told.iter().flatten().filter_map(ends_here).filter(|group| !planned(group.id));
+        let mut left: Vec<_> =
+            ends.map(|group| format!("out of group {}, which the plan does not name", group.name)).collect();
+        if found.unnumbered > 0 {
+            left.push("out of a group that the vault shows without its number".to_owned());
+        }
+        let by_hand = call.plan.steps.contains(&PlannedStep::LeaveGroupsByHand);
+        let told = match (&found.told, by_hand) {
+            (Some(_), true | false) => None,
+            (None, true) => Some("that it left its groups is a person's word".to_owned()),
+            // A vault that has told the planned memberships and tells none now has none to tell.
+            (None, false) if call.plan.leaves().next().is_some() => None,
+            (None, false) => {
+                left.push("out of all groups, as far as the vault tells".to_owned());
+                None
+            }
+        };
+        Ok((left, told))
     }
 
     async fn not_member(

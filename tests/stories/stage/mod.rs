@@ -22,6 +22,7 @@ pub use browser::{Browser, Screen, Scripts};
 pub use changes::{FOREIGN, FORMER, differences};
 pub use database::Database;
 pub use invariants::steps;
+pub use operator::olga;
 pub use process::{Outside, command, until};
 pub use relay::{Relay, fixture};
 pub use visitor::{Visitor, another_code};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::app::Stage;
 
 /// Who acts at the command line of these stories.
-fn olga() -> Operator {
+pub fn olga() -> Operator {
     let user = MachineUser { called: "olga".to_owned(), number: Some(1_000), account: None };
     Operator::AtTheMachine { user, says: None }
 }

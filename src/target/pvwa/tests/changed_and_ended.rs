@@ -328,14 +328,14 @@ async fn the_snapshot_finds_an_account_by_its_number_and_tells_its_groups_and_au
     vault.patch_user(id, &json!({ "username": "zmeyer" })).unwrap();
     let name = UserName::parse("ZOBRIEN").unwrap();
     let seen = |user_id| Subject { user_name: &name, user_id };
-    let absent = trial.vault.snapshot(seen(None), &[]).await.unwrap();
+    let absent = trial.vault.snapshot(seen(None), Besides::Nothing).await.unwrap();
     assert_eq!(absent.user, crate::domain::snapshot::UserSeen::Absent);
-    let found = trial.vault.snapshot(seen(Some(VaultUserId(id))), &[]).await.unwrap();
+    let found = trial.vault.snapshot(seen(Some(VaultUserId(id))), Besides::Nothing).await.unwrap();
     let crate::domain::snapshot::UserSeen::Present(user) = found.user else { panic!("not seen") };
     assert_eq!((user.id.0, user.user_name.as_str(), user.groups.unwrap().len()), (id, "zmeyer", 2));
     assert_eq!(user.authorizations, Some(vec!["AuditUsers".to_owned()]));
     vault.patch_user(id, &json!({ "username": "zobrien" })).unwrap();
-    let by_name = trial.vault.snapshot(seen(Some(VaultUserId(1))), &[]).await.unwrap();
+    let by_name = trial.vault.snapshot(seen(Some(VaultUserId(1))), Besides::Nothing).await.unwrap();
     let crate::domain::snapshot::UserSeen::Present(user) = by_name.user else { panic!("not seen") };
     assert_eq!(user.id.0, id);
 }

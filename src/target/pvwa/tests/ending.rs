@@ -114,6 +114,12 @@ async fn the_number_names_a_member_only_if_it_can_mean_nobody_else() {
             members(json!([{"id": 42}, {"id": 7, "username": "42"}])),
             "user number 7 is in the group",
         ),
+        // Whatever the group is called now, or if it is called nothing.
+        (
+            listing("x42"),
+            ok(json!({"value": [{"id": 5, "members": [{"id": 42}, {"id": 7, "username": "42"}]}]})),
+            "user number 7 is in the group",
+        ),
         (listing("x42"), members(json!([{"id": 42}])), ""),
     ];
     for (users, members, words) in table {
@@ -170,7 +176,7 @@ async fn the_kind_that_the_record_leaves_out_is_read_from_the_list_of_groups() {
         bench.script.on("GET Users", vec![ok(listed())]).on("GET Users/42", vec![ok(record("", &held))]);
         bench.script.on("GET UserGroups", vec![list]).on("GET UserTypes", vec![error(404, "X", "unknown")]);
         let name = UserName::parse("zobrien").unwrap();
-        let snapshot = bench.vault.snapshot(subject(&name), &[]).await.unwrap();
+        let snapshot = bench.vault.snapshot(subject(&name), Besides::Nothing).await.unwrap();
         let UserSeen::Present(user) = snapshot.user else { panic!() };
         user.groups.unwrap().iter().map(|member| member.kind).collect::<Vec<_>>()
     };
@@ -282,6 +288,33 @@ async fn disabling_by_the_record_writes_all_of_it_and_compares_all_of_it() {
 }
 
 #[tokio::test]
+async fn a_record_that_was_not_compared_keeps_no_leaver_but_a_changed_one_is_for_a_person() {
+    let bench = Bench::new(auto()).await;
+    bench.script.on("GET Users/42", vec![enabled()]).on("PUT Users/42", vec![Reply::Drop]);
+    let unknown = bench.ends(&PlannedStep::DisableUser, Some(BY_PUT)).await;
+    assert_eq!(unknown.outcome, Outcome::Unknown);
+    let mut clobbered = record("", &json!([]));
+    clobbered["enableUser"] = json!(false);
+    clobbered["location"] = json!("\\Elsewhere");
+    for (seen, form, told, outcome, words) in [
+        (disabled(), Some(BY_PUT), true, Outcome::Done, "nothing else has changed"),
+        (ok(clobbered.clone()), Some(BY_PUT), true, Outcome::NeedsPerson, "fields: location"),
+        (ok(clobbered), Some(BY_PUT), false, Outcome::Done, "was not compared"),
+        // The vault's own call writes no record.
+        (disabled(), None, false, Outcome::Done, "user number 42 is disabled"),
+    ] {
+        bench.script.on("GET Users/42", vec![seen]);
+        let remember = |call: &mut StepCall<'_>| {
+            call.form = form;
+            call.before = unknown.before.clone().filter(|_| told);
+        };
+        let report = bench.attempt_of(&leaver(auto()), &PlannedStep::DisableUser, remember, false).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert!(report.words.contains(words), "{}", report.words);
+    }
+}
+
+#[tokio::test]
 async fn whether_it_is_disabled_is_read_and_a_directorys_account_is_refused() {
     let step = PlannedStep::DisableUser;
     let bench = Bench::new(auto()).await;
@@ -326,19 +359,39 @@ async fn what_the_account_can_reach_is_noted_and_what_is_not_told_is_said() {
     );
     assert_eq!(access.authorizations, Some(vec![]));
     assert!(report.words.contains("had 2 groups, 2 safes and no vault authorisation"), "{}", report.words);
-    for (reply, outcome, words) in [
+    let unlisted = "an unknown number of safes";
+    for (reply, again, outcome, words) in [
         (
             error(403, "PASWS041E", "not authorised"),
+            Again::Yes,
             Outcome::Done,
-            "cannot be listed: the vault answered 403 PASWS041E",
+            "listed: the vault answered 403 PASWS041E",
         ),
-        (html(404), Outcome::Done, "an unknown number of safes"),
-        (html(503), PASSING, ""),
-        (error(500, "ITATS001E", "broken"), Outcome::Refused, ""),
-        (ok(json!({"Safes": [{"number": 1}]})), Outcome::NeedsPerson, "a safe without a name"),
+        (html(404), Again::Yes, Outcome::Done, unlisted),
+        // A refusal may come as any status, and a list in any shape: none of it keeps the account enabled.
+        (
+            error(500, "ITATS001E", "broken"),
+            Again::Yes,
+            Outcome::Done,
+            "listed: the vault answered 500 ITATS001E: broken",
+        ),
+        (error(409, "X", "busy"), Again::Yes, Outcome::Done, unlisted),
+        (ok(json!({"Safes": [{"number": 1}]})), Again::Yes, Outcome::Done, "a safe without a name"),
+        (
+            ok(json!({"UserSafes": [{"safeName": "Own"}]})),
+            Again::Yes,
+            Outcome::Done,
+            "a shape we do not know",
+        ),
+        // What may pass is tried again, as often as anything is.
+        (html(503), Again::Yes, PASSING, ""),
+        (html(503), Again::No, Outcome::Done, "listed: the vault answered 503"),
+        (Reply::Drop, Again::No, Outcome::Done, unlisted),
     ] {
         bench.script.on("GET Users/42/safes", vec![reply]);
-        let report = bench.ends(&PlannedStep::RecordAccess, None).await;
+        let plan = leaver(auto());
+        let report =
+            bench.attempt_of(&plan, &PlannedStep::RecordAccess, |call| call.again = again, true).await;
         assert_eq!(report.outcome, outcome, "{}", report.words);
         assert!(report.words.contains(words), "{}", report.words);
         assert_eq!(report.access.and_then(|access| access.safes), None);
@@ -359,24 +412,106 @@ async fn what_the_account_can_reach_is_noted_and_what_is_not_told_is_said() {
 }
 
 #[tokio::test]
-async fn a_leaver_is_verified_only_when_disabled_and_out_of_every_group() {
-    let plan = leaver(auto());
-    let verified = |enabled: bool, memberships: Value| {
-        let mut record = record("", &memberships);
-        record["enableUser"] = json!(enabled);
-        record
-    };
-    let others = json!([{"groupID": 6, "groupName": "All"}]);
-    let still = json!([{"groupID": 5, "groupName": "Ops-Readers"}]);
-    for (record, outcome, words) in [
-        (verified(false, others.clone()), Outcome::Done, "it is disabled, it is out of 1 group as approved"),
-        (verified(true, others), PASSING, "not yet as approved: disabled"),
-        (verified(false, still), PASSING, "not yet as approved: out of group Ops-Readers"),
+async fn groups_that_cannot_be_listed_are_noted_as_not_told_and_the_account_itself_must_be_seen() {
+    let silent = || ok(record("", &json!([])));
+    let told = || ok(json!({"value": []}));
+    for (account, groups, again, outcome) in [
+        (silent(), error(500, "ITATS001E", "broken"), Again::Yes, Outcome::Done),
+        (silent(), error(403, "PASWS041E", "not authorised"), Again::Yes, Outcome::Done),
+        (silent(), ok(json!({"groups": []})), Again::Yes, Outcome::Done),
+        (silent(), html(503), Again::Yes, PASSING),
+        (silent(), html(503), Again::No, Outcome::Done),
+        (error(500, "ITATS001E", "broken"), told(), Again::No, Outcome::Refused),
+        (html(503), told(), Again::No, PASSING),
+        // Who may not sign in can disable nobody either.
+        (silent(), error(401, "PASWS006E", "expired"), Again::No, Outcome::Refused),
     ] {
         let bench = Bench::new(auto()).await;
-        bench.script.on("GET Users/42", vec![ok(record)]);
-        let report = bench.attempt_of(&plan, &PlannedStep::VerifyUser, |_| (), true).await;
-        assert_eq!(report.outcome, outcome);
+        bench.script.on("GET Users/42", vec![account]).on("GET UserGroups", vec![groups]);
+        bench.script.on("GET Users/42/safes", vec![ok(json!({"Safes": []}))]);
+        let plan = leaver(auto());
+        let report =
+            bench.attempt_of(&plan, &PlannedStep::RecordAccess, |call| call.again = again, true).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        if outcome == Outcome::Done {
+            let access = report.access.unwrap();
+            assert_eq!((access.groups, access.safes), (None, Some(vec![])), "{}", report.words);
+            assert!(report.words.contains("had an unknown number of groups"), "{}", report.words);
+        }
+    }
+}
+
+fn verified(enabled: bool, memberships: &Value) -> Value {
+    let mut record = record("", memberships);
+    record["enableUser"] = json!(enabled);
+    record
+}
+
+impl Bench {
+    /// The last look at this record, in a vault whose one other group has these members.
+    async fn verifies(plan: &Plan, left: LeftIn, record: Value, members: &Value) -> Report {
+        let bench = Self::new(auto()).await;
+        bench.script.on("GET Users/42", vec![ok(record)]).on("GET UserGroups", vec![ok(groups(members))]);
+        bench.attempt_of(plan, &PlannedStep::VerifyUser, |call| call.left = left, true).await
+    }
+}
+
+fn groupless() -> Plan {
+    let mut plan = leaver(auto());
+    plan.steps.remove(3);
+    plan
+}
+
+const OTHERS_STAY: LeftIn = LeftIn::OthersThanPlanned;
+const NONE_STAYS: LeftIn = LeftIn::NoneOfTheVault;
+
+#[tokio::test]
+async fn a_leaver_is_verified_only_when_disabled_and_out_of_every_group() {
+    let (plan, groupless) = (leaver(auto()), groupless());
+    let directory = json!({"groupID": 7, "groupName": "AD", "groupType": "Directory"});
+    let others = json!([{"groupID": 6, "groupName": "All"}]);
+    let still = json!([{"groupID": 5, "groupName": "Ops-Readers"}]);
+    let unnumbered = json!([{"groupName": "Odd"}, directory]);
+    let done = "it is disabled, it is out of 1 group as approved";
+    let beyond = "out of group All, which the plan does not name";
+    for (plan, left, record, outcome, words) in [
+        (&plan, NONE_STAYS, verified(false, &json!([directory])), Outcome::Done, done),
+        (&plan, NONE_STAYS, verified(true, &json!([])), PASSING, "not yet as approved: disabled"),
+        (&plan, NONE_STAYS, verified(false, &json!([])), Outcome::Done, done),
+        (
+            &plan,
+            NONE_STAYS,
+            verified(false, &still),
+            PASSING,
+            "not yet as approved: out of group Ops-Readers",
+        ),
+        // What came after the plan was made may stay no more than what it names, unless the request leaves the groups.
+        (&plan, NONE_STAYS, verified(false, &others), PASSING, beyond),
+        (&groupless, NONE_STAYS, verified(false, &others), PASSING, beyond),
+        (&groupless, OTHERS_STAY, verified(false, &others), Outcome::Done, "it is disabled"),
+        (&plan, NONE_STAYS, verified(false, &unnumbered), PASSING, "that the vault shows without its number"),
+    ] {
+        let members = if words.ends_with("number") { json!([]) } else { json!([{"id": 7}]) };
+        let report = Bench::verifies(plan, left, record, &members).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert!(report.words.ends_with(words), "{}", report.words);
+    }
+}
+
+#[tokio::test]
+async fn groups_that_nobody_tells_are_not_none_at_the_last_look_either() {
+    let (plan, groupless, mut by_hand) = (leaver(auto()), groupless(), leaver(auto()));
+    by_hand.steps[3] = PlannedStep::LeaveGroupsByHand;
+    let (told, untold) = (json!([{"id": 7}]), json!([]));
+    for (plan, members, outcome, words) in [
+        (&groupless, &told, Outcome::Done, "it is disabled"),
+        (&groupless, &untold, PASSING, "out of all groups, as far as the vault tells"),
+        (&by_hand, &untold, Outcome::Done, "a person's word, it is disabled"),
+        // It has told the memberships that were planned.
+        (&plan, &untold, Outcome::Done, "it is out of 1 group as approved"),
+    ] {
+        let report = Bench::verifies(plan, NONE_STAYS, verified(false, &json!([])), members).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
         assert!(report.words.ends_with(words), "{}", report.words);
     }
 }

@@ -26,7 +26,7 @@ impl Trial {
         let Self { simulator, vault, mut plan } =
             Self::with(dialect, settings, &json!({ "username": "zobrien2" })).await;
         let names = GROUPS.map(|name| GroupName::parse(name).unwrap());
-        let snapshot = vault.snapshot(subject(&plan.user_name), &names).await.unwrap();
+        let snapshot = vault.snapshot(subject(&plan.user_name), Besides::Groups(&names)).await.unwrap();
         let steps = snapshot.groups.into_iter().map(|seen| {
             let found = seen.found.unwrap();
             PlannedStep::AddToGroup(PlannedGroup { name: seen.asked, id: found.id, kind: Some(found.kind) })
@@ -54,7 +54,7 @@ impl Trial {
     pub(super) async fn run(&self) -> (Vec<String>, Rest) {
         let mut now = Timestamp::from_unix_seconds(1_800_000_000).unwrap();
         let mut ledger = Ledger { steps: vec![StepRecord::fresh(now); self.plan.steps.len()], user_id: None };
-        let (mut marks, mut story) = (Vec::new(), Vec::new());
+        let (mut marks, mut story, mut before) = (Vec::new(), Vec::new(), None);
         let policy = RetryPolicy {
             most_tries: 4,
             first_wait: chrono::TimeDelta::seconds(1),
@@ -81,9 +81,17 @@ impl Trial {
             let mut call = call(&self.plan, step, &marks);
             call.mark = Mark::of(attempt);
             (call.user_id, call.form) = (ledger.user_id, ledger.steps[place].form);
+            call.again = if ledger.steps[place].is_last_act(&policy) { Again::No } else { Again::Yes };
             let report = match purpose {
-                Purpose::Act => self.vault.act(&call).await,
-                Purpose::Look => self.vault.look(&call).await,
+                Purpose::Act => {
+                    let report = self.vault.act(&call).await;
+                    before.clone_from(&report.before);
+                    report
+                }
+                Purpose::Look => {
+                    call.before.clone_from(&before);
+                    self.vault.look(&call).await
+                }
             };
             story.push(format!(
                 "{} {} {}: {}",
@@ -232,7 +240,8 @@ async fn a_vault_that_gives_few_records_at_once_and_says_nothing_of_more_is_read
     let ask = ["Ops-Readers", "Tail", "Gone"].map(|name| GroupName::parse(name).unwrap());
     for cap in [100, 50, 25] {
         trial.simulator.vault.configure(|options| options.silent_page_cap = Some(cap));
-        let snapshot = trial.vault.snapshot(subject(&trial.plan.user_name), &ask).await.unwrap();
+        let snapshot =
+            trial.vault.snapshot(subject(&trial.plan.user_name), Besides::Groups(&ask)).await.unwrap();
         let found: Vec<bool> = snapshot.groups.iter().map(|seen| seen.found.is_some()).collect();
         assert_eq!(found, [true, true, false], "{cap} at once");
     }

@@ -75,7 +75,42 @@ async fn the_record_is_written_whole_with_the_approved_fields_changed_in_either_
         }
         assert_eq!(body, &wanted);
         assert_eq!(bench.changes(&renamed(), true).await.outcome, Outcome::AlreadySo);
-        assert_eq!(bench.changes(&renamed(), false).await.outcome, Outcome::Done);
+        assert_eq!(bench.script.writes(), ["PUT Users/42"]);
+    }
+}
+
+#[tokio::test]
+async fn a_look_compares_the_whole_record_with_what_it_was_before_a_write_that_nobody_saw_the_end_of() {
+    let mut clobbered = after();
+    clobbered["somethingNew"] = json!(2);
+    let mut joined = after();
+    joined["groupsMembership"] =
+        json!([{"groupID": 6, "groupName": "Old"}, {"groupID": 7, "groupName": "New"}]);
+    for (put, behind) in [(Reply::Drop, ok(before())), (html(502), ok(before())), (ok(json!({})), html(503))]
+    {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![ok(before()), behind]).on("PUT Users/42", vec![put]);
+        let unknown = bench.changes(&renamed(), true).await;
+        assert_eq!(unknown.outcome, Outcome::Unknown, "{}", unknown.words);
+        let told = serde_json::to_string(&unknown.before).unwrap();
+        assert!(told.contains("somethingNew") && !told.contains("zoe@"), "{told}");
+        for (seen, known, outcome, words) in [
+            (after(), true, Outcome::Done, "nothing else has changed since before the write"),
+            (joined.clone(), true, Outcome::Done, "nothing else has changed"),
+            (clobbered.clone(), true, Outcome::NeedsPerson, "look at these fields: somethingNew"),
+            (before(), true, Outcome::NotThere, "not yet as approved"),
+            // The process ended before it could say what the record had been.
+            (after(), false, Outcome::NeedsPerson, "was not compared: look at the record"),
+            (before(), false, Outcome::NotThere, "not yet as approved"),
+        ] {
+            bench.script.on("GET Users/42", vec![ok(seen)]);
+            let remember = |call: &mut StepCall<'_>| {
+                call.before = unknown.before.clone().filter(|_| known);
+            };
+            let report = bench.attempt_of(&mover(auto()), &renamed(), remember, false).await;
+            assert_eq!(report.outcome, outcome, "{}", report.words);
+            assert!(report.words.contains(words), "{}", report.words);
+        }
         assert_eq!(bench.script.writes(), ["PUT Users/42"]);
     }
 }

@@ -1,0 +1,159 @@
+//! A claimed run: waiting for its target under the lease, recording, stopping at a person.
+//!
+//! Must hold: between two deeds it holds nothing but a lease, which is extended while a call lasts. A worker whose lease
+//! is gone writes nothing more.
+
+use std::future::Future;
+use std::pin::pin;
+
+use chrono::TimeDelta;
+
+use crate::domain::plan::Plan;
+use crate::domain::request::LeaverTerms;
+use crate::domain::time::Timestamp;
+use crate::key::KeyFault;
+use crate::kit::Kit;
+use crate::store::lease::{Lease, NotYours};
+use crate::store::runs::{Extend, StartRun, Stopped};
+use crate::store::steps::{Ended, Next, Record, Recorded};
+use crate::store::workflows::Workflow;
+use crate::store::{ReadFault, WriteFault};
+use crate::target::Target;
+use crate::worker::pulse;
+
+/// So long a lease stands without a sign of life: after that another worker goes on with the run.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// A call that lasts longer extends the lease.
+const EXTEND_AFTER: TimeDelta = TimeDelta::seconds(20);
+
+/// Why a run is left where it is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Left {
+    /// Somebody else has it now.
+    #[error("another worker has taken this run over")]
+    Lost,
+    /// The database cannot be read.
+    #[error("reading the run: {0}")]
+    Read(#[from] ReadFault),
+    /// The plan and its ledger do not belong together.
+    #[error("the plan and its ledger do not belong together")]
+    Mismatch,
+    /// The database cannot be written.
+    #[error("writing the run: {0}")]
+    Write(String),
+    /// A secret cannot be sealed or opened.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+}
+
+impl Left {
+    /// Is something broken that only a person can mend?
+    pub(super) fn is_broken(&self) -> bool {
+        match self {
+            Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_))
+            | Self::Key(_)
+            | Self::Mismatch => true,
+            Self::Read(ReadFault::Database(_)) | Self::Lost | Self::Write(_) => false,
+        }
+    }
+}
+
+impl From<WriteFault<NotYours>> for Left {
+    fn from(fault: WriteFault<NotYours>) -> Self {
+        match fault {
+            WriteFault::Refused(_) => Self::Lost,
+            WriteFault::Unavailable(words) | WriteFault::Unknown(words) => Self::Write(words),
+        }
+    }
+}
+
+/// Carries claimed runs out.
+pub(super) struct Runner<'a> {
+    pub(super) kit: &'a Kit,
+}
+
+/// One claimed run.
+pub(super) struct Run<'a> {
+    pub(super) workflow: Workflow,
+    pub(super) lease: Lease,
+    pub(super) plan: Plan,
+    pub(super) target: &'a dyn Target,
+    /// What a leaver's request says; absent for every other kind.
+    pub(super) leaver: Option<LeaverTerms>,
+}
+
+impl<'k> Runner<'k> {
+    pub(super) fn new(kit: &'k Kit) -> Self {
+        Self { kit }
+    }
+
+    /// Waits for the target, and extends the lease as long as that lasts. A lease that is lost in spite of it ends the
+    /// wait: whoever has it now looks up what the call brought about.
+    pub(super) async fn holding<T>(&self, run: &Run<'_>, call: impl Future<Output = T>) -> Result<T, Left> {
+        let mut call = pin!(call);
+        let mut extended = self.kit.world.now();
+        loop {
+            tokio::select! {
+                said = &mut call => return Ok(said),
+                () = pulse() => {}
+            }
+            let now = self.kit.world.now();
+            if now.since(extended) < EXTEND_AFTER {
+                continue;
+            }
+            let deed = Extend {
+                stamp: self.kit.world.stamp(),
+                lease: run.lease.clone(),
+                workflow: run.workflow.id,
+                until: now.plus(LEASE),
+            };
+            match self.kit.store.write(deed).await {
+                Ok(()) => extended = now,
+                Err(WriteFault::Refused(_)) => return Err(Left::Lost),
+                Err(WriteFault::Unavailable(words) | WriteFault::Unknown(words)) => {
+                    tracing::warn!(workflow.id = %run.workflow.id, fault = %words, "a lease was not extended");
+                }
+            }
+        }
+    }
+
+    pub(super) async fn record(
+        &self,
+        run: &Run<'_>,
+        ended: Option<Ended>,
+        next: Next,
+    ) -> Result<Recorded, Left> {
+        let deed = Record {
+            stamp: self.kit.world.stamp(),
+            lease: run.lease.clone(),
+            until: self.until(),
+            workflow: run.workflow.id,
+            plan: run.plan.clone(),
+            ended,
+            next,
+        };
+        Ok(self.kit.store.write(deed).await?)
+    }
+
+    /// Sends a claimed run to a person, whichever of its states it is in.
+    pub(super) async fn stop(&self, workflow: &Workflow, lease: &Lease, reason: String) -> Result<(), Left> {
+        self.stop_because(workflow, lease, Stopped::Because(reason)).await
+    }
+
+    pub(super) async fn stop_because(
+        &self,
+        workflow: &Workflow,
+        lease: &Lease,
+        stopped: Stopped,
+    ) -> Result<(), Left> {
+        tracing::warn!(workflow.id = %workflow.id, because = ?stopped, "a run is stopped");
+        let (stamp, lease, stopped) = (self.kit.world.stamp(), lease.clone(), Some(stopped));
+        let (workflow, plan_number) = (workflow.id, workflow.plan_number);
+        self.kit.store.write(StartRun { stamp, lease, workflow, plan_number, stopped }).await?;
+        Ok(())
+    }
+
+    pub(super) fn until(&self) -> Timestamp {
+        self.kit.world.now().plus(LEASE)
+    }
+}
