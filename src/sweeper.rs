@@ -1,6 +1,6 @@
 //! The sweeper does what time asks for: it brings to rest what nobody decided, hands an undecided leaver to the
-//! operators, ends approvals that have begun nothing, reminds who has not answered, and forgets
-//! sign-ins that are long over.
+//! operators, ends approvals that have begun nothing, reminds who has not answered, tells the operators again of leavers
+//! that are held, and forgets sign-ins that are long over.
 //!
 //! Must hold: each is one deed that looks again in its transaction; a turn with nothing due writes nothing.
 
@@ -10,6 +10,7 @@ use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 use crate::store::WriteFault;
+use crate::store::batch_alarms::{self, TellBatch};
 use crate::store::codes::{self, Forget};
 use crate::store::decisions::Expire;
 use crate::store::due;
@@ -53,9 +54,17 @@ impl Sweeper {
 }
 
 impl Sweeper {
-    /// Nothing is overdue: is there something to forget, and when is there something to do next?
+    /// Nothing is overdue: is there something to tell or to forget, and when is there something to do next?
     async fn forget(&self, now: Timestamp) -> Result<Did, TurnFailed> {
         let read = TurnFailed::doing("reading what falls due");
+        let batch = batch_alarms::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
+        if let Some((batch, _)) = batch.filter(|(_, due)| *due <= now) {
+            let stamp = self.kit.world.stamp();
+            let told = self.kit.store.write(TellBatch { stamp, batch }).await;
+            let told = told.map_err(|fault| TurnFailed::doing("telling of held leavers")(&fault))?;
+            tracing::warn!(%batch, ?told, "leavers are held");
+            return Ok(Did::Work(1));
+        }
         let forget = codes::next_to_forget(&self.kit.store).await.map_err(|fault| read(&fault))?;
         if forget.is_some_and(|due| due <= now) {
             let stamp = self.kit.world.stamp();
@@ -65,7 +74,8 @@ impl Sweeper {
         }
         let end = due::next_overdue(&self.kit.store, now).await.map_err(|fault| read(&fault))?;
         let reminder = reminders::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
-        let next = end.into_iter().chain(reminder).chain(forget).min();
+        let batch = batch.map(|(_, due)| due);
+        let next = end.into_iter().chain(reminder).chain(forget).chain(batch).min();
         Ok(next.map_or(Did::Idle, Did::IdleUntil))
     }
 }

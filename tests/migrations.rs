@@ -411,6 +411,11 @@ const SAMPLES: &[Sample] = &[
             ("due_at", "{time}"),
         ],
     },
+    Sample {
+        made_by: 24,
+        table: "batch_alarms",
+        columns: &[("batch_id", "{uuid}"), ("leavers", "2"), ("told_at", "{time}")],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -490,6 +495,7 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("held_proposals", &[("confirmed_at", "null")]),
     ("held_proposals", &[("proposed_user", "'ana'"), ("confirmed_user", "'ana'")]),
     ("held_proposals", &[("proposed_number", "1000"), ("confirmed_number", "1000")]),
+    ("batch_alarms", &[("leavers", "0")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
 ];

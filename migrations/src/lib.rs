@@ -29,6 +29,7 @@ mod m0020_when_leavers_begin;
 mod m0021_slots;
 mod m0022_leavers_first;
 mod m0023_leave_groups_by_hand;
+mod m0024_batch_alarms;
 mod spelling;
 
 /// All migrations in order.
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_slots::Migration),
             Box::new(m0022_leavers_first::Migration),
             Box::new(m0023_leave_groups_by_hand::Migration),
+            Box::new(m0024_batch_alarms::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::domain::approval::{Answer, Asking, Decided, Refused, Said, Verdict, decide};
 use crate::domain::canon::{Digest, Tag};
-use crate::domain::names::EmailAddress;
+use crate::domain::operator::Concerned;
 use crate::domain::plan::Plan;
 use crate::domain::request::Request;
 use crate::domain::sign_in::{Proof, Strength};
@@ -16,6 +16,7 @@ use crate::pages::differences::{SinceBefore, since_before};
 use crate::pages::progress::{Progress, Run, progress};
 use crate::rules::routing::still_eligible;
 use crate::store::asks::{self, Ask};
+use crate::store::concerned::concerned;
 use crate::store::decisions::{self, Recorded, standing};
 use crate::store::plans::{self, KeptPlan};
 use crate::store::workflows::{self, Workflow};
@@ -34,8 +35,12 @@ pub(super) struct Case {
     pub(super) since_before: Option<SinceBefore>,
     /// What was said about this plan.
     pub(super) said: Vec<Recorded>,
+    /// Who asked for it, and whom it is about.
+    pub(super) concerned: Concerned,
     /// What proves that the reader is the person who was asked.
     pub(super) proof: Proof,
+    /// In which session they read, where one was wanted.
+    pub(super) session: Option<Digest>,
 }
 
 impl Case {
@@ -51,7 +56,7 @@ impl Case {
     /// The same asking as it stands now.
     pub(super) async fn again(&self, kit: &Kit) -> Result<Option<Self>, ReadFault> {
         let again = Self::of(kit, self.ask.clone()).await?;
-        Ok(again.map(|again| Self { proof: self.proof, ..again }))
+        Ok(again.map(|again| Self { proof: self.proof, session: self.session, ..again }))
     }
 
     /// How strong a proof this asking wants, by the settings of now and by those of when it began.
@@ -74,8 +79,9 @@ impl Case {
         };
         let mut said = decisions::of_workflow(&kit.store, ask.workflow).await?;
         said.retain(|recorded| recorded.plan_number == ask.plan_number);
-        let proof = Proof::Link;
-        Ok(Some(Self { ask, workflow, request, kept, plan, since_before, said, proof }))
+        let (concerned, proof) = (concerned(&kit.store, &workflow).await?, Proof::Link);
+        let session = None;
+        Ok(Some(Self { ask, workflow, request, kept, plan, since_before, said, concerned, proof, session }))
     }
 
     /// Is there a newer plan than the one that was asked about?
@@ -111,16 +117,6 @@ impl Case {
         self.said.iter().map(|recorded| recorded.said.clone()).collect()
     }
 
-    /// Who asks for the change, when that is an address.
-    pub(super) fn requester(&self) -> Option<EmailAddress> {
-        self.request.requester()
-    }
-
-    /// The addresses of the person whom the change is about: as the request says, and as the vault has it.
-    pub(super) fn subject(&self) -> Vec<EmailAddress> {
-        self.request.email().cloned().into_iter().chain(self.kept.snapshot.address()).collect()
-    }
-
     /// The answer of the person whom the link was sent to.
     pub(super) fn answer(&self, kit: &Kit, verdict: Verdict, digest: Digest, at: Timestamp) -> Answer {
         let asked = (&self.kept.routing, self.ask.stage);
@@ -136,7 +132,6 @@ impl Case {
         }
         let stage = self.open_stage().unwrap_or(self.ask.stage);
         let said = self.everything_said();
-        let (requester, subject) = (self.requester(), self.subject());
         let asking = Asking {
             standing: standing(&self.workflow.state),
             digest: self.kept.sealed.digest(),
@@ -144,8 +139,7 @@ impl Case {
             stage,
             expires_at: self.expires_at(),
             said: &said,
-            requester: requester.as_ref(),
-            subject: &subject,
+            concerned: &self.concerned,
         };
         decide(&asking, answer)
     }

@@ -164,8 +164,6 @@ async fn record(kit: &Kit, case: &Case, token: &str, given: (Answer, String, See
         ask: case.ask.clone(),
         answer: answer.clone(),
         comment: comment.clone(),
-        requester: case.requester(),
-        subject: case.subject(),
         named: seen.drift.named.clone(),
         target_read: seen.read.clone(),
         next: kit.asks(case.workflow.id, case.ask.plan_number, &case.kept.routing, case.ask.stage + 1),
@@ -260,8 +258,7 @@ async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpR
         | Refused::NoLongerEligible
         | Refused::SaidYesBefore
         | Refused::ProofTooWeak
-        | Refused::IsRequester
-        | Refused::IsSubject => StatusCode::FORBIDDEN,
+        | Refused::TheirOwn(_) => StatusCode::FORBIDDEN,
     };
     let note = format!("{note} Nothing of yours was recorded.");
     screen::answer(kit, case, Shown { status, note: Some(note), ..Shown::plain(token) }).await

@@ -88,7 +88,8 @@ async fn follow(
         Ok(case) if case.is_outdated() => HttpResponse::NoContent().finish(),
         Ok(case) => {
             let after = live::position(&request, page.ok().and_then(|page| page.after));
-            live::answer(&request, &kit.store, case.workflow.id, after)
+            let reader = case.session.map_or(live::Reader::Anybody, live::Reader::InSession);
+            live::answer(&request, &kit, reader, (case.workflow.id, after))
         }
         Err(answer) => answer,
     }

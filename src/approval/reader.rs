@@ -25,7 +25,10 @@ pub(super) async fn of(kit: &Kit, request: &HttpRequest, token: &str) -> Result<
     match case.wants(kit) {
         Strength::Link => Ok(case),
         Strength::Code => match gate::admit(kit, request, personal(&case, &here(token))).await {
-            Entry::Open(session) => Ok(Case { proof: Proof::Code(session.began_at), ..case }),
+            Entry::Open(session) => {
+                let proof = Proof::Code(session.began_at);
+                Ok(Case { proof, session: Some(session.id_hash), ..case })
+            }
             Entry::Closed(answer) => Err(answer),
             Entry::Another(_, answer) => {
                 tracing::warn!(workflow.id = %case.workflow.id, "a link was opened by another person than it is for");

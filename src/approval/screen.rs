@@ -190,8 +190,7 @@ pub(super) fn why_not(case: &Case, refused: &Refused) -> String {
         | Refused::NoLongerEligible
         | Refused::SaidYesBefore
         | Refused::ProofTooWeak
-        | Refused::IsRequester
-        | Refused::IsSubject => {
+        | Refused::TheirOwn(_) => {
             let words = refused.to_string();
             let mut signs = words.chars();
             let first: String = signs.next().into_iter().flat_map(char::to_uppercase).collect();

@@ -1,18 +1,22 @@
 //! `check`: does everything that the settings name answer, and does it let us do what the settings need?
 //!
-//! Must hold: only looks: nothing is made, migrated, sent or changed, and no session is left open; one line for each
-//! thing, with what to mend; no secret in any of them; success only if all is well.
+//! Must hold: only looks: nothing is made, migrated, sent or changed, no session is left open and none of a running
+//! service is ended unasked; one line for each thing, with what to mend; no secret in any of them; success only if all
+//! is well.
 //! Deliberately absent: trying a change. That a right to write is there shows in the first run alone.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
 use secrecy::ExposeSecret as _;
 
 use super::{Configured, missing};
 use crate::clock::World;
-use crate::config::{DatabaseEngine, Machine, Product, Settings, SmtpTls, Source, TargetSettings, Verify};
+use crate::config::{
+    DatabaseEngine, Machine, Product, Sessions, Settings, SmtpTls, Source, TargetSettings, Verify,
+};
 use crate::domain::names::{GroupName, UserName};
 use crate::domain::snapshot::Snapshot;
 use crate::key::KeyRing;
@@ -25,10 +29,21 @@ use crate::target::{Besides, Subject};
 /// So long one target may take.
 const TARGET_LIMIT: Duration = Duration::from_secs(90);
 
+/// Which settings, and how far to go.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    at: Configured,
+    /// Log on, too, where that ends the session of a service that is running, since its account may have one only.
+    #[arg(long)]
+    log_on: bool,
+}
+
 /// The lines, as they are found.
 #[derive(Default)]
 struct Findings {
     good: usize,
+    left: usize,
     faults: usize,
 }
 
@@ -36,6 +51,11 @@ impl Findings {
     fn good(&mut self, what: &str, words: &str) {
         self.good += 1;
         println!("ok    {what}: {words}");
+    }
+
+    fn left(&mut self, what: &str, words: &str) {
+        self.left += 1;
+        println!("left  {what}: {words}");
     }
 
     fn mend(&mut self, what: &str, words: &str) {
@@ -47,6 +67,9 @@ impl Findings {
         match self.faults {
             0 => {
                 println!("All is well: {} things were looked at, and nothing was changed.", self.good);
+                if self.left > 0 {
+                    println!("Left out: {}, as said above.", self.left);
+                }
                 ExitCode::SUCCESS
             }
             1 => {
@@ -61,26 +84,41 @@ impl Findings {
     }
 }
 
-/// Looks at everything that the settings name.
-pub(super) async fn check(at: &Configured, world: World) -> ExitCode {
-    let mut findings = Findings::default();
-    let settings = match Settings::load(&at.config, &Machine) {
-        Ok(settings) => settings,
-        Err(faults) => {
-            for fault in faults {
-                findings.mend("settings", &fault.to_string());
+impl Check {
+    /// Looks at everything that the settings name.
+    pub(super) async fn run(self, world: World) -> ExitCode {
+        let mut findings = Findings::default();
+        let settings = match Settings::load(&self.at.config, &Machine) {
+            Ok(settings) => settings,
+            Err(faults) => {
+                for fault in faults {
+                    findings.mend("settings", &fault.to_string());
+                }
+                return findings.end();
             }
-            return findings.end();
+        };
+        conditions(&settings, &mut findings);
+        database(&settings, &mut findings).await;
+        mail(&settings, &mut findings).await;
+        for target in &settings.targets {
+            if self.log_on || !ends_another_session(&target.product) {
+                examine(target, &world, &mut findings).await;
+            } else {
+                findings.left(
+                    &format!("target {}", target.name),
+                    "not logged on to: with concurrent_sessions = false that would end the session of a service that is \
+                     running. Where none is, or in a quiet hour, ask for it with --log-on",
+                );
+            }
         }
-    };
-    conditions(&settings, &mut findings);
-    database(&settings, &mut findings).await;
-    mail(&settings, &mut findings).await;
-    for target in &settings.targets {
-        examine(target, &world, &mut findings).await;
+        sources(&settings, &mut findings);
+        findings.end()
     }
-    sources(&settings, &mut findings);
-    findings.end()
+}
+
+/// Does a log-on end the session that the same account has?
+fn ends_another_session(product: &Product) -> bool {
+    matches!(product, Product::SelfHosted(logon) if logon.sessions == Sessions::OneAtATime)
 }
 
 fn conditions(settings: &Settings, findings: &mut Findings) {

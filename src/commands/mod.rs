@@ -45,7 +45,7 @@ enum Command {
     /// Bring the database up to date (serve does it too, under a lock).
     Migrate(Configured),
     /// Look at settings, database, mail, targets and sources, and say what to mend; changes nothing.
-    Check(Configured),
+    Check(check::Check),
     /// Check or export the audit trail.
     #[command(subcommand)]
     Audit(proof::Audit),
@@ -149,7 +149,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Demo(demo) => demo.run(world).await,
             Command::Serve(at) => serve::serve(&at, world).await,
             Command::Migrate(at) => serve::migrate(&at, world).await,
-            Command::Check(at) => check::check(&at, world).await,
+            Command::Check(check) => check.run(world).await,
             Command::Audit(audit) => audit.run(world).await,
             Command::Workflow(workflow) => workflow.run(world).await,
             Command::Held(held) => held.run(world).await,

@@ -154,14 +154,15 @@ pub(super) async fn follow(
     kit: Data<Kit>,
     query: Result<Query<After>, actix_web::Error>,
 ) -> HttpResponse {
-    if let Err(closed) = may_look(&kit, &request).await {
-        return *closed;
-    }
+    let reader = match may_look(&kit, &request).await {
+        Ok(signed) => signed.map_or(live::Reader::Anybody, |signed| live::Reader::InSession(signed.session)),
+        Err(closed) => return *closed,
+    };
     let Some(id) = WorkflowId::parse(&id) else { return page::unknown(&Home::of(&kit)) };
     match workflows::find(&kit.store, id).await {
         Ok(Some(_)) => {
             let after = live::position(&request, query.ok().and_then(|query| query.after));
-            live::answer(&request, &kit.store, id, after)
+            live::answer(&request, &kit, reader, (id, after))
         }
         Ok(None) => page::unknown(&Home::of(&kit)),
         Err(fault) => unreadable(&kit, &fault),

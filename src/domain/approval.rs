@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canon::Digest;
 use super::names::EmailAddress;
+use super::operator::{Concerned, Operator, TheirOwn, may_act};
 use super::routing::{ResolvedStage, Routing};
 use super::sign_in::Proof;
 use super::time::Timestamp;
@@ -74,10 +75,8 @@ pub struct Asking<'a> {
     pub expires_at: Option<Timestamp>,
     /// What was said about this plan so far.
     pub said: &'a [Said],
-    /// The requester, when that is an address.
-    pub requester: Option<&'a EmailAddress>,
-    /// Addresses of the person whom the plan is about.
-    pub subject: &'a [EmailAddress],
+    /// Who asked for it, and whom the plan is about.
+    pub concerned: &'a Concerned,
 }
 
 /// Is a decision wanted?
@@ -171,23 +170,15 @@ pub enum Refused {
     /// The proof of the person is too weak for this plan.
     #[error("this plan can only be decided by somebody who has signed in with a code")]
     ProofTooWeak,
-    /// Nobody approves what he asked for himself.
-    #[error("you asked for this change, so somebody else must decide it")]
-    IsRequester,
-    /// Nobody approves his own access.
-    #[error("this change is about your own account, so somebody else must decide it")]
-    IsSubject,
+    /// Nobody approves what is his own.
+    #[error(transparent)]
+    TheirOwn(#[from] TheirOwn),
 }
 
 /// May the person named say anything at all about this? The page asks before it shows a form that would fail.
 pub fn may_answer(asking: &Asking<'_>, by: &EmailAddress, eligible: Eligible) -> Result<(), Refused> {
-    let key = by.key();
-    if asking.requester.is_some_and(|requester| requester.key() == key) {
-        return Err(Refused::IsRequester);
-    }
-    if asking.subject.iter().any(|address| address.key() == key) {
-        return Err(Refused::IsSubject);
-    }
+    // Whoever answers a link is known by their address, as somebody is who has signed in.
+    may_act(&Operator::SignedIn(by.clone()), asking.concerned)?;
     if eligible == Eligible::NoLonger {
         return Err(Refused::NoLongerEligible);
     }

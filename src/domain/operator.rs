@@ -1,10 +1,9 @@
-//! Operators: by what names whoever acts is known, which requests are their own, and when two of them are one person.
+//! Who acts or decides: by what names they are known, which requests are their own, and when two of them are one person.
 //!
 //! Must hold: nobody acts on a request of their own or on their own access, under none of their names; where two people
 //! are needed, one person under two names is still one. What a command line says of a person is a claim, so the user of
 //! the machine counts beside it. Deliberately absent: who may sign in as an operator, which the settings say.
 
-use super::approval::Refused;
 use super::audit::NewEvent;
 use super::names::{EmailAddress, UserName};
 
@@ -133,9 +132,20 @@ impl MachineUser {
     }
 }
 
-/// May this operator act on a request, by releasing or ending it or by deciding it in place of those who were asked?
-/// Every name of the operator is held against the requester and the person whom it is about.
-pub fn may_act(by: &Operator, concerned: &Concerned) -> Result<(), Refused> {
+/// Why somebody neither acts nor decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TheirOwn {
+    /// Nobody decides what he asked for himself.
+    #[error("you asked for this change, so somebody else must decide it")]
+    Request,
+    /// Nobody decides about his own access.
+    #[error("this change is about your own account, so somebody else must decide it")]
+    Access,
+}
+
+/// May this person act on a request, by answering it, by releasing or ending it, or by deciding it in place of those who
+/// were asked? Every name of theirs is held against the requester and the person whom it is about.
+pub fn may_act(by: &Operator, concerned: &Concerned) -> Result<(), TheirOwn> {
     let key = by.address().map(EmailAddress::key);
     let bare = by.bare_names();
     let is = |address: &EmailAddress| {
@@ -144,7 +154,7 @@ pub fn may_act(by: &Operator, concerned: &Concerned) -> Result<(), Refused> {
             || bare.iter().any(|name| *name == known || Some(name.as_str()) == local_part(&known))
     };
     if concerned.requester.as_ref().is_some_and(is) {
-        return Err(Refused::IsRequester);
+        return Err(TheirOwn::Request);
     }
     // A leaver's message often gives no address; who is called like the account is taken for its owner.
     let called = |name: &UserName| {
@@ -153,7 +163,7 @@ pub fn may_act(by: &Operator, concerned: &Concerned) -> Result<(), Refused> {
             || key.as_deref().and_then(local_part) == Some(name.as_str())
     };
     if concerned.addresses.iter().any(is) || concerned.accounts.iter().any(called) {
-        return Err(Refused::IsSubject);
+        return Err(TheirOwn::Access);
     }
     Ok(())
 }
@@ -206,7 +216,7 @@ mod tests {
             shell("ana", 7, Some("bo@example.com")),
             shell("bo", 7, Some("ana@example.com")),
         ] {
-            assert_eq!(judge(&by), Err(Refused::IsRequester), "{by:?}");
+            assert_eq!(judge(&by), Err(TheirOwn::Request), "{by:?}");
         }
         for by in [
             signed_in("zoe.obrien@example.com"),
@@ -217,12 +227,12 @@ mod tests {
             shell("zobrien@example.com", 7, None),
             shell("zobrien", 7, Some("bo@example.com")),
         ] {
-            assert_eq!(judge(&by), Err(Refused::IsSubject), "{by:?}");
+            assert_eq!(judge(&by), Err(TheirOwn::Access), "{by:?}");
         }
         let user =
             MachineUser { called: "bo".to_owned(), number: Some(7), account: Some("zobrien".to_owned()) };
         let renamed = Operator::AtTheMachine { user, says: None };
-        assert_eq!(judge(&renamed), Err(Refused::IsSubject), "another name in the environment hides nobody");
+        assert_eq!(judge(&renamed), Err(TheirOwn::Access), "another name in the environment hides nobody");
         for by in [signed_in("bo@example.com"), shell("root", 0, None), shell("anna", 7, None)] {
             assert_eq!(judge(&by), Ok(()), "{by:?}");
         }

@@ -114,13 +114,19 @@ impl PlannedAccount {
 }
 
 /// How an account is known to be a person's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
     /// It is linked to the person already.
     Linked,
     /// The request names it, and nothing more is known; who approves the plan confirms it.
     ToBeConfirmed,
+    /// It is linked to the person under a name that the vault has changed since; who approves the plan confirms the new
+    /// one.
+    Renamed {
+        /// The name that the link has.
+        known_as: String,
+    },
 }
 
 /// Does a membership come or go?

@@ -76,7 +76,7 @@ pub fn widened(plan: &Plan, snapshot: &Snapshot, terms: &LeaverTerms, salt: Stri
     }
     let wider = Plan {
         number: plan.number + 1,
-        account: Some(PlannedAccount::of(user, account.owner)),
+        account: Some(PlannedAccount::of(user, account.owner.clone())),
         steps,
         salt,
         ..plan.clone()

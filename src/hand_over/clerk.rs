@@ -1,4 +1,5 @@
-//! The clerk offers the password of an account that has just been finished, and erases it when its time is over.
+//! The clerk offers the password of an account that has just been finished, and erases it when its time is over, or when
+//! the account was never finished.
 //!
 //! Must hold: a turn with nothing to do writes nothing; what was done before a crash is found done.
 
@@ -8,7 +9,8 @@ use crate::domain::ids::{SecretId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::HandOver;
 use crate::kit::Kit;
-use crate::store::hand_overs::{self, Erase, Offer};
+use crate::store::hand_overs::{self, Erase, NotHandedOver, Offer};
+use crate::store::unfinished::{self, EraseUnfinished};
 use crate::store::{ReadFault, WriteFault, plans, workflows};
 use crate::worker::{Did, TurnFailed, Worker};
 
@@ -57,6 +59,16 @@ impl Clerk {
     }
 }
 
+fn erased(secret: SecretId, written: Result<(), WriteFault<NotHandedOver>>) -> Result<Did, TurnFailed> {
+    match written {
+        Ok(()) => tracing::info!(%secret, "a password was erased"),
+        // Another replica was faster.
+        Err(WriteFault::Refused(_)) => {}
+        Err(fault) => return Err(TurnFailed::doing("erasing a password")(&fault)),
+    }
+    Ok(Did::Work(1))
+}
+
 #[async_trait]
 impl Worker for Clerk {
     fn name(&self) -> &'static str {
@@ -74,18 +86,21 @@ impl Worker for Clerk {
             }
             return Ok(Did::Work(done));
         }
-        let due = hand_overs::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
-        match due {
-            None => Ok(Did::Idle),
-            Some((_, due)) if due > self.kit.world.now() => Ok(Did::IdleUntil(due)),
-            Some((secret, _)) => {
-                match self.kit.store.write(Erase { stamp: self.kit.world.stamp(), secret }).await {
-                    Ok(()) => tracing::info!(%secret, "a password was erased"),
-                    // Another replica was faster.
-                    Err(WriteFault::Refused(_)) => {}
-                    Err(fault) => return Err(TurnFailed::doing("erasing a password")(&fault)),
-                }
-                Ok(Did::Work(1))
+        let (store, now) = (&self.kit.store, self.kit.world.now());
+        let offered = hand_overs::next_due(store).await.map_err(|fault| read(&fault))?;
+        let unfinished = unfinished::next_due(store).await.map_err(|fault| read(&fault))?;
+        let stamp = self.kit.world.stamp();
+        match (offered, unfinished) {
+            (Some((secret, due)), _) if due <= now => {
+                erased(secret, store.write(Erase { stamp, secret }).await)
+            }
+            (_, Some((secret, workflow, due))) if due <= now => {
+                erased(secret, store.write(EraseUnfinished { stamp, secret, workflow }).await)
+            }
+            (offered, unfinished) => {
+                let next =
+                    offered.map(|(_, due)| due).into_iter().chain(unfinished.map(|(.., due)| due)).min();
+                Ok(next.map_or(Did::Idle, Did::IdleUntil))
             }
         }
     }

@@ -71,13 +71,19 @@ fn made(new: &NewUser) -> Vec<Line> {
 }
 
 fn known(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Vec<Line> {
-    let owner = match account.owner {
-        Owner::Linked => "linked to this person already",
-        Owner::ToBeConfirmed => "not linked to this person yet; approving confirms that it is theirs",
+    let owner = match &account.owner {
+        Owner::Linked => "linked to this person already".to_owned(),
+        Owner::ToBeConfirmed => {
+            "not linked to this person yet; approving confirms that it is theirs".to_owned()
+        }
+        Owner::Renamed { known_as } => format!(
+            "linked to this person, known as {known_as}, now called {}; approving confirms the new name",
+            account.user_name
+        ),
     };
     let mut lines = vec![
         line("Number in the vault", &account.id.to_string()),
-        line("Whose it is", owner),
+        line("Whose it is", &owner),
         line("Log-on", log_on(plan, account)),
     ];
     if let Some(change) = change(plan) {

@@ -1,8 +1,8 @@
 //! The live stream of one workflow: each audit event as it is committed, by its position in the chain.
 //!
 //! Must hold: only reads; what another replica writes is seen, too, since the database is asked and the bell only
-//! shortens the wait; the stream ends when nothing more will come by itself, when the service ends, and after a while
-//! in any case (a browser comes back with the last id it saw).
+//! shortens the wait; the stream ends when nothing more will come by itself, when its reader's session has ended, when
+//! the service ends, and after a while in any case (a browser comes back with the last id it saw).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,10 +16,12 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::timeline::event_in_words;
+use crate::domain::canon::Digest;
 use crate::domain::ids::WorkflowId;
 use crate::domain::workflow::State;
+use crate::kit::Kit;
 use crate::store::audit::{Told, chain};
-use crate::store::{ReadFault, Store, workflows};
+use crate::store::{ReadFault, sessions, workflows};
 
 /// How long the database is left alone when no bell rings.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -28,9 +30,19 @@ const MOST_LOOKS: u32 = 300;
 /// At most so many events are read at a time.
 const BATCH: u64 = 200;
 
+/// Who follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Whoever has the address, where no sign-in is wanted.
+    Anybody,
+    /// Somebody who has signed in, for as long as this session holds.
+    InSession(Digest),
+}
+
 /// Where the stream goes on.
 struct Following {
-    store: Store,
+    kit: Kit,
+    reader: Reader,
     bell: watch::Receiver<u64>,
     workflow: WorkflowId,
     after: i64,
@@ -39,8 +51,15 @@ struct Following {
 }
 
 /// The events of a workflow after a position, as they come.
-pub fn answer(request: &HttpRequest, store: &Store, workflow: WorkflowId, after: i64) -> HttpResponse {
-    let stream = events(store, workflow, after).map(Ok::<_, Infallible>);
+pub fn answer(
+    request: &HttpRequest,
+    kit: &Kit,
+    reader: Reader,
+    (workflow, after): (WorkflowId, i64),
+) -> HttpResponse {
+    let (kit, bell) = (kit.clone(), kit.store.bell());
+    let start = Following { kit, reader, bell, workflow, after, looks: 0, over: false };
+    let stream = events(start).map(Ok::<_, Infallible>);
     let sse = Sse::from_stream(stream)
         .with_keep_alive(Duration::from_secs(15))
         .with_retry_duration(Duration::from_secs(2));
@@ -57,18 +76,18 @@ pub fn position(request: &HttpRequest, of_page: Option<i64>) -> i64 {
     last.or(of_page).unwrap_or(0).max(0)
 }
 
-fn events(store: &Store, workflow: WorkflowId, after: i64) -> impl Stream<Item = Event> + use<> {
-    let start =
-        Following { store: store.clone(), bell: store.bell(), workflow, after, looks: 0, over: false };
+fn events(start: Following) -> impl Stream<Item = Event> {
     stream::unfold(start, next_batch).map(stream::iter).flatten()
 }
 
 async fn next_batch(mut following: Following) -> Option<(Vec<Event>, Following)> {
-    while !following.over && following.looks < MOST_LOOKS && !following.store.is_ending() {
+    while !following.over && following.looks < MOST_LOOKS && !following.kit.store.is_ending() {
         following.bell.mark_unchanged();
         following.looks += 1;
         match look(&following).await {
-            Ok((told, rests)) => {
+            // The browser comes back, and is led to the sign-in.
+            Ok(None) => return None,
+            Ok(Some((told, rests))) => {
                 let mut batch: Vec<Event> = told.iter().map(message).collect();
                 following.after = told.last().map_or(following.after, |told| told.event.position);
                 if rests {
@@ -90,15 +109,21 @@ async fn next_batch(mut following: Following) -> Option<(Vec<Event>, Following)>
     None
 }
 
-/// The state is read first: what it rests on is then among the events.
-async fn look(following: &Following) -> Result<(Vec<Told>, bool), ReadFault> {
-    let workflow = workflows::find(&following.store, following.workflow).await?;
-    let told = chain(&following.store, following.workflow.into(), following.after, BATCH).await?;
+/// Nothing for a reader whose session has ended. The state is read first: what it rests on is then among the events.
+async fn look(following: &Following) -> Result<Option<(Vec<Told>, bool)>, ReadFault> {
+    let store = &following.kit.store;
+    if let Reader::InSession(id_hash) = following.reader
+        && sessions::standing(store, id_hash, following.kit.world.now()).await?.is_none()
+    {
+        return Ok(None);
+    }
+    let workflow = workflows::find(store, following.workflow).await?;
+    let told = chain(store, following.workflow.into(), following.after, BATCH).await?;
     let all = u64::try_from(told.len()).is_ok_and(|count| count < BATCH);
     let rests = workflow.is_none_or(|workflow| {
         workflow.state.is_final() || matches!(workflow.state, State::NeedsAttention { .. })
     });
-    Ok((told, rests && all))
+    Ok(Some((told, rests && all)))
 }
 
 fn message(told: &Told) -> Event {

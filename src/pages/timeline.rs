@@ -91,9 +91,15 @@ fn sentence(told: &Told) -> String {
         EventKind::StepBegun => begun(told),
         EventKind::StepEnded => format!("{}: {}.", step(told), clause(&personal("words"))),
         EventKind::StepLookedUp => format!("{}, looked up: {}.", step(told), clause(&personal("words"))),
-        EventKind::PersonLinked => {
-            format!("Person and user number {} were linked.", number(told, "user_id"))
-        }
+        EventKind::PersonLinked => match told.personal("known_as") {
+            Some(before) => format!(
+                "User number {} is known as {} from now on, and was as {}.",
+                number(told, "user_id"),
+                personal("user_name"),
+                visible(before)
+            ),
+            None => format!("Person and user number {} were linked.", number(told, "user_id")),
+        },
         EventKind::CredentialSealed => "An initial password was generated and sealed.".to_owned(),
         EventKind::CredentialDestroyed => match told.text("because") {
             Some(because) => format!("The sealed password was erased: {}.", visible(because)),

@@ -34,8 +34,16 @@ pub(super) fn of_known_account(plan: &Plan, account: &PlannedAccount, snapshot: 
 }
 
 fn first_match(plan: &Plan, account: &PlannedAccount) -> Option<String> {
-    match account.owner {
+    match &account.owner {
         Owner::Linked => None,
+        Owner::Renamed { known_as } => Some(format!(
+            "This person\u{2019}s account, user number {} in {}, is known as {} here and now called {} in the vault. \
+             Approving confirms the new name, and it is remembered.",
+            account.id,
+            plan.target,
+            visible(known_as),
+            visible(&account.user_name)
+        )),
         Owner::ToBeConfirmed => Some(format!(
             "This link is new: nothing but the name in this request says that {} (user number {} in {}) is this \
              person\u{2019}s account. Approving confirms it, and it is remembered.",
@@ -186,7 +194,7 @@ mod tests {
             let member = MemberOf { id: VaultGroupId(90), name: String::new(), kind: Some(GroupKind::Vault) };
             user.groups.as_mut().unwrap().push(member);
         });
-        assert!(unnamed[0].contains("group number 90") && unnamed[0].contains("until somebody ends them"));
+        assert!(unnamed[0].contains("memberships stay") && unnamed[0].contains("number 90"), "{unnamed:?}");
         let untold = points(|plan, _| {
             for step in &mut plan.steps {
                 if let PlannedStep::RemoveFromGroup(group) = step {

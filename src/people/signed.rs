@@ -14,6 +14,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use super::gate::unreadable;
 use super::roles::{Role, role_of};
 use super::{door, session};
+use crate::domain::canon::Digest;
 use crate::domain::names::EmailAddress;
 use crate::kit::Kit;
 use crate::web::home::Home;
@@ -26,6 +27,8 @@ pub struct Signed {
     pub address: EmailAddress,
     /// As what.
     pub role: Role,
+    /// In which session.
+    pub session: Digest,
 }
 
 impl FromRequest for Signed {
@@ -51,7 +54,7 @@ async fn signed(kit: &Kit, request: &HttpRequest) -> Result<Signed, HttpResponse
     let session = session::of(kit, request).await.map_err(|fault| unreadable(kit, &fault))?;
     let Some(session) = session else { return Err(to_sign_in(kit, request)) };
     match role_of(&kit.settings, &session.address) {
-        Some(role) => Ok(Signed { address: session.address, role }),
+        Some(role) => Ok(Signed { address: session.address, role, session: session.id_hash }),
         None => Err(page::html(StatusCode::FORBIDDEN, &door::signed_in_page(kit, &session))),
     }
 }

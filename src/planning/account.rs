@@ -1,8 +1,9 @@
 //! Whose account a mover or a leaver is about.
 //!
 //! Must hold: a person who is linked to an account is that account's owner and nobody else's; where nothing is linked
-//! yet, only the name that the request gives is looked for, and the plan says that this link is new. An account that
-//! must never be touched, or that is somebody else's, ends in a reason for a person.
+//! yet, only the name that the request gives is looked for, and the plan says that this link is new. An account that the
+//! vault has renamed is still the person's, by its number, and the plan says so. An account that must never be touched,
+//! or that is somebody else's, ends in a reason for a person.
 
 use super::NoPlan;
 use crate::config::TargetSettings;
@@ -36,28 +37,49 @@ pub(super) async fn held(
     let target = target.ok_or_else(|| NoPlan::NeedsPerson("the target is not configured".to_owned()))?;
     let linked =
         people::account(&kit.store, &workflow.namespace, &workflow.person_ref, target.name()).await?;
-    let user_name = name(request, linked.as_ref(), settings)?;
-    permit_name(settings, &user_name)?;
-    let subject = Subject { user_name: &user_name, user_id: linked.as_ref().map(|linked| linked.id) };
+    let known_name = name(request, linked.as_ref(), settings)?;
+    for name in request.username().into_iter().chain([&known_name]) {
+        permit_name(settings, name)?;
+    }
+    let subject = Subject { user_name: &known_name, user_id: linked.as_ref().map(|linked| linked.id) };
     let snapshot = target.snapshot(subject, besides).await?;
     permit_seen(&snapshot)?;
     let UserSeen::Present(user) = &snapshot.user else {
-        return Err(NoPlan::NeedsPerson(format!("{} has no user {user_name}", settings.name)));
+        return Err(NoPlan::NeedsPerson(format!("{} has no user {known_name}", settings.name)));
     };
     let user = VaultUser::clone(user);
     let owner = owner(kit, settings, linked.as_ref(), &user).await?;
+    let user_name = match &owner {
+        Owner::Linked | Owner::ToBeConfirmed => known_name,
+        Owner::Renamed { .. } => UserName::parse(&user.user_name).map_err(|_| {
+            NoPlan::NeedsPerson(format!("the vault calls user number {} by a name that is none", user.id))
+        })?,
+    };
+    permit_name(settings, &user_name)?;
+    one_name(request, linked.as_ref(), &user_name, settings)?;
     Ok(Held { user_name, account: PlannedAccount::of(&user, owner), user, snapshot })
+}
+
+/// A request that names somebody whose account is known must name that account, as it is called now or was before.
+fn one_name(
+    request: &Request,
+    linked: Option<&Account>,
+    now: &UserName,
+    settings: &TargetSettings,
+) -> Result<(), NoPlan> {
+    let (Some(linked), Some(asked)) = (linked, request.username()) else { return Ok(()) };
+    if asked.key() == now.key() || asked.key() == linked.user_name.to_ascii_lowercase() {
+        return Ok(());
+    }
+    Err(NoPlan::NeedsPerson(format!(
+        "the request names the user {asked}, but this person is linked to {} with number {} in {}",
+        linked.user_name, linked.id, settings.name
+    )))
 }
 
 fn name(request: &Request, linked: Option<&Account>, settings: &TargetSettings) -> Result<UserName, NoPlan> {
     let target = &settings.name;
     match (linked, request.username()) {
-        (Some(linked), Some(asked)) if asked.key() != linked.user_name.to_ascii_lowercase() => {
-            Err(NoPlan::NeedsPerson(format!(
-                "the request names the user {asked}, but this person is linked to {} with number {} in {target}",
-                linked.user_name, linked.id
-            )))
-        }
         (Some(linked), _) => UserName::parse(&linked.user_name)
             .map_err(|_| NoPlan::NeedsPerson("the linked user name breaks its own rule".to_owned())),
         (None, Some(asked)) => Ok(asked.clone()),
@@ -79,10 +101,7 @@ async fn owner(
             user.user_name, user.id, linked.id
         ))),
         Some(linked) if !linked.user_name.eq_ignore_ascii_case(&user.user_name) => {
-            Err(NoPlan::NeedsPerson(format!(
-                "user number {} is named {} now, but this person is linked to the name {}",
-                user.id, user.user_name, linked.user_name
-            )))
+            Ok(Owner::Renamed { known_as: linked.user_name.clone() })
         }
         Some(_) => Ok(Owner::Linked),
         None => match people::owner(&kit.store, &settings.name, user.id).await? {

@@ -207,7 +207,10 @@ impl Planner {
         let known =
             people::account(&self.kit.store, &workflow.namespace, &workflow.person_ref, &plan.target).await?;
         let same = match (&known, &snapshot.user) {
-            (Some(known), UserSeen::Present(seen)) => known.id == seen.id,
+            // A new name is confirmed by an approval, so somebody is asked.
+            (Some(known), UserSeen::Present(seen)) => {
+                known.id == seen.id && known.user_name.eq_ignore_ascii_case(&seen.user_name)
+            }
             (None, _) | (_, UserSeen::Absent) => false,
         };
         let source = self.kit.settings.source(&workflow.source);

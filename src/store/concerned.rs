@@ -11,10 +11,9 @@ use super::fault::ReadFault;
 use super::people;
 use super::rows::{person_link, plan};
 use super::workflows::Workflow;
-use crate::domain::approval::Refused;
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::names::{EmailAddress, UserName};
-use crate::domain::operator::{Concerned, Operator, may_act};
+use crate::domain::operator::{Concerned, Operator, TheirOwn, may_act};
 use crate::domain::request::Request;
 use crate::domain::snapshot::Snapshot;
 
@@ -23,14 +22,19 @@ pub async fn concerned(store: &Store, workflow: &Workflow) -> Result<Concerned, 
     read(store.reads(), workflow).await
 }
 
+/// Whom it concerns, in the transaction that decides.
+pub(super) async fn of<No>(tx: &Tx, workflow: &Workflow) -> Result<Concerned, Fault<No>> {
+    Ok(read(&tx.inner, workflow).await?)
+}
+
 /// Refuses an operator whose own request this is, or whose own access. To be asked in the transaction that acts.
 pub(super) async fn forbid_ones_own<No>(
     tx: &Tx,
     workflow: &Workflow,
     by: &Operator,
-    refuse: impl FnOnce(Refused) -> No,
+    refuse: impl FnOnce(TheirOwn) -> No,
 ) -> Result<(), Fault<No>> {
-    let concerned = read(&tx.inner, workflow).await?;
+    let concerned = of(tx, workflow).await?;
     may_act(by, &concerned).map_err(|refused| Fault::Refused(refuse(refused)))
 }
 

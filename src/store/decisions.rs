@@ -11,7 +11,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::decision;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, outbox, plans, reminders};
+use super::{Store, audit, concerned, outbox, plans, reminders};
 use crate::clock::Stamp;
 use crate::domain::approval::{
     Answer, Asking, Decided, Refused, Said, Standing, Verdict, counts_already, decide,
@@ -46,10 +46,6 @@ pub struct Decide {
     pub answer: Answer,
     /// The person's words; needed for a no.
     pub comment: String,
-    /// The requester, when that is an address.
-    pub requester: Option<EmailAddress>,
-    /// Addresses of the person whom the plan is about.
-    pub subject: Vec<EmailAddress>,
     /// Differences that were seen just before and do not void.
     pub named: Vec<Difference>,
     /// Was the target read just before, or could it not be?
@@ -97,6 +93,7 @@ impl Deed for Decide {
         let plan = plans::current(tx, &workflow).await?.ok_or(Fault::Refused(Refused::PlanChanged))?;
         let said = said_in(tx, &workflow).await?;
         let open = workflow.state.open_stage();
+        let concerned = concerned::of(tx, &workflow).await?;
         let asking = Asking {
             standing: standing(&workflow.state),
             digest: plan.sealed.digest(),
@@ -104,8 +101,7 @@ impl Deed for Decide {
             stage: open.map_or(self.ask.stage, |open| open.number),
             expires_at: open.and_then(|open| open.expires_at),
             said: &said,
-            requester: self.requester.as_ref(),
-            subject: &self.subject,
+            concerned: &concerned,
         };
         let decided = decide(&asking, &self.answer).map_err(Fault::Refused)?;
         self.record(tx, &workflow).await?;

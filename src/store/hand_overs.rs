@@ -13,16 +13,18 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{hand_over as rows, secret, workflow};
 use super::secrets::{self, Sealed};
-use super::{Store, asks, audit, outbox, workflows};
+use super::workflows::{self, Workflow};
+use super::{Store, asks, audit, outbox, plans};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
 use crate::domain::ids::{SecretId, WorkflowId};
 use crate::domain::names::EmailAddress;
+use crate::domain::plan::HandOver as Recipient;
 use crate::domain::time::Timestamp;
 
 /// A password that nobody fetches is erased after so long.
-const OFFERED: TimeDelta = TimeDelta::days(7);
+pub(super) const OFFERED: TimeDelta = TimeDelta::days(7);
 /// So long the same session may read what it was shown.
 const READABLE: TimeDelta = TimeDelta::minutes(5);
 
@@ -262,12 +264,17 @@ impl Deed for Erase {
         // The workflow is locked first, here as everywhere, so that no two deeds wait for each other.
         let named = rows::Entity::find_by_id(self.secret.0).one(&tx.inner).await?;
         let named = named.ok_or(Fault::Refused(NotHandedOver::MovedOn))?;
-        workflows::locked(tx, WorkflowId(named.workflow_id)).await?;
+        let workflow = workflows::locked(tx, WorkflowId(named.workflow_id)).await?;
         let found = locked(tx, self.secret).await?.ok_or(Fault::Refused(NotHandedOver::MovedOn))?;
         match found.state {
             State::Revealed(end) if end <= tx.at => {
                 end_with(tx, &found, "destroyed").await?;
                 secrets::erase(tx, found.secret, found.workflow, "it was shown, and its time is over").await
+            }
+            State::Waiting(end) if end <= tx.at && is_for_nobody(tx, &workflow).await? => {
+                end_with(tx, &found, "expired").await?;
+                secrets::erase(tx, found.secret, found.workflow, "it was for nobody, and its time is over")
+                    .await
             }
             State::Waiting(end) if end <= tx.at => {
                 end_with(tx, &found, "expired").await?;
@@ -297,6 +304,14 @@ pub(super) async fn overtaken<No>(tx: &Tx, workflow: WorkflowId) -> Result<bool,
         }
         State::Revealed(_) | State::Destroyed | State::Expired => Ok(false),
     }
+}
+
+/// Was a plan approved that hands the password over to nobody? Then it is no news that nobody has fetched it.
+async fn is_for_nobody<No>(tx: &Tx, workflow: &Workflow) -> Result<bool, Fault<No>> {
+    let kept = plans::current(tx, workflow).await?;
+    // A plan that cannot be opened is told where it is needed; here it must not keep a password.
+    let plan = kept.and_then(|kept| kept.sealed.open().ok());
+    Ok(plan.is_some_and(|plan| plan.hand_over == Recipient::Nobody))
 }
 
 async fn locked<No>(tx: &Tx, secret: SecretId) -> Result<Option<HandOver>, Fault<No>> {

@@ -17,12 +17,12 @@ use super::rows::{batch, held, proposal, selection};
 use super::workflows::{self, Also, Workflow};
 use super::{audit, budget, concerned};
 use crate::clock::Stamp;
-use crate::domain::approval::{Refused, Verdict};
+use crate::domain::approval::Verdict;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
 use crate::domain::ids::{BatchId, ProposalId, WorkflowId};
 use crate::domain::names::EmailAddress;
-use crate::domain::operator::{MachineUser, Operator};
+use crate::domain::operator::{MachineUser, Operator, TheirOwn};
 use crate::domain::workflow::{TwoPeople, WrongMove};
 
 /// A proposal that nobody has confirmed by then must be made again.
@@ -98,7 +98,7 @@ pub enum NotSettled {
     },
     /// This person may not decide about one of them.
     #[error("workflow {0}: {1}")]
-    NotYours(WorkflowId, Refused),
+    NotYours(WorkflowId, TheirOwn),
     /// One of them has moved on.
     #[error(transparent)]
     MovedOn(#[from] WrongMove),

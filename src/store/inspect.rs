@@ -1,6 +1,9 @@
 //! A look at a database from outside: is it there, is its schema of this version, with which key was it begun?
 //!
-//! Must hold: nothing is made, migrated or written; a SQLite file is opened for reading only, and only where it is.
+//! Must hold: nothing is made, migrated or written, not even beside it; a SQLite file is opened for reading only, and
+//! only where it is.
+
+use std::path::Path;
 
 use migrations::Migrator;
 use sea_orm::{
@@ -47,7 +50,13 @@ fn options(place: &Place) -> ConnectOptions {
         Place::Sqlite { url, .. } => {
             let mut options = ConnectOptions::new(url.as_str());
             options.max_connections(1).sqlx_logging(false);
-            options.map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(false).read_only(true));
+            options.map_sqlx_sqlite_opts(|sqlite| {
+                let sqlite = sqlite.create_if_missing(false).read_only(true);
+                // A reader of a database in WAL mode makes the two files that go with it. Where there is no log, nobody
+                // has the database open and the file alone is the whole of it.
+                let is_at_rest = !has_log(sqlite.get_filename());
+                sqlite.immutable(is_at_rest)
+            });
             options
         }
         Place::Postgres { url, schema } => {
@@ -59,6 +68,13 @@ fn options(place: &Place) -> ConnectOptions {
             options
         }
     }
+}
+
+/// Does a write-ahead log lie beside this database? In doubt it does.
+fn has_log(database: &Path) -> bool {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).try_exists().unwrap_or(true)
 }
 
 async fn look(connection: &impl ConnectionTrait) -> Result<Seen, DbErr> {

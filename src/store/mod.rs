@@ -6,6 +6,7 @@
 //! Deliberately absent: deciding anything. A deed re-checks what the core decided, in the transaction.
 
 pub mod audit;
+pub mod batch_alarms;
 pub mod batches;
 pub mod board;
 mod budget;
@@ -43,6 +44,7 @@ mod slots;
 pub mod steps;
 pub mod trail;
 pub mod unfit;
+pub mod unfinished;
 pub mod workflows;
 pub mod written;
 mod wake;

@@ -11,12 +11,12 @@ use super::fault::ReadFault;
 use super::leavers::InTheWay;
 use super::rows::{attempt, decision, event};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, by_hand, concerned, creates, leavers, people, plans, steps};
+use super::{Store, audit, by_hand, concerned, creates, leavers, people, plans, steps, unfinished};
 use crate::clock::Stamp;
-use crate::domain::approval::{Refused, Verdict};
+use crate::domain::approval::Verdict;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{ChainId, VaultUserId, WorkflowId};
-use crate::domain::operator::Operator;
+use crate::domain::operator::{Operator, TheirOwn};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State, WrongMove};
 use crate::target::Adoption;
@@ -126,7 +126,7 @@ pub enum NoExit {
     Leaver(InTheWay),
     /// This operator may not decide it.
     #[error(transparent)]
-    NotYours(#[from] Refused),
+    NotYours(#[from] TheirOwn),
 }
 
 #[async_trait]
@@ -177,8 +177,9 @@ impl Deed for TakeExit {
             let event = self.event(EventKind::AccountAdopted).number("user_id", id.0);
             audit::append(tx, self.workflow.into(), event).await?;
         }
-        if self.exit != Exit::GiveUp {
-            steps::reopen(tx, &workflow).await?;
+        match self.exit {
+            Exit::GiveUp => unfinished::gone(tx, self.workflow).await?,
+            Exit::Retry | Exit::Adopt(_) | Exit::MarkDone => steps::reopen(tx, &workflow).await?,
         }
         let word = transition.next.word();
         let approval_ends = match transition.next {

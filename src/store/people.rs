@@ -149,10 +149,15 @@ pub(super) async fn bar<No>(
     }))
 }
 
-/// Links the account that a plan changes to its person, where the plan has told the approvers that this is new.
-/// False where either is linked otherwise.
+/// Links the account that a plan changes to its person, or remembers its new name, where the plan has told the
+/// approvers that this is new. False where either is linked otherwise.
 pub(super) async fn confirm<No>(tx: &mut Tx, workflow: &Workflow, plan: &Plan) -> Result<bool, Fault<No>> {
-    let Some(PlannedAccount { id, owner: Owner::ToBeConfirmed, .. }) = &plan.account else { return Ok(true) };
+    let Some(PlannedAccount { id, owner, .. }) = &plan.account else { return Ok(true) };
+    match owner {
+        Owner::Linked => return Ok(true),
+        Owner::ToBeConfirmed => {}
+        Owner::Renamed { known_as } => return rename(tx, workflow, plan, (*id, known_as)).await,
+    }
     match link(tx, workflow, &plan.target, (&plan.user_name, *id)).await? {
         Linked::Now => {
             let event = linked_event(workflow, plan, *id).text("confirmed_by", "approval");
@@ -162,6 +167,37 @@ pub(super) async fn confirm<No>(tx: &mut Tx, workflow: &Workflow, plan: &Plan) -
         Linked::Before => Ok(true),
         Linked::Otherwise => Ok(false),
     }
+}
+
+/// Remembers under which name the vault has the account now. False where it is not linked as the plan says.
+async fn rename<No>(
+    tx: &mut Tx,
+    workflow: &Workflow,
+    plan: &Plan,
+    (id, known_as): (VaultUserId, &str),
+) -> Result<bool, Fault<No>> {
+    let person = person(tx, workflow).await?;
+    let key = (person.0, plan.target.as_str().to_owned());
+    let standing = person_link::Entity::find_by_id(key).one(&tx.inner).await?;
+    let Some(standing) = standing.filter(|link| link.vault_user_id == id.0) else { return Ok(false) };
+    if standing.user_name_key == plan.user_name.key() {
+        return Ok(true);
+    }
+    if !standing.user_name.eq_ignore_ascii_case(known_as) {
+        return Ok(false);
+    }
+    let row = person_link::ActiveModel {
+        person_id: Set(standing.person_id),
+        target: Set(standing.target),
+        user_name: Set(plan.user_name.as_str().to_owned()),
+        user_name_key: Set(plan.user_name.key()),
+        ..Default::default()
+    };
+    person_link::Entity::update(row).exec(&tx.inner).await?;
+    let event =
+        linked_event(workflow, plan, id).text("confirmed_by", "approval").personal("known_as", known_as);
+    audit::append(tx, workflow.id.into(), event).await?;
+    Ok(true)
 }
 
 /// What the trail says of a new link.

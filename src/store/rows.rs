@@ -324,6 +324,13 @@ table!(batch, "batches", {
     closed_at: Option<ChronoDateTimeUtc>,
 });
 
+table!(batch_alarm, "batch_alarms", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    batch_id: Uuid,
+    leavers: i64,
+    told_at: ChronoDateTimeUtc,
+});
+
 table!(held, "held_leavers", {
     #[sea_orm(primary_key, auto_increment = false)]
     workflow_id: Uuid,

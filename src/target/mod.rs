@@ -44,7 +44,8 @@ pub trait Target: Send + Sync {
         None
     }
 
-    /// Calls are made again: a person has looked after what held them back.
+    /// Calls are made again: a person has looked after what held them back. A target may bound how often it heeds
+    /// that, and says so in the words of its refusal.
     async fn try_again(&self) {}
 
     /// Leaves the target in order, at the end of the service. Bounded in time.

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use countersign::domain::approval::Verdict;
 use countersign::domain::ids::{VaultUserId, WorkflowId};
 use countersign::simulator::faults::{Effect, Fault, Moment};
+use countersign::store::WriteFault;
 use countersign::store::operator::{Exit, Overrule};
 use serde_json::{Value, json};
 
@@ -56,7 +57,8 @@ async fn leaves_at_once(stage: &Stage) -> String {
 async fn cannot_be_sent_on(stage: &Stage, workflow: &str, leaver: &str) {
     let writes = stage.writes();
     for exit in [Exit::Retry, Exit::Adopt(VaultUserId(4711)), Exit::MarkDone] {
-        let refused = stage.take(workflow, exit).await.unwrap_err().to_string();
+        let Err(WriteFault::Refused(refused)) = stage.take(workflow, exit).await else { panic!("{exit:?}") };
+        let refused = refused.to_string();
         if exit == Exit::Retry {
             let words = format!("a leaver for this person, workflow {leaver}, came later; give this one up");
             assert!(refused.contains(&words), "{refused}");

@@ -1,6 +1,9 @@
 //! The initial password of a new account reaches one person, once, behind a code from their mailbox; then it is gone.
 
 use chrono::TimeDelta;
+use countersign::simulator::faults::{Effect, Fault, Meanwhile, Moment};
+use countersign::store::operator::Exit;
+use serde_json::json;
 
 use crate::stage::{Choices, Database, Stage, Visitor, Whole, command};
 
@@ -15,6 +18,10 @@ told_on_both! {
     another_session_of_the_recipient_does_not_see_it_again
     somebody_else_sees_nothing_and_the_operators_hear_of_it
     what_nobody_fetches_is_erased
+    what_is_for_nobody_goes_without_an_alarm
+    what_belongs_to_an_account_that_is_given_up_goes_with_it
+    what_belongs_to_an_account_that_nobody_finishes_is_erased
+    what_was_never_set_is_not_handed_over
     an_operator_may_be_faster_and_is_not_when_too_late
     a_second_replica_opens_what_the_first_has_sealed
 }
@@ -183,6 +190,91 @@ async fn what_nobody_fetches_is_erased(stage: Stage) {
     let trail = stage.trail(&workflow).await;
     let erased = trail.iter().find(|event| event["kind"] == "credential.destroyed").unwrap();
     assert_eq!(erased["facts"]["because"], "nobody fetched it in time");
+}
+
+/// The audit trail's words about each password that was erased.
+async fn erased_because(stage: &Stage, workflow: &str) -> Vec<String> {
+    let trail = stage.trail(workflow).await.into_iter();
+    let erased = trail.filter(|event| event["kind"] == "credential.destroyed");
+    erased.map(|event| event["facts"]["because"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn alarms(stage: &Stage) -> i64 {
+    stage.count("select count(*) from owed_messages where kind = 'alarm'").await
+}
+
+async fn what_is_for_nobody_goes_without_an_alarm(stage: Stage) {
+    let mut choices = with_olga();
+    choices.edits.push(("hand_over_to = \"manager\"".to_owned(), "hand_over_to = \"none\"".to_owned()));
+    let stage = Stage::with(stage.database.another(), choices).await;
+    let workflow = stage.hire_and_approve().await;
+    assert_eq!((stage.state(&workflow).await.as_str(), sealed(&stage).await), ("succeeded", 1));
+    stage.later(TimeDelta::days(7) + TimeDelta::minutes(1)).await;
+    assert_eq!((sealed(&stage).await, alarms(&stage).await), (0, 0));
+    assert_eq!(erased_because(&stage, &workflow).await, ["it was for nobody, and its time is over"]);
+}
+
+/// The account is there and enabled; its groups cannot be given.
+async fn half_made(stage: &Stage) -> String {
+    let refused = Effect::Status { status: 403, body: None, retry_after: None, moment: Moment::Before };
+    stage.simulator.vault.add_fault(Fault::on("POST", "Members", u64::MAX, refused));
+    let workflow = stage.approved().await;
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    assert_eq!(stage.simulator.vault.user("zobrien").unwrap()["enableUser"], true);
+    assert_eq!(sealed(stage).await, 1);
+    workflow
+}
+
+async fn what_belongs_to_an_account_that_is_given_up_goes_with_it(stage: Stage) {
+    let workflow = half_made(&stage).await;
+    stage.take(&workflow, Exit::GiveUp).await.unwrap();
+    assert_eq!(sealed(&stage).await, 0);
+    assert_eq!(erased_because(&stage, &workflow).await, ["the account was given up"]);
+    stage.check_proof(&[]).await;
+}
+
+async fn what_belongs_to_an_account_that_nobody_finishes_is_erased(stage: Stage) {
+    let workflow = half_made(&stage).await;
+    stage.later(TimeDelta::days(7) - TimeDelta::minutes(1)).await;
+    assert_eq!((sealed(&stage).await, alarms(&stage).await), (1, 0));
+    stage.later(TimeDelta::minutes(2)).await;
+    assert_eq!((sealed(&stage).await, alarms(&stage).await), (0, 1));
+    let alarm = stage.simulator.mailbox.mails_to("pam-team@example.com").pop().unwrap();
+    assert!(alarm.text.unwrap().contains("if the account is finished later, it needs a new one"));
+    assert_eq!(erased_because(&stage, &workflow).await, ["the account was not finished in time"]);
+    // It can be finished all the same, and nobody is offered anything.
+    stage.simulator.vault.clear_faults();
+    assert_eq!(stage.retry(&workflow).await, "succeeded");
+    assert_eq!((sealed(&stage).await, stage.count("select count(*) from hand_overs").await), (0, 0));
+}
+
+async fn what_was_never_set_is_not_handed_over(stage: Stage) {
+    // Somebody takes the name in the moment of the create: what was sealed is nobody's, and goes when it is given up.
+    let stranger = Effect::Meanwhile(Meanwhile::AddUser(json!({ "username": "zobrien" })));
+    stage.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, stranger));
+    let workflow = stage.hire_told(|body| body["employment"]["manager"]["email"] = RECIPIENT.into()).await;
+    assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    assert!(stage.adopt(&workflow).await.is_err());
+    stage.take(&workflow, Exit::GiveUp).await.unwrap();
+    assert_eq!(sealed(&stage).await, 0);
+    let mails = stage.simulator.mailbox.mails();
+    assert!(!mails.iter().any(|mail| String::from_utf8_lossy(&mail.raw).contains("/credentials/")));
+
+    // Where an answer was lost and the vault keeps no mark, the account may well be ours: the password is kept.
+    let choices = Choices { keeps_description: false, ..with_olga() };
+    let stage = Stage::with(stage.database.another(), choices).await;
+    stage.simulator.vault.add_fault(Fault::on("POST", "/Users", 1, Effect::DropAfter));
+    let workflow = stage.hire_told(|body| body["employment"]["manager"]["email"] = RECIPIENT.into()).await;
+    assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    stage.adopt(&workflow).await.unwrap();
+    assert_eq!(stage.rest(&workflow).await, "succeeded");
+    stage.settle().await;
+    let (max, link) = (stage.visitor(), stage.link(RECIPIENT));
+    max.sign_in(&link, RECIPIENT).await;
+    let page = max.post(&link, &[]).await;
+    assert!(opens(&stage, &shown(&page).unwrap_or_else(|| panic!("{}", page.body))));
 }
 
 async fn an_operator_may_be_faster_and_is_not_when_too_late(stage: Stage) {

@@ -11,6 +11,7 @@ use countersign::clock::World;
 use countersign::simulator::faults::{Effect, Fault, Meanwhile, Moment};
 use countersign::simulator::hr::{self, Joiner};
 use countersign::simulator::tenant::{Challenge, SessionKind};
+use countersign::store::operator::Exit;
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -25,6 +26,7 @@ begun_on_both! {
     another_process_that_never_rests_is_not_fought
     a_rotated_password_is_fetched_again_once
     a_refused_log_on_is_not_repeated
+    ten_retries_are_no_ten_wrong_passwords
     an_orderly_end_logs_off
 }
 
@@ -216,6 +218,41 @@ async fn a_refused_log_on_is_not_repeated(database: Database) {
     assert_eq!(stage.retry(&workflow).await, "succeeded");
     assert_eq!(logons(&stage), [200, 403, 403, 200]);
     stage.check(&workflow).await;
+}
+
+async fn ten_retries_are_no_ten_wrong_passwords(database: Database) {
+    let stage = stage(database, "").await;
+    stage.simulator.vault.set_service_password(SecretString::from("Rotated-by-hand-1"));
+    let mut parked = vec![];
+    for number in 1..=10 {
+        parked.push(stage.hire_as(&person(&stage, number)).await);
+    }
+    stage.settle().await;
+    assert_eq!((logons(&stage).len(), stage.calls_for_help()), (1, 10));
+    for workflow in &parked {
+        stage.take(workflow, Exit::Retry).await.unwrap();
+        stage.settle().await;
+    }
+    assert_eq!(logons(&stage), [403, 403], "ten retries are worth one more log-on");
+    assert_eq!(stage.simulator.vault.user("svc-countersign").unwrap()["suspended"], false);
+    // The other nine say until when it is no use.
+    assert!(!stage.reason(&parked[0]).await.contains("retry from"));
+    for workflow in &parked[1..] {
+        let reason = stage.reason(workflow).await;
+        assert!(reason.contains("less than 10 minutes ago") && reason.contains("retry from"), "{reason}");
+    }
+    stage.later(TimeDelta::minutes(10)).await;
+    for workflow in &parked {
+        stage.take(workflow, Exit::Retry).await.unwrap();
+        stage.settle().await;
+    }
+    assert_eq!(logons(&stage), [403, 403, 403]);
+    // The right password is tried at once, however recent the last wrong one was.
+    std::fs::write(stage.folder.path().join(PASSWORD_FILE), "Rotated-by-hand-1").unwrap();
+    for workflow in &parked {
+        assert_eq!(stage.retry(workflow).await, "pending_approval");
+    }
+    assert_eq!(logons(&stage), [403, 403, 403, 200]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

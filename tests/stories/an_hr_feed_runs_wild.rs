@@ -142,6 +142,14 @@ async fn two_hundred_leavers_in_one_minute_do_not_empty_the_vault(stage: Stage) 
     ];
     assert_eq!(states(&stage).await, wanted.map(|(state, count)| (state.to_owned(), count)).into());
     the_operators_are_alarmed(&stage);
+    // Each request for one of the protected accounts has its own alarm, which says why.
+    for (one, why) in workflows[KNOWN + STRANGERS..].iter().zip([
+        "the user name breakglass1 is protected by the settings",
+        "the user name svc-countersign@cyberark.cloud.1234 is this service's own account",
+        "the user name breakglass1 is protected by the settings",
+    ]) {
+        stage.is_told_as_protected(one, why).await;
+    }
 
     a_part_is_released_by_two(&stage).await;
 }

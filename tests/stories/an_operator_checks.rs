@@ -81,9 +81,16 @@ async fn when_all_is_well_it_says_so_and_leaves_no_trace(stage: Stage) {
     assert_eq!(stage.tables().await, tables);
     assert_eq!(stage.simulator.mailbox.mails().len(), mails);
     assert!(stage.writes().is_empty());
-    // After the service has ended, too.
+    // After the service has ended, too; and no file comes of it, not even one that a reader of the database may need.
     stage.service.kit.store.close().await;
+    let files = || {
+        let files = std::fs::read_dir(stage.folder.path()).unwrap().map(|entry| entry.unwrap());
+        let told = files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap()));
+        told.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = files();
     assert_eq!(check(&stage.settings_file()).await.code, Some(0));
+    assert!(files() == before, "{:?} instead of {:?}", files().keys(), before.keys());
 }
 
 async fn each_thing_that_is_wrong_has_its_line(stage: Stage) {
@@ -194,6 +201,26 @@ async fn a_new_database_is_to_be_migrated_first(stage: Stage) {
     connection.execute_unprepared(added).await.unwrap();
     check(&stage.settings_file()).await.one("database", "use that version");
     connection.close().await.unwrap();
+}
+
+/// A log-on would end the session of the service that is running.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_one_session_is_all_there_is_it_is_left_alone_unless_asked_for() {
+    let edits =
+        vec![("username = \"svc".to_owned(), "concurrent_sessions = false\nusername = \"svc".to_owned())];
+    let choices = Choices { product: crate::stage::Product::SelfHosted, edits, ..Choices::default() };
+    let stage = Stage::with(Database::sqlite(), choices).await;
+    stage.hire_told(|_| ()).await;
+    let calls = stage.simulator.vault.wire().len();
+    let said = check(&stage.settings_file()).await;
+    assert_eq!((said.code, stage.simulator.vault.wire().len()), (Some(0), calls), "{}", said.lines);
+    assert!(said.lines.contains("left  target vault: not logged on to"), "{}", said.lines);
+    assert!(said.lines.ends_with("Left out: 1, as said above.\n"), "{}", said.lines);
+    assert_eq!(stage.simulator.vault.open_sessions(), 1);
+    let output = command(&["check", "--log-on"], &stage.settings_file()).await;
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && lines.contains("ok    target vault: signs in"), "{lines}");
+    assert_eq!(stage.simulator.vault.open_sessions(), 0, "the service's session has gone with it");
 }
 
 /// The settings of a story that wants its vault otherwise.

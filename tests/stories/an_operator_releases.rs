@@ -3,6 +3,7 @@
 //! Must hold: one person alone changes nothing; what is not selected stays held; a form that is not ours, not this
 //! person's, or of somebody who may not act, does nothing.
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::stage::{Choices, Stage, Visitor, Whole, command};
@@ -11,6 +12,7 @@ told_on_both! {
     with super::choices();
     two_people_release_a_part_and_the_rest_stays_held
     two_people_reject_and_nothing_is_carried_out
+    a_batch_that_grows_or_falls_due_is_told_again
     one_person_twice_does_nothing_and_neither_does_an_empty_selection
     who_may_not_act_only_looks
     a_foreign_or_an_old_form_does_nothing
@@ -44,8 +46,13 @@ pub async fn signed_in<'s>(stage: &'s Stage, address: &str) -> Visitor<'s> {
 
 /// So many people came by us and leave at once; each by the workflow that is held.
 async fn held(stage: &Stage, count: usize) -> Vec<String> {
+    held_too(stage, 1..=count).await
+}
+
+/// The same, by their numbers.
+async fn held_too(stage: &Stage, numbers: std::ops::RangeInclusive<usize>) -> Vec<String> {
     let mut workflows = vec![];
-    for number in 1..=count {
+    for number in numbers {
         let (person, name) = (format!("E{number}"), format!("held{number}"));
         let joiner = stage
             .hire_told(|body| {
@@ -64,6 +71,51 @@ async fn held(stage: &Stage, count: usize) -> Vec<String> {
         workflows.push(leaver);
     }
     workflows
+}
+
+/// What the operators were told of held leavers, oldest first.
+fn told_of_held(stage: &Stage) -> Vec<String> {
+    let mails = stage.simulator.mailbox.mails_to("pam-team@example.com").into_iter();
+    let alarms = mails.filter(|mail| mail.subject.starts_with("Alarm")).filter_map(|mail| mail.text);
+    // Mail breaks its lines where it likes.
+    let plain = alarms.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    plain.filter(|text| text.contains("held in batch")).collect()
+}
+
+async fn a_batch_that_grows_or_falls_due_is_told_again(stage: Stage) {
+    let mut all = held(&stage, 1).await;
+    assert_eq!(told_of_held(&stage).len(), 1);
+    // It grows to three times its size within the hour: that is told when the hour is over, in one alarm.
+    all.extend(held_too(&stage, 2..=3).await);
+    stage.later(TimeDelta::minutes(55)).await;
+    assert_eq!(told_of_held(&stage).len(), 1);
+    stage.later(TimeDelta::minutes(6)).await;
+    let told = told_of_held(&stage);
+    assert_eq!(told.len(), 2, "{told:?}");
+    let words = "the source hr has sent 3 leavers beyond its budget; 3 of them are held in batch";
+    assert!(told[1].contains(words) && told[1].contains("the first of them due since"), "{}", told[1]);
+    // Not with each one that comes, but when it has doubled.
+    all.extend(held_too(&stage, 4..=5).await);
+    stage.later(TimeDelta::hours(2)).await;
+    assert_eq!(told_of_held(&stage).len(), 2);
+    all.extend(held_too(&stage, 6..=6).await);
+    assert_eq!(told_of_held(&stage).len(), 3);
+    // They are due, so nobody is left in peace: every day once more.
+    for day in 1..=3 {
+        stage.later(TimeDelta::hours(23)).await;
+        assert_eq!(told_of_held(&stage).len(), 2 + day);
+        stage.later(TimeDelta::hours(1) + TimeDelta::minutes(1)).await;
+        assert_eq!(told_of_held(&stage).len(), 3 + day);
+    }
+    // Once two people have decided there is nothing more to tell.
+    let ticked: Vec<&str> = all.iter().map(String::as_str).collect();
+    let (olga, otto) = (signed_in(&stage, OLGA).await, signed_in(&stage, OTTO).await);
+    let batch = batch(&olga).await;
+    assert_eq!(press(&olga, &batch, "reject", &ticked, "HR sent them by mistake").await.status, 303);
+    assert_eq!(confirm(&otto, &batch).await.status, 303);
+    stage.later(TimeDelta::days(3)).await;
+    assert_eq!(told_of_held(&stage).len(), 6);
+    stage.check_proof(&all).await;
 }
 
 /// The address of the one open batch.

@@ -165,8 +165,6 @@ async fn approved(stage: &Stage, link_hash: Digest, digest: Digest) {
         ask,
         answer,
         comment: "welcome".to_owned(),
-        requester: None,
-        subject: vec![],
         named: vec![],
         target_read: TargetRead::No,
         next: vec![],

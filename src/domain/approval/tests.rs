@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::names::GroupName;
+use crate::domain::names::{GroupName, UserName};
 use crate::domain::routing::{Because, Pool, Privileged, Timing};
 use crate::domain::sign_in::Strength;
 
@@ -33,8 +33,7 @@ fn routing() -> Routing {
 struct Case {
     routing: Routing,
     said: Vec<Said>,
-    requester: Option<EmailAddress>,
-    subject: Vec<EmailAddress>,
+    concerned: Concerned,
     stage: u32,
     standing: Standing,
 }
@@ -44,8 +43,7 @@ impl Case {
         Self {
             routing: routing(),
             said: vec![],
-            requester: None,
-            subject: vec![],
+            concerned: Concerned::default(),
             stage,
             standing: Standing::Open,
         }
@@ -71,8 +69,7 @@ impl Case {
             stage: self.stage,
             expires_at: Some(at(100)),
             said: &self.said,
-            requester: self.requester.as_ref(),
-            subject: &self.subject,
+            concerned: &self.concerned,
         };
         decide(&asking, answer)
     }
@@ -102,10 +99,13 @@ fn one_person_is_counted_once_whatever_the_spelling() {
 #[test]
 fn requester_and_subject_never_decide() {
     let mut case = Case::new(1);
-    case.requester = Some(mail("ANA@example.com"));
-    case.subject = vec![mail("bo+work@example.com")];
-    assert_eq!(case.says("ana@example.com", 1, Verdict::Approve), Err(Refused::IsRequester));
-    assert_eq!(case.says("bo@example.com", 1, Verdict::Reject), Err(Refused::IsSubject));
+    case.concerned.requester = Some(mail("ANA@example.com"));
+    case.concerned.addresses = vec![mail("bo+work@example.com")];
+    case.concerned.accounts = vec![UserName::parse("CY").unwrap()];
+    assert_eq!(case.says("ana@example.com", 1, Verdict::Approve), Err(TheirOwn::Request.into()));
+    assert_eq!(case.says("bo@example.com", 1, Verdict::Reject), Err(TheirOwn::Access.into()));
+    // Where nobody gives an address, the account's name is all that tells whose it is.
+    assert_eq!(case.says("cy@example.com", 1, Verdict::Approve), Err(TheirOwn::Access.into()));
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use futures_util::future::join_all;
 
 use super::stage::{Stage, accept, operator, user};
-use crate::domain::approval::{Refused, Verdict};
+use crate::domain::approval::Verdict;
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{BatchId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
-use crate::domain::operator::{MachineUser, Operator};
+use crate::domain::operator::{MachineUser, Operator, TheirOwn};
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::strict_json;
 use crate::domain::workflow::{Stalled, State};
@@ -197,7 +197,7 @@ async fn two_people(stage: &Stage) {
         assert!(matches!(other, Settled::Proposed { .. }), "{other:?}");
     }
     let own = settle(stage, batch, Verdict::Approve, &some, "user1@example.com").await;
-    assert_eq!(own, Err(NotSettled::NotYours(all[1], Refused::IsSubject)));
+    assert_eq!(own, Err(NotSettled::NotYours(all[1], TheirOwn::Access)));
     for workflow in &all {
         assert_eq!(state(stage, *workflow).await.word(), "needs_attention");
     }
@@ -274,7 +274,7 @@ async fn ones_own(stage: &Stage) {
             let reason = "mine".to_owned();
             let own = TakeExit { stamp: stage.stamp(), workflow, exit, by: by.clone(), reason };
             let refused = stage.store.write(own).await.unwrap_err();
-            let expected = matches!(refused, WriteFault::Refused(NoExit::NotYours(Refused::IsSubject)));
+            let expected = matches!(refused, WriteFault::Refused(NoExit::NotYours(TheirOwn::Access)));
             assert!(expected, "{exit:?} {by:?}: {refused:?}");
         }
     }

@@ -222,8 +222,6 @@ impl Stage {
             ask,
             answer,
             comment: "as agreed with the team".to_owned(),
-            requester: None,
-            subject: vec![],
             named: vec![],
             target_read: TargetRead::No,
             next: vec![],

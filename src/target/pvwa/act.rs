@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::edit::{Edit, Place};
 use super::holder::{Holder, stranger};
+use super::likeness::unlike_planned;
 use super::put::Changed;
 use super::seal::differences;
 use super::talk::{Fault, Talk};
@@ -175,15 +176,16 @@ impl Talk<'_> {
 
     async fn look_for_password_change(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
-        Ok(if account.user.change_password_on_next_logon == Some(true) {
-            Told::compared(
-                call,
-                &account,
-                &[demanded()],
-                "the vault asks for a new password at the next log-on",
-            )
+        if account.user.change_password_on_next_logon != Some(true) {
+            return Ok(Told::new(Outcome::NotThere, "the vault does not ask for a new password yet"));
+        }
+        // What the plan says of a new account holds whether or not the record was seen before the write.
+        let differs = unlike_planned(call, &account);
+        let seen = "the vault asks for a new password at the next log-on";
+        Ok(if differs.is_empty() {
+            Told::compared(call, &account, &[demanded()], seen)
         } else {
-            Told::new(Outcome::NotThere, "the vault does not ask for a new password yet")
+            Told::lost(&differs)
         })
     }
 }

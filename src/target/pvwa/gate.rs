@@ -2,8 +2,9 @@
 //!
 //! Must hold: a pass is renewed before it gets old, and once after the vault refused it. A refused sign-in is
 //! repeated only with another secret, which is fetched again once; a refusal after that is remembered, so that no
-//! account is locked by us, until the secret has changed or an operator acts. A session that others end again and
-//! again is not fought for: after a few ends in a short time nothing is opened for a while, and the reason is told.
+//! account is locked by us, until the secret has changed or an operator acts; however many retries there are, an
+//! unchanged secret is tried once in [`WINDOW`] at most. A session that others end again and again is not fought for:
+//! after a few ends in a short time nothing is opened for a while, and the reason is told.
 //! Deliberately absent: sending the refused call again; that belongs to `talk.rs`.
 
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::target::CallFault;
 
 /// So many sessions may be ended by somebody else within [`WINDOW`]; after one more none is opened.
 const MOST_ENDED: usize = 3;
-/// Within this time ends are counted, and so long no session is opened after too many.
+/// Within this time ends are counted, and so long no session is opened after too many. An operator's word has a
+/// refused secret tried once in this time.
 const WINDOW: TimeDelta = TimeDelta::minutes(10);
 /// While the sign-in is held, the secret is looked for so seldom: it may be the output of a command.
 const FETCH_AGAIN: TimeDelta = TimeDelta::minutes(1);
@@ -29,7 +31,7 @@ const FETCH_AGAIN: TimeDelta = TimeDelta::minutes(1);
 const ENDED_EARLY: &str = "the vault had ended our session before its time, as it does when somebody else logs on with \
                            the same account";
 const NOT_AGAIN: &str = "it is not tried again until the secret has changed where the settings fetch it, or an \
-                         operator retries a workflow";
+                         operator retries a workflow (once in 10 minutes)";
 
 /// One pass for all calls.
 pub(super) struct Gate {
@@ -47,6 +49,8 @@ struct State {
     hold: Option<Hold>,
     /// When the secret was last fetched again, while a hold lasts.
     fetched_at: Option<Timestamp>,
+    /// When this secret was tried last because an operator asked for it. A good sign-in and another secret wipe it out.
+    tried_at: Option<Timestamp>,
     /// When sessions of ours were found ended, lately.
     ended_early: Vec<Timestamp>,
     opened: u64,
@@ -63,6 +67,8 @@ struct Hold {
     since: Timestamp,
     why: Why,
     words: String,
+    /// Before this moment an operator's word does not have a refused secret tried once more.
+    not_before: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +94,7 @@ impl Gate {
             standing: None,
             hold: None,
             fetched_at: None,
+            tried_at: None,
             ended_early: Vec::new(),
             opened: 0,
         };
@@ -136,11 +143,23 @@ impl Gate {
         self.state.lock().await.hold.as_ref().map(|hold| hold.since)
     }
 
-    /// Somebody has looked after it: what was held against us counts no more.
+    /// Somebody has looked after it: what was held against us counts no more, unless a secret that is still the same
+    /// was tried for somebody's sake a moment ago.
     pub(super) async fn try_again(&self) {
         let mut state = self.state.lock().await;
-        state.hold = None;
-        state.ended_early.clear();
+        let now = self.world.now();
+        let State { hold, tried_at, fetched_at, ended_early, .. } = &mut *state;
+        if let Some(held) = hold.as_mut().filter(|held| held.why == Why::Refused) {
+            held.not_before = tried_at.map(|last| last.plus(WINDOW)).filter(|end| now < *end);
+            if held.not_before.is_some() {
+                // The secret may be another one by now, and that one is tried at once.
+                *fetched_at = None;
+                return;
+            }
+            *tried_at = Some(now);
+        }
+        *hold = None;
+        ended_early.clear();
     }
 
     /// Gives the standing pass back.
@@ -167,7 +186,7 @@ impl Gate {
                 WINDOW.num_minutes()
             );
             tracing::error!(reason = %words, "no session is opened for a while");
-            state.hold = Some(Hold { since: now, why: Why::Ended, words });
+            state.hold = Some(Hold { since: now, why: Why::Ended, words, not_before: None });
         }
         Some(note)
     }
@@ -181,12 +200,13 @@ impl Gate {
             tracing::info!(
                 "the sign-in was refused and its secret has changed; it is tried once with the new one"
             );
-            state.secret = other;
+            state.exchange(other);
             answer = self.way.open(&state.secret).await;
         }
         match answer {
             Ok(opened) => {
                 state.opened += 1;
+                state.tried_at = None;
                 let pass = Pass { header: opened.header, cookies: opened.cookies, number: state.opened };
                 let used_at = self.world.now();
                 state.standing = Some(Standing { pass: pass.clone(), life: opened.life, used_at });
@@ -197,12 +217,13 @@ impl Gate {
                 Err(CallFault::Retry { words, after_seconds })
             }
             Err(NotOpened::Refused(words)) => {
-                let words = format!("signing in failed: {words}; {NOT_AGAIN}");
+                let words = format!("signing in failed: {words}");
                 tracing::error!(reason = %words, "the sign-in was refused");
+                let hold = Hold { since: self.world.now(), why: Why::Refused, words, not_before: None };
+                let words = hold.refused();
                 // The secret was fetched again just now.
-                let since = self.world.now();
-                state.fetched_at = Some(since);
-                state.hold = Some(Hold { since, why: Why::Refused, words: words.clone() });
+                state.fetched_at = Some(hold.since);
+                state.hold = Some(hold);
                 Err(CallFault::Refused { words })
             }
         }
@@ -213,9 +234,9 @@ impl Gate {
         let Some(hold) = &state.hold else { return Ok(()) };
         match hold.why {
             Why::Refused => {
-                let words = hold.words.clone();
+                let words = hold.refused();
                 match self.looked_for(state).await {
-                    Some(other) => state.secret = other,
+                    Some(other) => state.exchange(other),
                     None => return Err(CallFault::Refused { words }),
                 }
             }
@@ -250,6 +271,29 @@ impl Gate {
                 None
             }
             Err(_) => None,
+        }
+    }
+}
+
+impl State {
+    /// What was held against one secret does not count against another.
+    fn exchange(&mut self, other: SecretString) {
+        self.secret = other;
+        self.tried_at = None;
+    }
+}
+
+impl Hold {
+    fn refused(&self) -> String {
+        let Self { words, not_before, .. } = self;
+        match not_before {
+            None => format!("{words}; {NOT_AGAIN}"),
+            Some(at) => format!(
+                "{words}; an operator had the same secret tried less than {} minutes ago, and more tries would lock the \
+                 account: retry from {} on, or as soon as the secret has changed where the settings fetch it",
+                WINDOW.num_minutes(),
+                at.in_words()
+            ),
         }
     }
 }

@@ -54,10 +54,10 @@ impl Talk<'_> {
         let kinds = match self.kinds().await {
             Ok(kinds) => kinds,
             // Then nobody tells more than the record.
-            Err(Fault::Refused(said)) if matches!(said.status, 400 | 403 | 404 | 405 | 501) => {
+            Err(Fault::Refused(_) | Fault::AlreadySo(_) | Fault::Unclear(_) | Fault::NeedsPerson(_)) => {
                 return Ok(held);
             }
-            Err(fault) => return Err(fault),
+            Err(fault @ (Fault::Passing { .. } | Fault::NotSignedIn(_))) => return Err(fault),
         };
         for member in &mut held {
             member.kind = member.kind.or_else(|| kinds.get(&member.id).copied());

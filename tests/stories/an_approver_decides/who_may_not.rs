@@ -10,6 +10,7 @@ use crate::stage::{Choices, Database, Stage};
 told_on_both! {
     who_asked_for_it_may_not_decide
     whom_it_is_about_may_not_decide
+    who_is_called_like_the_account_may_not_decide
     who_left_the_group_since_may_not_decide
 }
 
@@ -63,6 +64,19 @@ async fn whom_it_is_about_may_not_decide(stage: Stage) {
         let why = "This change is about your own account, so somebody else must decide it";
         ana_may_not(&stage, &workflow, why).await;
     }
+}
+
+/// Neither the request nor the vault gives an address; the account's name is all that tells whose it is.
+async fn who_is_called_like_the_account_may_not_decide(stage: Stage) {
+    let workflow = stage
+        .hire_told(|body| {
+            body["subject"]["username"] = json!("ANA");
+            body["effective"]["at"] = json!("2027-03-01");
+            body["subject"].as_object_mut().unwrap().remove("email");
+        })
+        .await;
+    ana_may_not(&stage, &workflow, "This change is about your own account, so somebody else must decide it")
+        .await;
 }
 
 async fn who_left_the_group_since_may_not_decide(mut stage: Stage) {

@@ -11,17 +11,23 @@ told_on_both! {
     who_signs_out_is_out_even_with_the_old_cookie
     signing_in_again_begins_a_new_session_and_ends_the_old
     an_operator_ends_the_sessions_of_somebody
+    what_is_followed_live_ends_with_the_session
     a_cookie_that_was_tampered_with_is_nobody
 }
 
 const SESSION: &str = "countersign-session";
 
 async fn signed_in(stage: &Stage) -> (String, crate::stage::Visitor<'_>) {
-    stage.hire_told(|_| ()).await;
+    signed_in_for(stage).await.1
+}
+
+/// The same, with the workflow.
+async fn signed_in_for(stage: &Stage) -> (String, (String, crate::stage::Visitor<'_>)) {
+    let workflow = stage.hire_told(|_| ()).await;
     let link = stage.link("ana@example.com");
     let ana = stage.visitor();
     ana.sign_in(&link, "ana@example.com").await;
-    (link, ana)
+    (workflow, (link, ana))
 }
 
 async fn a_session_ends_when_nobody_uses_it(stage: Stage) {
@@ -69,6 +75,41 @@ async fn who_signs_out_is_out_even_with_the_old_cookie(stage: Stage) {
         let out = elsewhere.post(&format!("{}/sign-out", stage.url), &[("to", foreign)]).await;
         assert!([303, 403].contains(&out.status) && !out.header("location").contains("evil"));
     }
+}
+
+/// The request is undecided, so nothing else ends these streams for five minutes.
+async fn what_is_followed_live_ends_with_the_session(stage: Stage) {
+    let (workflow, (link, ana)) = signed_in_for(&stage).await;
+    let follow = async |visitor: &crate::stage::Visitor<'_>, url: String| {
+        let session = format!("{SESSION}={}", visitor.cookies.borrow()[SESSION]);
+        let answer = stage.browser.get(url).header("Cookie", session).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        // The first look is over before the session ends.
+        let mut answer = answer;
+        let mut told = String::new();
+        while !told.contains("event: audit") {
+            told.push_str(
+                std::str::from_utf8(&answer.chunk().await.unwrap().expect("the stream goes on")).unwrap(),
+            );
+        }
+        answer
+    };
+    let page = format!("{}{}", stage.url, link.strip_prefix(&stage.origin()).unwrap());
+    let followed = follow(&ana, format!("{page}/live")).await;
+    ana.post(&format!("{}/sign-out", stage.url), &[]).await;
+    let told = followed.text().await.expect("the stream ends with the sign-out");
+    assert!(!told.contains("event: end"), "{told}");
+    // On the console, too, and where an operator ends the session.
+    let vic = stage.visitor();
+    let url = format!("{}/sign-in", stage.url);
+    vic.post(&format!("{url}/code"), &[("address", "vic@example.com")]).await;
+    stage.settle().await;
+    assert_eq!(vic.post(&url, &[("code", &stage.code("vic@example.com"))]).await.status, 303);
+    let followed = follow(&vic, format!("{}/workflows/{workflow}/live", stage.url)).await;
+    let out = ["sign-out", "vic@example.com", "--reason", "lost the phone"];
+    assert!(command(&out, &stage.settings_file()).await.status.success());
+    let told = followed.text().await.expect("the stream ends with the session");
+    assert!(!told.contains("event: end"), "{told}");
 }
 
 async fn signing_in_again_begins_a_new_session_and_ends_the_old(stage: Stage) {

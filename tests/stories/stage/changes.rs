@@ -74,6 +74,21 @@ impl Stage {
         answer.workflow()
     }
 
+    /// A request for an account that nobody may touch: it is in its trail with the reason, and in one alarm of its own.
+    pub async fn is_told_as_protected(&self, workflow: &str, why: &str) {
+        let trail = self.trail(workflow).await;
+        let told = trail.iter().find(|event| event["kind"] == "account.protected");
+        let because = told.unwrap_or_else(|| panic!("{trail:#?}"))["personal"]["because"].as_str().unwrap();
+        assert!(because.contains(why), "{because}");
+        let mut alarms = trail.iter().filter(|event| event["kind"] == "alarm.raised");
+        let because = alarms.next().expect("an alarm")["personal"]["because"].as_str().unwrap();
+        assert!(because.contains(why) && alarms.next().is_none(), "{trail:#?}");
+        let about = format!("Alarm about workflow {workflow}.");
+        let mails = self.simulator.mailbox.mails_to("pam-team@example.com");
+        let of_it = mails.iter().filter(|mail| mail.text.as_ref().is_some_and(|text| text.contains(&about)));
+        assert_eq!(of_it.count(), 1, "one mail says so of {workflow}");
+    }
+
     /// Both approvers say yes; nothing is carried out yet.
     pub async fn both_approve(&self) {
         for who in ["ana@example.com", "bo@example.com"] {

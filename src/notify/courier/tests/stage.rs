@@ -287,8 +287,6 @@ impl Stage {
             ask,
             answer,
             comment: String::new(),
-            requester: None,
-            subject: vec![],
             named: vec![],
             target_read: TargetRead::No,
             next: vec![],

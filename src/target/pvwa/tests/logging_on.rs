@@ -219,6 +219,36 @@ async fn a_refused_log_on_is_remembered_and_told_without_the_password() {
 }
 
 #[tokio::test]
+async fn an_operators_word_has_the_same_password_tried_once_in_ten_minutes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "first").unwrap();
+    let bench = bench(|logon| logon.password = in_file(&path)).await;
+    bench.script.on(LOGON, vec![wrong()]);
+    assert_eq!(bench.find().await.outcome, Outcome::Refused);
+    for logons in [2, 3] {
+        bench.vault.try_again().await;
+        assert_eq!((bench.find().await.outcome, bench.count(LOGON)), (Outcome::Refused, logons));
+        for _ in 0..2 {
+            bench.vault.try_again().await;
+            let report = bench.find().await;
+            assert_eq!((report.outcome, bench.count(LOGON)), (Outcome::Refused, logons));
+            assert!(report.words.contains("less than 10 minutes ago"), "{}", report.words);
+            bench.later(TimeDelta::minutes(5));
+        }
+    }
+    assert_eq!((bench.find().await.outcome, bench.count(LOGON)), (Outcome::Refused, 3), "nobody has asked");
+    bench.vault.try_again().await;
+    assert_eq!((bench.find().await.outcome, bench.count(LOGON)), (Outcome::Refused, 4));
+    bench.vault.try_again().await;
+    // Another password is tried at once, and is a matter of its own.
+    std::fs::write(&path, "second").unwrap();
+    assert_eq!((bench.find().await.outcome, bench.count(LOGON)), (Outcome::Refused, 5));
+    bench.vault.try_again().await;
+    assert_eq!((bench.find().await.outcome, bench.count(LOGON)), (Outcome::Refused, 6));
+}
+
+#[tokio::test]
 async fn a_password_that_was_rotated_is_fetched_again_and_tried_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("password");
