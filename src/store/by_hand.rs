@@ -5,10 +5,12 @@
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
 
+use super::audit;
 use super::deed::{Fault, Tx};
 use super::rows::step;
 use super::steps::columns;
 use super::workflows::Workflow;
+use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::plan::PlannedStep;
 use crate::domain::step::{StepRecord, StepState};
 
@@ -28,7 +30,7 @@ pub(super) async fn mark_done<No>(tx: &Tx, workflow: &Workflow) -> Result<Option
 
 /// Marks those steps of a wider plan done that a person has done under the plan before; called with the workflow as it
 /// stood under that plan.
-pub(super) async fn carry_over<No>(tx: &Tx, workflow: &Workflow, wider: u32) -> Result<(), Fault<No>> {
+pub(super) async fn carry_over<No>(tx: &mut Tx, workflow: &Workflow, wider: u32) -> Result<(), Fault<No>> {
     let by_hand = [PlannedStep::LeaveGroupsByHand.kind(), PlannedStep::DisableInDirectory.kind()];
     let of_plan = |number: u32| {
         step::Entity::find()
@@ -41,6 +43,11 @@ pub(super) async fn carry_over<No>(tx: &Tx, workflow: &Workflow, wider: u32) -> 
     for row in of_plan(wider).all(&tx.inner).await? {
         if done.contains(&row.kind) {
             is_done(tx, &row).await?;
+            let event = NewEvent::new(EventKind::StepMarkedDone, Actor::Countersign)
+                .number("step_number", row.number)
+                .text("step", row.kind)
+                .text("because", "a person had done it under the plan before");
+            audit::append(tx, workflow.id.into(), event).await?;
         }
     }
     Ok(())

@@ -339,12 +339,16 @@ impl Deed for WidenPlan {
         };
         insert(tx, (&self.plan, &self.sealed), &self.snapshot, &before.routing).await?;
         let mut also = Also { plan_number: Some(self.plan.number), ..Also::default() };
-        if matches!(workflow.state, State::Running) {
-            // All of it is looked at again, but a person has done their part once and for all.
-            by_hand::carry_over(tx, &workflow, self.plan.number).await?;
+        let half_way = matches!(workflow.state, State::Running);
+        if half_way {
             also.replans = Some(workflow.replans + 1);
         }
-        workflows::apply(tx, &workflow, transition, also).await
+        workflows::apply(tx, &workflow, transition, also).await?;
+        if half_way {
+            // All of it is looked at again, but a person has done their part once and for all.
+            by_hand::carry_over(tx, &workflow, self.plan.number).await?;
+        }
+        Ok(())
     }
 }
 
