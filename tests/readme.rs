@@ -1,4 +1,5 @@
-//! The README's first configuration is read by the service as it stands there, and the tests that it names are there.
+//! The README's first configuration is read by the service as it stands there, and so is that of the compose set-up;
+//! the tests that the README names are there.
 #![expect(clippy::unwrap_used, reason = "a README that cannot be read is a failed test")]
 
 use std::path::Path;
@@ -9,7 +10,7 @@ use countersign::config::{Product, Settings, World};
 use countersign::domain::request::{Request, RequestContext};
 use countersign::domain::strict_json;
 
-/// A world in which every variable that the README exports is set.
+/// A world in which every variable that the README exports is set, and every secret of `docker/make-secrets` made.
 struct Exported;
 
 impl World for Exported {
@@ -23,16 +24,26 @@ impl World for Exported {
     }
 
     fn file(&self, path: &Path) -> Result<String, Unfetched> {
-        if path == Path::new("/run/secrets/pvwa") {
-            Ok("secret".to_owned())
-        } else {
-            Err(Unfetched::NotFound)
-        }
+        let secret = match path.strip_prefix("/run/secrets").ok().and_then(Path::to_str) {
+            Some("pvwa" | "client_secret") => "secret",
+            Some("database_url") => return Ok(made_database_url()),
+            Some("webhook_secret") => return self.env("HR_WEBHOOK_SECRET"),
+            Some("reader_token") => return self.env("COUNTERSIGN_READER_TOKEN"),
+            _ => return Err(Unfetched::NotFound),
+        };
+        Ok(secret.to_owned())
     }
 
     fn output(&self, _: &str, _: &[String], _: Duration) -> Result<String, Unfetched> {
         Err(Unfetched::Failed)
     }
+}
+
+/// The address that `docker/make-secrets` writes, with some password in it.
+fn made_database_url() -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/make-secrets");
+    let text = std::fs::read_to_string(script).unwrap();
+    text.split('\'').find(|part| part.starts_with("postgres://")).unwrap().replace("%s", "secret")
 }
 
 fn block(language: &str) -> String {
@@ -62,6 +73,17 @@ fn the_target_of_ones_own_fits_into_the_first_configuration() {
     let settings = settings.unwrap_or_else(|faults| panic!("{faults:#?}"));
     assert!(matches!(settings.targets[0].product, Product::SelfHosted(_)));
     assert!(settings.targets[0].proxy.is_some() && settings.targets[0].ca_file.is_some());
+}
+
+#[test]
+fn the_compose_set_up_is_read_and_lets_somebody_sign_in() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/countersign.toml");
+    let settings =
+        Settings::from_toml(&std::fs::read_to_string(file).unwrap(), "countersign.toml", &Exported);
+    let settings = settings.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    // It listens on more than loopback, where the console opens for nobody who has not signed in.
+    assert!(!settings.http.listen.ip().is_loopback());
+    assert!(!settings.operators.members.is_empty());
 }
 
 #[test]

@@ -122,6 +122,28 @@ async fn an_event_dropped_with_its_seal_leaves_a_gap_in_both_orders() {
 }
 
 #[tokio::test]
+async fn what_follows_an_event_rewritten_before_it_was_sealed_tells_of_it() {
+    let stage = Stage::sqlite().await;
+    stage.accept("T-1").await;
+    let outsider = stage.outsider().await;
+    outsider.unguard().await;
+    let events = outsider.events().await;
+    let [first, second] =
+        [1, 2].map(|position| events.iter().find(|event| event.position == position).unwrap());
+    // As somebody would who knows how the trail is made: it reads as before, and its hash is computed anew.
+    let text = String::from_utf8(first.bytes.clone()).unwrap();
+    let (before, digest) = text.split_once("\"body_sha256\":\"").unwrap();
+    let digit = if digest.starts_with('0') { '1' } else { '0' };
+    let bytes = format!("{before}\"body_sha256\":\"{digit}{}", &digest[1..]).into_bytes();
+    outsider.set_event(first.id, &bytes, &Digest::of_bytes(&bytes).0).await;
+    let verdict = examined(&stage).await;
+    let changed = verdict.faults.iter().find(|found| found.what == What::Changed);
+    let changed = changed.unwrap_or_else(|| panic!("{}", words(&verdict)));
+    let named: Vec<_> = changed.records.iter().map(|record| record.event).collect();
+    assert_eq!(named, [Some(EventId(first.id)), Some(EventId(second.id))]);
+}
+
+#[tokio::test]
 async fn an_event_dropped_before_it_was_sealed_is_found() {
     let stage = Stage::sqlite().await;
     stage.accept("T-1").await;
