@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::answer::{Said, Verdict, classify};
+use super::answer::{Answer, Body, Said, Speaker, Verdict, classify};
 use super::cookies::Cookies;
 use super::sign_in::{Life, NotOpened, Opened, Pass, SignIn, margin};
 use super::wire::{Sent, below, received};
@@ -63,6 +63,7 @@ impl SignIn for SessionLogon {
             Sent::Lost(_) => return Err(NotOpened::passing("the vault gave no whole answer in time")),
         };
         answer.body.blot(secret.expose_secret());
+        let page = is_page(&answer);
         // Nothing of the vault changes by a log-on, so its answer is judged as that of a read.
         match classify(answer, Effect::Reads) {
             Verdict::Success(Value::String(token)) if is_token(&token) => Ok(Opened {
@@ -76,7 +77,11 @@ impl SignIn for SessionLogon {
                 Err(NotOpened::Refused(refusal(&said)))
             }
             Verdict::Passing { said, after_seconds } => {
-                Err(NotOpened::Passing { words: said.words, after_seconds })
+                let words = if page { no_session(&said) } else { said.words };
+                Err(NotOpened::Passing { words, after_seconds })
+            }
+            Verdict::Refused(said) if page || is_elsewhere(&said) => {
+                Err(NotOpened::passing(no_session(&said)))
             }
             Verdict::Refused(said)
             | Verdict::RenewToken(said)
@@ -100,6 +105,26 @@ impl SignIn for SessionLogon {
             Sent::Unreached(_) | Sent::Lost(_) => tracing::warn!("the vault did not answer the log-off"),
         }
     }
+}
+
+/// A page is written by something in front of the vault, which has judged no password. What says "unauthorised" is a
+/// refusal all the same: a web server may check the account of a Windows log-on by itself.
+fn is_page(answer: &Answer) -> bool {
+    answer.body == Body::Html && answer.status != 401
+}
+
+/// Nobody who answers to this address has judged the password: it points elsewhere, or knows no log-on there.
+fn is_elsewhere(said: &Said) -> bool {
+    said.speaker == Speaker::Somebody && matches!(said.status, 300..=399 | 404)
+}
+
+fn no_session(said: &Said) -> String {
+    let kind = if matches!(said.status, 300..=399) { "a redirection" } else { "a page" };
+    format!(
+        "{}: the log-on was answered with {kind}, not with a session; look at api_url, and at any proxy or gateway in \
+         front of the vault",
+        said.words
+    )
 }
 
 /// Fit to stand in a header as it came.

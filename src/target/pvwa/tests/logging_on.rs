@@ -286,7 +286,7 @@ async fn what_else_a_log_on_may_meet() {
         (error(403, "ITATS002E", "User is suspended"), Outcome::Refused, "ITATS002E"),
         (error(409, "ITATS006E", "The password has expired"), Outcome::Refused, "expired"),
         (error(401, "PASWS013E", "Authentication failure"), Outcome::Refused, "PASWS013E"),
-        (html(404), Outcome::Refused, "404"),
+        (html(401), Outcome::Refused, "401"),
         (html(503), Outcome::Retry { after_seconds: None }, "503"),
         (error(429, "", ""), Outcome::Retry { after_seconds: None }, "429"),
         (Reply::Drop, Outcome::Retry { after_seconds: None }, "no whole answer"),
@@ -356,4 +356,30 @@ async fn a_refused_log_on_is_one_whatever_code_it_carries() {
     bench.script.on(LOGON, vec![error(500, "ITADM111E", "busy"), opened("t")]);
     assert_eq!(bench.find().await.outcome, Outcome::Retry { after_seconds: None });
     assert_eq!(bench.find().await.outcome, Outcome::Done);
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_a_session_holds_no_sign_in() {
+    let moved = Reply::Raw(302, "Location: https://elsewhere.example/\r\n".to_owned(), String::new());
+    let unknown = Reply::Raw(404, String::new(), "no such path".to_owned());
+    for (reply, words) in [
+        (html(404), "answered with a page, not with a session"),
+        (html(403), "answered with a page, not with a session"),
+        (html(200), "answered with a page, not with a session"),
+        (moved, "answered with a redirection, not with a session"),
+        (unknown, "404"),
+    ] {
+        let bench = bench(|_| ()).await;
+        bench.script.on(LOGON, vec![reply, opened("t")]);
+        let report = bench.find().await;
+        assert_eq!(report.outcome, Outcome::Retry { after_seconds: None }, "{}", report.words);
+        assert!(report.words.contains(words) && report.words.contains("api_url"), "{}", report.words);
+        assert_eq!(bench.vault.held_back_since().await, None, "{words}");
+        assert_eq!((bench.find().await.outcome, bench.count(LOGON)), (Outcome::Done, 2), "{words}");
+    }
+    // A refusal of the vault's own is one under these numbers, too.
+    let bench = bench(|_| ()).await;
+    bench.script.on(LOGON, vec![error(404, "ITATS004E", "Authentication failure"), opened("t")]);
+    assert_eq!(bench.find().await.outcome, Outcome::Refused);
+    assert!(bench.vault.held_back_since().await.is_some());
 }
