@@ -1,6 +1,6 @@
 //! `held list|release|reject`: what two people decide about leavers that are held.
 //!
-//! Must hold: who decides is somebody the settings know, and says so by address; the first call proposes, the same call
+//! Must hold: who decides is one of the operators that the settings know, and says so by address; the first call proposes, the same call
 //! by somebody else confirms; the trail names both. What somebody says is no proof, so the user of the machine is kept
 //! beside it, and one of them does not stand for two people.
 
@@ -10,13 +10,12 @@ use std::process::ExitCode;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
+use super::claim::Claim;
 use super::machine_user::machine_user;
 use super::{Configured, failed};
 use crate::clock::World;
-use crate::config::Settings;
 use crate::domain::approval::Verdict;
 use crate::domain::ids::{BatchId, WorkflowId};
-use crate::domain::names::EmailAddress;
 use crate::store::WriteFault;
 use crate::store::batches::{self, Batch};
 use crate::store::held::{Selection, SettleHeld, Settled};
@@ -46,8 +45,7 @@ pub(super) struct OnBatch {
     batch: String,
     /// Workflows of the batch; all that are held where none is named.
     workflows: Vec<String>,
-    /// Who decides: one of the operators' members or of an approver group in the settings. The user of the machine is
-    /// recorded beside it.
+    /// Who decides: one of the operators' members in the settings. The user of the machine is recorded beside it.
     #[arg(long = "as", value_name = "MAIL")]
     by: String,
     /// Why; goes into the audit trail.
@@ -115,8 +113,9 @@ impl OnBatch {
         let Some(batch) = BatchId::parse(&self.batch) else {
             return failed(&"BATCH: wanted: the id of a batch");
         };
-        let Ok(by) = EmailAddress::parse(&self.by) else {
-            return failed(&"--as: wanted: a mail address");
+        let claim = match Claim::parse(&self.by) {
+            Ok(claim) => claim,
+            Err(code) => return code,
         };
         let named: Option<BTreeSet<WorkflowId>> =
             self.workflows.iter().map(|id| WorkflowId::parse(id)).collect();
@@ -129,10 +128,10 @@ impl OnBatch {
             Ok(service) => service.kit,
             Err(code) => return code,
         };
-        if !is_known(&kit.settings, &by) {
-            kit.store.close().await;
-            return failed(&"--as: wanted: an address of members in [operators], or of an approver group");
-        }
+        let by = match claim.checked(&kit).await {
+            Ok(by) => by,
+            Err(code) => return code,
+        };
         let stamp = kit.world.stamp();
         let deed = SettleHeld {
             stamp,
@@ -162,9 +161,4 @@ impl OnBatch {
             Err(fault) => failed(&fault),
         }
     }
-}
-
-fn is_known(settings: &Settings, by: &EmailAddress) -> bool {
-    let members = settings.approver_groups.iter().flat_map(|group| &group.members);
-    settings.operators.members.iter().chain(members).any(|known| known.key() == by.key())
 }

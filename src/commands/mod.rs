@@ -4,6 +4,7 @@
 //! and the exit code tells: 0 done, 1 not done, 2 the command line itself was wrong.
 
 mod check;
+mod claim;
 mod demo;
 mod demo_compare;
 mod demo_settings;

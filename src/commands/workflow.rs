@@ -1,18 +1,19 @@
 //! `workflow retry|adopt|mark-done|give-up|decide` and `credential reveal`: what an operator does by hand.
 //!
-//! Must hold: each is one audited deed with a reason; a password is printed once, to standard output alone;
+//! Must hold: each is one audited deed with a reason; whom `--as` names is an operator of the settings; a password is printed
+//! once, to standard output alone;
 //! nothing is made where there is no installation.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::machine_user::{machine_user, operator};
+use super::claim::Claim;
+use super::machine_user::machine_user;
 use super::{Configured, failed};
 use crate::clock::World;
 use crate::domain::approval::Verdict;
 use crate::domain::ids::{VaultUserId, WorkflowId};
-use crate::domain::names::EmailAddress;
 use crate::domain::operator::Operator;
 use crate::key::Purpose;
 use crate::kit::Kit;
@@ -55,10 +56,26 @@ pub(super) struct Decide {
     /// It is not to be carried out.
     #[arg(long)]
     reject: bool,
-    /// Who decides, by address. The user of the machine is recorded beside it, and may not be the person whom it is
-    /// about either.
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    on: OnWorkflow,
+}
+
+/// Who acts.
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// Who acts, by address: one of the operators' members in the settings. The user of the machine is recorded beside
+    /// it, and may not be somebody either who may not do it.
     #[arg(long = "as", value_name = "MAIL")]
     by: Option<String>,
+}
+
+/// Whose password, and for whom it is shown.
+#[derive(Debug, Args)]
+pub(super) struct Reveal {
+    #[command(flatten)]
+    who: Who,
     #[command(flatten)]
     on: OnWorkflow,
 }
@@ -67,7 +84,7 @@ pub(super) struct Decide {
 #[derive(Debug, Subcommand)]
 pub(super) enum Credential {
     /// Print it once; afterwards it is destroyed.
-    Reveal(OnWorkflow),
+    Reveal(Reveal),
 }
 
 /// Which workflow, and why.
@@ -104,15 +121,12 @@ impl Workflow {
 
 impl Decide {
     async fn run(self, world: World) -> ExitCode {
-        let Ok(says) = self.by.as_deref().map(EmailAddress::parse).transpose() else {
-            return failed(&"--as: wanted: a mail address");
-        };
-        let (kit, workflow) = match self.on.open(world).await {
+        let (kit, workflow, by) = match self.who.opens(&self.on, world).await {
             Ok(opened) => opened,
             Err(code) => return code,
         };
         let verdict = if self.approve { Verdict::Approve } else { Verdict::Reject };
-        let (stamp, by) = (kit.world.stamp(), Operator::AtTheMachine { user: machine_user(), says });
+        let stamp = kit.world.stamp();
         let done = kit.store.write(Overrule { stamp, workflow, verdict, by, reason: self.on.reason }).await;
         kit.store.close().await;
         tell_state(workflow, done)
@@ -132,12 +146,12 @@ fn tell_state(workflow: WorkflowId, done: Result<&'static str, WriteFault<NoExit
 
 impl Credential {
     pub(super) async fn run(self, world: World) -> ExitCode {
-        let Self::Reveal(on) = self;
-        let (kit, workflow) = match on.open(world).await {
+        let Self::Reveal(Reveal { who, on }) = self;
+        let (kit, workflow, by) = match who.opens(&on, world).await {
             Ok(opened) => opened,
             Err(code) => return code,
         };
-        let (stamp, by) = (kit.world.stamp(), operator());
+        let stamp = kit.world.stamp();
         let taken = kit.store.write(RevealPassword { stamp, workflow, by, reason: on.reason }).await;
         kit.store.close().await;
         match taken {
@@ -151,6 +165,19 @@ impl Credential {
             Err(WriteFault::Refused(no)) => failed(&no),
             Err(fault) => failed(&fault),
         }
+    }
+}
+
+impl Who {
+    /// Opens the installation for this person.
+    async fn opens(&self, on: &OnWorkflow, world: World) -> Result<(Kit, WorkflowId, Operator), ExitCode> {
+        let claim = self.by.as_deref().map(Claim::parse).transpose()?;
+        let (kit, workflow) = on.open(world).await?;
+        let says = match claim {
+            Some(claim) => Some(claim.checked(&kit).await?),
+            None => None,
+        };
+        Ok((kit, workflow, Operator::AtTheMachine { user: machine_user(), says }))
     }
 }
 

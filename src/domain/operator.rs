@@ -77,6 +77,17 @@ impl Operator {
         }
     }
 
+    /// Do any of their names stand for one of these addresses? Whoever is called on the machine like an address is
+    /// taken for its owner.
+    pub fn is_one_of<'a>(&self, addresses: impl IntoIterator<Item = &'a EmailAddress>) -> bool {
+        let key = self.address().map(EmailAddress::key);
+        let bare = self.bare_names();
+        addresses.into_iter().map(EmailAddress::key).any(|known| {
+            key.as_ref() == Some(&known)
+                || bare.iter().any(|name| *name == known || Some(name.as_str()) == local_part(&known))
+        })
+    }
+
     /// Notes beside the actor of an event which user of the machine it was.
     #[must_use]
     pub fn noted(&self, event: NewEvent) -> NewEvent {
@@ -148,12 +159,7 @@ pub enum TheirOwn {
 pub fn may_act(by: &Operator, concerned: &Concerned) -> Result<(), TheirOwn> {
     let key = by.address().map(EmailAddress::key);
     let bare = by.bare_names();
-    let is = |address: &EmailAddress| {
-        let known = address.key();
-        key.as_ref() == Some(&known)
-            || bare.iter().any(|name| *name == known || Some(name.as_str()) == local_part(&known))
-    };
-    if concerned.requester.as_ref().is_some_and(is) {
+    if by.is_one_of(&concerned.requester) {
         return Err(TheirOwn::Request);
     }
     // A leaver's message often gives no address; who is called like the account is taken for its owner.
@@ -162,10 +168,37 @@ pub fn may_act(by: &Operator, concerned: &Concerned) -> Result<(), TheirOwn> {
         bare.iter().any(|bare| *bare == name || local_part(bare) == Some(name.as_str()))
             || key.as_deref().and_then(local_part) == Some(name.as_str())
     };
-    if concerned.addresses.iter().any(is) || concerned.accounts.iter().any(called) {
+    if by.is_one_of(&concerned.addresses) || concerned.accounts.iter().any(called) {
         return Err(TheirOwn::Access);
     }
     Ok(())
+}
+
+/// Why a password is not shown to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTheirs {
+    /// Who asks for an account does not learn its password.
+    #[error("you asked for this account, so its password is for somebody else to hand over")]
+    Requested,
+    /// It would be handed over past its own way.
+    #[error(
+        "this is your own account: its password comes to whom the settings name, or by somebody else's hand"
+    )]
+    Access,
+    /// Who lets somebody in does not hold the key, too.
+    #[error("you approved this account, so its password is for somebody else to hand over")]
+    Approved,
+}
+
+/// May this person see the password of a new account, for handing it over? Nobody who asked for it, whose it is, or who
+/// approved it.
+pub fn may_reveal(by: &Operator, concerned: &Concerned, approved: &[EmailAddress]) -> Result<(), NotTheirs> {
+    match may_act(by, concerned) {
+        Err(TheirOwn::Request) => Err(NotTheirs::Requested),
+        Err(TheirOwn::Access) => Err(NotTheirs::Access),
+        Ok(()) if by.is_one_of(approved) => Err(NotTheirs::Approved),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// What somebody says at a command line, and who that is for the machine.
@@ -236,6 +269,23 @@ mod tests {
         for by in [signed_in("bo@example.com"), shell("root", 0, None), shell("anna", 7, None)] {
             assert_eq!(judge(&by), Ok(()), "{by:?}");
         }
+    }
+
+    #[test]
+    fn a_password_is_shown_to_nobody_who_asked_for_it_whose_it_is_or_who_approved_it() {
+        let concerned = Concerned {
+            requester: Some(mail("max@example.com")),
+            addresses: vec![mail("zoe.obrien@example.com")],
+            accounts: Vec::new(),
+        };
+        let approved = [mail("ana@example.com")];
+        let judge = |by: &Operator| may_reveal(by, &concerned, &approved);
+        assert_eq!(judge(&shell("bo", 7, Some("max@example.com"))), Err(NotTheirs::Requested));
+        assert_eq!(judge(&shell("zoe.obrien", 7, None)), Err(NotTheirs::Access));
+        for by in [shell("bo", 7, Some("Ana+x@example.com")), shell("ANA", 7, Some("olga@example.com"))] {
+            assert_eq!(judge(&by), Err(NotTheirs::Approved), "{by:?}");
+        }
+        assert_eq!(judge(&shell("olga", 7, None)), Ok(()));
     }
 
     #[test]

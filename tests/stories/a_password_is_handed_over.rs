@@ -23,6 +23,7 @@ told_on_both! {
     what_belongs_to_an_account_that_nobody_finishes_is_erased
     what_was_never_set_is_not_handed_over
     an_operator_may_be_faster_and_is_not_when_too_late
+    who_approved_it_does_not_see_it_by_command_either
     a_second_replica_opens_what_the_first_has_sealed
 }
 
@@ -295,6 +296,37 @@ async fn an_operator_may_be_faster_and_is_not_when_too_late(stage: Stage) {
     let said = command(&reveal, &other.settings_file()).await;
     assert!(!said.status.success() && said.stdout.is_empty());
     assert!(String::from_utf8_lossy(&said.stderr).contains("was shown already"));
+}
+
+async fn who_approved_it_does_not_see_it_by_command_either(stage: Stage) {
+    let people = "mail = [\"pam-team@example.com\"]\nmembers = [\"olga@example.com\", \"ana@example.com\"]";
+    let choices = Choices::edited(&[("mail = [\"pam-team@example.com\"]", people)]);
+    let stage = Stage::with(stage.database.another(), choices).await;
+    let (workflow, _) = offered(&stage).await;
+    let settings = stage.settings_file();
+    let reveal = async |by: &str| {
+        command(&["credential", "reveal", &workflow, "--as", by, "--reason", "In person"], &settings).await
+    };
+    for (by, words) in [
+        ("ana@example.com", "you approved this account"),
+        ("bo@example.com", "--as: wanted: an address that stands in members of [operators]"),
+        ("nobody", "--as: wanted: a mail address"),
+    ] {
+        let refused = reveal(by).await;
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            !refused.status.success() && refused.stdout.is_empty() && said.contains(words),
+            "{by}: {said}"
+        );
+    }
+    assert_eq!(sealed(&stage).await, 1, "nothing is erased by a refusal");
+    let said = reveal("olga@example.com").await;
+    assert!(opens(&stage, String::from_utf8(said.stdout).unwrap().trim_end()));
+    let trail = stage.trail(&workflow).await;
+    let told = trail.iter().find(|event| event["kind"] == "credential.revealed").unwrap();
+    assert_eq!(told["personal"]["actor"], "olga@example.com");
+    assert!(told["personal"]["machine_user"].as_str().unwrap().starts_with("olga, account "), "{told}");
+    stage.check_proof(&[workflow]).await;
 }
 
 /// Two services share the database and the key: one seals, the other signs the recipient in and opens.

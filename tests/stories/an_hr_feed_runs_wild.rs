@@ -41,7 +41,7 @@ async fn asking_nobody(mut stage: Stage) -> Stage {
         ),
         (
             "mail = [\"pam-team@example.com\"]",
-            "mail = [\"pam-team@example.com\"]\nmembers = [\"otto@example.com\"]",
+            "mail = [\"pam-team@example.com\"]\nmembers = [\"otto@example.com\", \"ana@example.com\"]",
         ),
         ("[[sources]]\nname = \"hr\"", "[[sources]]\nname = \"hr\"\nunapproved_leavers_per_hour = 5"),
     ];

@@ -7,7 +7,7 @@ use countersign::simulator::chance::Chance;
 use countersign::store::reveals::RevealPassword;
 use serde_json::json;
 
-use crate::stage::{Choices, Database, Dialect, Stage};
+use crate::stage::{Choices, Database, Dialect, Stage, olga};
 
 told_of_both_products! {
     an_approved_joiner_is_carried_out_and_verified
@@ -202,7 +202,7 @@ async fn the_password_is_sealed_and_shown_once(stage: Stage) {
     let reveal = || RevealPassword {
         stamp: kit.world.stamp(),
         workflow: WorkflowId::parse(&workflow).unwrap(),
-        by: "olga".to_owned(),
+        by: olga(),
         reason: "handed over by telephone".to_owned(),
     };
     let sealed = kit.store.write(reveal()).await.unwrap();

@@ -114,6 +114,10 @@ async fn both_groups_of_a_stage_must_say_yes(stage: Stage) {
 
 /// Nobody decides about a leaver who is to go on 10 December.
 async fn a_leaver_does_not_end_in_silence(stage: Stage) {
+    let people =
+        "mail = [\"pam-team@example.com\"]\nmembers = [\"olga@example.com\", \"zoe.obrien@example.com\"]";
+    let choices = Choices::edited(&[("mail = [\"pam-team@example.com\"]", people)]);
+    let stage = Stage::with(stage.database.another(), choices).await;
     stage.somebody();
     let parts = json!({
         "effective": { "at": "2026-12-10", "tz": "Europe/Berlin" },
@@ -135,10 +139,17 @@ async fn a_leaver_does_not_end_in_silence(stage: Stage) {
     let decide = async |by: &str| {
         let words =
             ["workflow", "decide", &workflow, "--approve", "--as", by, "--reason", "HR was asked again"];
-        command(&words, &settings).await.status.success()
+        let done = command(&words, &settings).await;
+        (done.status.success(), String::from_utf8(done.stderr).unwrap())
     };
-    assert!(!decide("zoe.obrien+x@example.com").await, "nobody decides about herself");
-    assert!(decide("olga@example.com").await);
+    let (done, said) = decide("zoe.obrien+x@example.com").await;
+    assert!(!done && said.contains("your own account"), "nobody decides about herself: {said}");
+    for stranger in [ANA, "nobody@example.com"] {
+        let (done, said) = decide(stranger).await;
+        assert!(!done && said.contains("--as: wanted") && said.contains("members of [operators]"), "{said}");
+    }
+    assert_eq!(stage.state(&workflow).await, "needs_attention");
+    assert!(decide("olga@example.com").await.0);
     assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     assert_eq!(stage.zobrien()["enableUser"], false);
     stage.check_proof(&[workflow]).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::stage::{Stage, accept, done};
+use super::stage::{Stage, accept, done, operator};
 use crate::domain::approval::{Decided, Refused, Verdict};
 use crate::domain::ids::ChainId;
 use crate::domain::step::{Outcome, Purpose, Report, Rest, StepRecord};
@@ -87,7 +87,7 @@ async fn whole_life(stage: &Stage) {
     let reveal = RevealPassword {
         stamp: stage.stamp(),
         workflow,
-        by: "root".to_owned(),
+        by: operator("root"),
         reason: "hand-over".to_owned(),
     };
     assert_eq!(stage.store.write(reveal).await.unwrap().bytes, [1, 2, 3]);
