@@ -293,8 +293,8 @@ const SAMPLES: &[Sample] = &[
         made_by: 14,
         table: "sign_in_codes",
         columns: &[
-            ("id", "{uuid}"),
             ("chain", "{uuid}"),
+            ("id", "{uuid}"),
             ("workflow_id", "{uuid}"),
             ("address", "'Ana@example.com'"),
             ("address_key", "'ana@example.com'"),
@@ -416,6 +416,24 @@ const SAMPLES: &[Sample] = &[
         table: "batch_alarms",
         columns: &[("batch_id", "{uuid}"), ("leavers", "2"), ("told_at", "{time}")],
     },
+    Sample {
+        made_by: 25,
+        table: "sign_in_codes",
+        columns: &[
+            ("chain", "{uuid}"),
+            ("id", "{other}"),
+            ("address", "'olga@example.com'"),
+            ("address_key", "'olga@example.com'"),
+            ("sort", "'decoy'"),
+            ("browser_hash", "{bytes}"),
+            ("client", "'2001:db8:0:1::/64'"),
+            ("code_hash", "{bytes}"),
+            ("state", "'open'"),
+            ("tries", "0"),
+            ("asked_at", "{time}"),
+            ("expires_at", "{time}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -475,6 +493,7 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("sign_in_codes", &[("sort", "'guess'")]),
     ("sign_in_codes", &[("state", "'known'")]),
     ("sign_in_codes", &[("tries", "6")]),
+    ("sign_in_codes", &[("client", "''")]),
     ("sessions", &[("ended_because", "'forgotten'")]),
     ("sessions", &[("ended_at", "null")]),
     ("hand_overs", &[("state", "'lost'")]),

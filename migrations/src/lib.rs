@@ -30,6 +30,7 @@ mod m0021_slots;
 mod m0022_leavers_first;
 mod m0023_leave_groups_by_hand;
 mod m0024_batch_alarms;
+mod m0025_clients;
 mod spelling;
 
 /// All migrations in order.
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_leavers_first::Migration),
             Box::new(m0023_leave_groups_by_hand::Migration),
             Box::new(m0024_batch_alarms::Migration),
+            Box::new(m0025_clients::Migration),
         ]
     }
 }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use url::Url;
 
+use super::network::Network;
 use super::reader::Section;
 
 /// Where the service listens and how it is reached.
@@ -16,6 +17,15 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The address that people and senders use, without a path.
     pub public_url: Url,
+    /// The proxies whose word is taken for whom they were asked by.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Http {
+    /// Is this address that of a proxy of ours?
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
 }
 
 /// Is the host of this address the machine itself?
@@ -56,9 +66,10 @@ pub(super) fn read_http(section: &Section<'_>) -> Option<Http> {
         .unwrap_or(usual);
     let wanted = "an address such as https://countersign.example.com, with a path if a proxy adds one; http only on loopback";
     let public_url = section.needed("public_url", wanted, sheltered_url);
-    section.not_yet("trusted_proxies");
+    let wanted = "an address such as 10.0.0.1, or a network such as 10.0.0.0/8";
+    let trusted_proxies = section.list("trusted_proxies", wanted, Network::parse);
     section.refuse_unknown();
-    Some(Http { listen, public_url: public_url? })
+    Some(Http { listen, public_url: public_url?, trusted_proxies })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod approvers;
 pub mod fault;
 pub mod http;
 pub mod mail;
+pub mod network;
 pub mod privileged;
 pub mod products;
 mod reader;
@@ -34,6 +35,7 @@ pub use self::approvers::ApproverGroup;
 pub use self::fault::Fault;
 pub use self::http::{Http, is_loopback};
 pub use self::mail::{Mail, Operators, Smtp, SmtpLogin, SmtpTls};
+pub use self::network::Network;
 pub use self::privileged::Privileged;
 pub use self::products::{
     ClientCredentials, LogonMethod, Product, Proxy, ProxyLogin, SessionLogon, Sessions,

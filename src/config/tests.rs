@@ -197,7 +197,7 @@ fn nothing_secret_is_printed() {
 const EDITS: [(&str, &str, &str); 74] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
-    ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", "http.trusted_proxies: not available yet"),
+    ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1/x\"]", "http.trusted_proxies[0]: wanted: an address such as 10.0.0.1, or a network such as 10.0.0.0/8"),
     ("\"http://127.0.0.1:8081\"", "\"https://cs.example.com\"", "sign_in.mode: \"link\" lets whoever has a mail decide, so it needs an http.public_url on loopback; wanted: \"code\", or accept_forwarded_links = true"),
     ("\"http://127.0.0.1:8081\"", "\"http://cs.example.com\"", "http.public_url: wanted: an address such as https://countersign.example.com, with a path if a proxy adds one; http only on loopback"),
     ("mode = \"link\"", "mode = \"oidc\"", "sign_in.mode: not available yet"),
@@ -335,7 +335,7 @@ fn a_manager_is_only_asked_when_some_source_may_name_one() {
 #[test]
 fn all_faults_come_at_once() {
     let text = GOOD
-        .replacen("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1\"]", 1)
+        .replacen("trusted_proxies = []", "trusted_proxies = [\"proxy\"]", 1)
         .replacen("Europe/Berlin", "Europe/Bonn", 1)
         .replacen("client_id = ", "clientid = ", 1)
         .replacen("quorum = 2", "quorum = 0", 1);
@@ -343,7 +343,7 @@ fn all_faults_come_at_once() {
     assert_eq!(
         keys,
         [
-            "http.trusted_proxies",
+            "http.trusted_proxies[0]",
             "sources[0].timezone",
             "targets[0].client_id",
             "targets[0].clientid",

@@ -126,7 +126,11 @@ mod tests {
     use super::*;
 
     fn judged(http: (&str, &str), peer: &str, given: &[(&'static str, &'static str)]) -> Result<(), Closed> {
-        let http = Http { listen: http.0.parse().unwrap(), public_url: Url::parse(http.1).unwrap() };
+        let http = Http {
+            listen: http.0.parse().unwrap(),
+            public_url: Url::parse(http.1).unwrap(),
+            trusted_proxies: Vec::new(),
+        };
         let mut headers = HeaderMap::new();
         for (name, value) in given {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -1,7 +1,9 @@
 //! Signing in: what proves a person, how often codes are sent, and how long each of these holds.
 //!
 //! Must hold: a weaker proof never stands for a stronger one; the bounds are the same for every address, known or not,
-//! so that no answer tells which are known. Deliberately absent: making and comparing codes (the key and the store).
+//! so that no answer tells which are known; whoever types an address uses up nobody else's codes. Deliberately absent: making and comparing codes (the key and the store).
+
+use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -15,16 +17,29 @@ pub const MOST_TRIES: u32 = 5;
 
 /// A mail needs its time; who asks again sooner is asked to wait.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
-/// For one address, and for one browser: within so long at most so many codes. Five tries at each of twenty codes a
-/// day guess one of a million about once in ten thousand days.
-const BOUNDS: [(TimeDelta, usize); 2] = [(TimeDelta::minutes(15), 5), (TimeDelta::hours(24), 20)];
+
+/// Within so long at most so many codes.
+type Bound = (TimeDelta, usize);
+
+/// For one browser, counted apart for typed addresses and for links.
+const OF_BROWSER: [Bound; 2] = [(TimeDelta::minutes(15), 5), (TimeDelta::hours(24), 20)];
+/// For one address through personal links, which must be had first.
+const OF_LINKS: [Bound; 2] = [(TimeDelta::minutes(15), 5), (TimeDelta::hours(24), 20)];
+/// For one address that one client types: far less than all clients together may, so that nobody uses up the codes of
+/// somebody else.
+const OF_ADDRESS_AND_CLIENT: [Bound; 2] = [(TimeDelta::hours(1), 5), (TimeDelta::hours(24), 10)];
+/// For one address, whoever types it. It bounds the mails to one person, and the guesses of those who share out their
+/// asking: five tries at each of forty codes a day guess one of a million about once in five thousand days.
+const OF_ADDRESS: [Bound; 2] = [(TimeDelta::hours(1), 20), (TimeDelta::hours(24), 40)];
+/// For one client, whatever addresses it types. Many people may sit behind one.
+const OF_CLIENT: [Bound; 2] = [(TimeDelta::minutes(15), 20), (TimeDelta::hours(24), 200)];
 /// For everybody together who types an address.
-const BOUND_OF_ALL: (TimeDelta, usize) = (TimeDelta::minutes(15), 1_000);
+const OF_ALL: Bound = (TimeDelta::minutes(15), 1_000);
 
 /// Codes that were asked for earlier than this count no more.
 pub const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 /// The stretch over which the codes of everybody are counted.
-pub const COUNTED_TOGETHER: TimeDelta = BOUND_OF_ALL.0;
+pub const COUNTED_TOGETHER: TimeDelta = OF_ALL.0;
 
 /// How strong a proof is; the later one is the stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -82,41 +97,85 @@ pub struct TooOften {
     pub until: Timestamp,
 }
 
-/// What was asked for before.
+/// Where an asking comes from, as far as the network tells: what is counted as one sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client(String);
+
+impl Client {
+    /// The sender behind an address. Whoever has one address of the sixth version has its whole network of 64 bits.
+    pub fn of(address: Option<IpAddr>) -> Self {
+        let Some(address) = address else { return Self("unknown".to_owned()) };
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let [one, two, three, four, ..] = address.segments();
+                format!("{one:x}:{two:x}:{three:x}:{four:x}::/64")
+            }
+        })
+    }
+
+    /// As it is kept.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What was asked for before, in the same way.
 #[derive(Debug, Clone, Copy)]
 pub struct Earlier<'a> {
-    /// When codes were asked for, for the same address.
-    pub for_address: &'a [Timestamp],
     /// When codes were asked for from the same browser.
     pub from_browser: &'a [Timestamp],
-    /// How many were asked for by everybody who types an address, within [`COUNTED_TOGETHER`].
-    pub by_all: usize,
+    /// By whom else.
+    pub way: Way<'a>,
+}
+
+/// How a code is asked for. The two are counted apart: anybody may type an address, a personal link must be had first,
+/// and no flood of the one closes the other.
+#[derive(Debug, Clone, Copy)]
+pub enum Way<'a> {
+    /// Somebody types an address.
+    Typed {
+        /// When codes were asked for, for the same address.
+        for_address: &'a [Timestamp],
+        /// When the same client asked for one, for the same address.
+        for_address_by_client: &'a [Timestamp],
+        /// When the same client asked for one, for whichever address.
+        by_client: &'a [Timestamp],
+        /// How many were asked for by everybody, within [`COUNTED_TOGETHER`].
+        by_all: usize,
+    },
+    /// Somebody has a personal link.
+    Link {
+        /// When codes were asked for, for the same address.
+        for_address: &'a [Timestamp],
+    },
 }
 
 /// May a code be asked for now?
 pub fn may_ask(earlier: Earlier<'_>, now: Timestamp) -> Result<(), TooOften> {
-    let from_browser = free_at(earlier.from_browser, now, Some(AGAIN_AFTER));
     // Somebody else's asking must not make the owner of the address wait for the mail of a stranger.
-    let for_address = free_at(earlier.for_address, now, None);
-    let (span, most) = BOUND_OF_ALL;
-    let by_all = if earlier.by_all >= most { now.plus(span) } else { now };
-    let until = from_browser.max(for_address).max(by_all);
+    let for_mail = earlier.from_browser.iter().max().map_or(now, |last| last.plus(AGAIN_AFTER));
+    let from_browser = free_at(earlier.from_browser, OF_BROWSER, now);
+    let by_others = match earlier.way {
+        Way::Link { for_address } => free_at(for_address, OF_LINKS, now),
+        Way::Typed { for_address, for_address_by_client, by_client, by_all } => {
+            let (span, most) = OF_ALL;
+            let by_all = if by_all >= most { now.plus(span) } else { now };
+            by_all
+                .max(free_at(for_address, OF_ADDRESS, now))
+                .max(free_at(for_address_by_client, OF_ADDRESS_AND_CLIENT, now))
+                .max(free_at(by_client, OF_CLIENT, now))
+        }
+    };
+    let until = for_mail.max(from_browser).max(by_others);
     if until > now { Err(TooOften { until }) } else { Ok(()) }
 }
 
-fn free_at(asked: &[Timestamp], now: Timestamp, again_after: Option<TimeDelta>) -> Timestamp {
+fn free_at(asked: &[Timestamp], bounds: [Bound; 2], now: Timestamp) -> Timestamp {
     let mut newest_first = asked.to_vec();
     newest_first.sort_by(|one, other| other.cmp(one));
-    let mut free = now;
-    for (span, most) in BOUNDS {
-        if let Some(oldest_that_counts) = newest_first.get(most - 1) {
-            free = free.max(oldest_that_counts.plus(span));
-        }
-    }
-    match (newest_first.first(), again_after) {
-        (Some(last), Some(wait)) => free.max(last.plus(wait)),
-        (Some(_) | None, _) => free,
-    }
+    let frees = bounds.map(|(span, most)| newest_first.get(most - 1).map(|oldest| oldest.plus(span)));
+    frees.into_iter().flatten().fold(now, Timestamp::max)
 }
 
 #[cfg(test)]
@@ -127,25 +186,72 @@ mod tests {
         Timestamp::from_unix_seconds(1_000_000 + seconds).unwrap()
     }
 
-    fn until(for_address: &[i64], from_browser: &[i64], by_all: usize) -> Option<i64> {
-        let moments = |seconds: &[i64]| seconds.iter().map(|second| at(*second)).collect::<Vec<_>>();
-        let (for_address, from_browser) = (moments(for_address), moments(from_browser));
-        let earlier = Earlier { for_address: &for_address, from_browser: &from_browser, by_all };
+    fn moments(seconds: &[i64]) -> Vec<Timestamp> {
+        seconds.iter().map(|second| at(*second)).collect()
+    }
+
+    fn wait(earlier: Earlier<'_>) -> Option<i64> {
         may_ask(earlier, at(0)).err().map(|often| often.until.since(at(0)).num_seconds())
+    }
+
+    fn by_link(for_address: &[i64], from_browser: &[i64]) -> Option<i64> {
+        let (for_address, from_browser) = (moments(for_address), moments(from_browser));
+        wait(Earlier { from_browser: &from_browser, way: Way::Link { for_address: &for_address } })
+    }
+
+    fn typed(
+        for_address: &[i64],
+        by_client: &[i64],
+        by_client_for_address: usize,
+        by_all: usize,
+    ) -> Option<i64> {
+        let (for_address, by_client) = (moments(for_address), moments(by_client));
+        let way = Way::Typed {
+            for_address: &for_address,
+            for_address_by_client: &by_client[..by_client_for_address],
+            by_client: &by_client,
+            by_all,
+        };
+        wait(Earlier { from_browser: &[], way })
     }
 
     #[test]
     fn codes_are_sent_within_bounds() {
-        assert_eq!(until(&[], &[], 0), None);
-        assert_eq!(until(&[-31], &[-31], 1), None);
-        assert_eq!(until(&[-10], &[-10], 1), Some(20), "the mail is on its way");
-        assert_eq!(until(&[-10], &[], 1), None, "somebody else asked");
-        assert_eq!(until(&[-800, -700, -600, -500, -400], &[], 5), Some(100));
-        assert_eq!(until(&[-901, -700, -600, -500, -400], &[], 5), None);
-        assert_eq!(until(&[], &[-800, -700, -600, -500, -40], 5), Some(100));
+        assert_eq!(by_link(&[], &[]), None);
+        assert_eq!(by_link(&[-31], &[-31]), None);
+        assert_eq!(by_link(&[-10], &[-10]), Some(20), "the mail is on its way");
+        assert_eq!(by_link(&[-10], &[]), None, "somebody else asked");
+        assert_eq!(by_link(&[-800, -700, -600, -500, -400], &[]), Some(100));
+        assert_eq!(by_link(&[-901, -700, -600, -500, -400], &[]), None);
+        assert_eq!(by_link(&[], &[-800, -700, -600, -500, -40]), Some(100));
         let day: Vec<i64> = (1..=20).map(|hour| -3_600 * hour).collect();
-        assert_eq!(until(&day, &[], 0), Some(4 * 3_600));
-        assert_eq!(until(&[], &[], 1_000), Some(900));
+        assert_eq!(by_link(&day, &[]), Some(4 * 3_600));
+    }
+
+    #[test]
+    fn who_types_an_address_does_not_use_up_the_codes_of_its_owner() {
+        let strangers = [-3_000, -2_000, -1_000, -500, -400];
+        assert_eq!(
+            typed(&strangers, &strangers, 5, 5),
+            Some(600),
+            "the stranger's own bound for this address"
+        );
+        assert_eq!(typed(&strangers, &[], 0, 5), None, "another client is not kept waiting");
+        let many: Vec<i64> = (1..=20).map(|minute| -60 * minute).collect();
+        assert_eq!(typed(&many, &[], 0, 20), Some(3_600 - 1_200), "one mailbox has its bound all the same");
+        let often: Vec<i64> = (1..=20).map(|number| -40 * number).collect();
+        assert_eq!(typed(&[], &often, 0, 20), Some(100), "whatever addresses a client types");
+        assert_eq!(typed(&[], &[], 0, 1_000), Some(900));
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_a_whole_network_of_the_sixth_version() {
+        let client = |text: &str| Client::of(Some(text.parse().unwrap()));
+        assert_eq!(client("10.0.0.7").as_str(), "10.0.0.7");
+        assert_eq!(client("::ffff:10.0.0.7"), client("10.0.0.7"));
+        assert_eq!(client("2001:db8:0:1::1"), client("2001:db8:0:1:ffff::2"));
+        assert_ne!(client("2001:db8:0:1::1"), client("2001:db8:0:2::1"));
+        assert_eq!(Client::of(None).as_str(), "unknown");
     }
 
     #[test]

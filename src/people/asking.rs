@@ -16,6 +16,7 @@ use crate::kit::Kit;
 use crate::store::codes::{self, AskForCode, Code, EnterCode, Entered, NewCode, Sort, Whose};
 use crate::store::sessions::NewSession;
 use crate::store::{ReadFault, WriteFault};
+use crate::web::client;
 
 /// The browser's cookie outlives the code a little, so that a late code is told to be late.
 const BROWSER_SECONDS: i64 = 3_600;
@@ -51,6 +52,7 @@ pub(super) async fn ask(kit: &Kit, request: &HttpRequest, wanted: Wanted<'_>) ->
         address: wanted.address.clone(),
         sort: wanted.sort,
         browser,
+        client: client::of(&kit.settings.http, request),
         code_hash: kit.keys.sign_in_code_hash(id, digits.reveal()),
         expires_at: stamp.at.plus(CODE_HOLDS),
     };

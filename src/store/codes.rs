@@ -1,7 +1,8 @@
 //! Sign-in codes: asked for by a browser, mailed to one address, entered once.
 //!
 //! Must hold: a code never comes here, only its keyed hash; the bounds on asking and the five tries are counted in the
-//! transaction; a code holds for the browser that asked and for no other. A decoy is counted like any other code, is
+//! transaction; a code holds for the browser that asked and for no other, and nobody else's asking ends it; whoever types an
+//! address uses up neither the codes of its owner's links nor those of other clients. A decoy is counted like any other code, is
 //! never mailed and never holds, so that nobody learns which addresses are known.
 
 use async_trait::async_trait;
@@ -20,7 +21,9 @@ use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
 use crate::domain::ids::{ChainId, SignInId, WorkflowId};
 use crate::domain::names::EmailAddress;
-use crate::domain::sign_in::{COUNTED_TOGETHER, Earlier, MOST_TRIES, REMEMBERED, TooOften, may_ask};
+use crate::domain::sign_in::{
+    COUNTED_TOGETHER, Client, Earlier, MOST_TRIES, REMEMBERED, TooOften, Way, may_ask,
+};
 use crate::domain::time::Timestamp;
 
 /// Is a code mailed, or only counted?
@@ -54,6 +57,8 @@ pub struct NewCode {
     pub sort: Sort,
     /// The browser that asks.
     pub browser: Digest,
+    /// Where the asking comes from.
+    pub client: Client,
     /// What an entered code is compared with.
     pub code_hash: Digest,
     /// It holds no longer than this.
@@ -133,44 +138,8 @@ impl Deed for AskForCode {
             // The deed is run again and had been written after all.
             return Ok(());
         }
-        let (browser, address_key) = (new.browser.0.to_vec(), new.address.key());
-        // Those who ask at the same moment are counted one after the other.
-        let mut counted = vec![format!("codes for {address_key}"), format!("codes from {}", new.browser)];
-        if new.workflow.is_none() {
-            counted.push("codes for whoever types an address".to_owned());
-        }
-        slots::lock(tx, &counted).await?;
-        let since = tx.at.plus(-REMEMBERED).as_utc();
-        let asked = rows::Entity::find().filter(rows::Column::AskedAt.gt(since));
-        let moments =
-            |query: sea_orm::Select<rows::Entity>| query.select_only().column(rows::Column::AskedAt);
-        let for_address: Vec<chrono::DateTime<chrono::Utc>> =
-            moments(asked.clone().filter(rows::Column::AddressKey.eq(address_key.clone())))
-                .into_tuple()
-                .all(&tx.inner)
-                .await?;
-        let from_browser: Vec<chrono::DateTime<chrono::Utc>> =
-            moments(asked.filter(rows::Column::BrowserHash.eq(browser.clone())))
-                .into_tuple()
-                .all(&tx.inner)
-                .await?;
-        let together = tx.at.plus(-COUNTED_TOGETHER).as_utc();
-        // Anybody may type an address; a personal link must be had first, and a flood elsewhere does not close it.
-        let by_all = if new.workflow.is_some() {
-            0
-        } else {
-            let typed = rows::Entity::find()
-                .filter(rows::Column::AskedAt.gt(together))
-                .filter(rows::Column::WorkflowId.is_null());
-            typed.count(&tx.inner).await?
-        };
-        let read = |moments: Vec<_>| moments.into_iter().map(Timestamp::from_utc).collect::<Vec<_>>();
-        let earlier = Earlier {
-            for_address: &read(for_address),
-            from_browser: &read(from_browser),
-            by_all: usize::try_from(by_all).unwrap_or(usize::MAX),
-        };
-        may_ask(earlier, tx.at).map_err(Fault::Refused)?;
+        self.count(tx).await?;
+        let browser = new.browser.0.to_vec();
         let replaced = rows::ActiveModel { state: Set("replaced".to_owned()), ..Default::default() };
         rows::Entity::update_many()
             .set(replaced)
@@ -186,6 +155,69 @@ impl Deed for AskForCode {
     }
 }
 
+/// What was asked for lately, in one way.
+#[derive(Clone, Copy)]
+enum Counted<'a> {
+    ForAddress(&'a str),
+    ByClient(&'a str),
+    ForAddressByClient(&'a str, &'a str),
+    FromBrowser(&'a Digest),
+}
+
+impl AskForCode {
+    /// Refuses what is asked for too often.
+    async fn count(&self, tx: &Tx) -> Result<(), Fault<TooOften>> {
+        let new = &self.code;
+        let (address, client) = (new.address.key(), new.client.as_str());
+        // Those who ask at the same moment are counted one after the other.
+        let mut names = vec![format!("codes for {address}"), format!("codes from {}", new.browser)];
+        if new.workflow.is_none() {
+            names.push(format!("codes for client {client}"));
+            names.push("codes for whoever types an address".to_owned());
+        }
+        slots::lock(tx, &names).await?;
+        let from_browser = self.asked(tx, Counted::FromBrowser(&new.browser)).await?;
+        let for_address = self.asked(tx, Counted::ForAddress(&address)).await?;
+        let judged = if new.workflow.is_some() {
+            let way = Way::Link { for_address: &for_address };
+            may_ask(Earlier { from_browser: &from_browser, way }, tx.at)
+        } else {
+            let together = rows::Entity::find()
+                .filter(rows::Column::AskedAt.gt(tx.at.plus(-COUNTED_TOGETHER).as_utc()))
+                .filter(rows::Column::WorkflowId.is_null());
+            let way = Way::Typed {
+                for_address: &for_address,
+                for_address_by_client: &self.asked(tx, Counted::ForAddressByClient(&address, client)).await?,
+                by_client: &self.asked(tx, Counted::ByClient(client)).await?,
+                by_all: usize::try_from(together.count(&tx.inner).await?).unwrap_or(usize::MAX),
+            };
+            may_ask(Earlier { from_browser: &from_browser, way }, tx.at)
+        };
+        judged.map_err(Fault::Refused)
+    }
+
+    /// When codes were asked for in the same way as this one: with an address typed, or through a link.
+    async fn asked(&self, tx: &Tx, counted: Counted<'_>) -> Result<Vec<Timestamp>, Fault<TooOften>> {
+        let since = tx.at.plus(-REMEMBERED).as_utc();
+        let asked = rows::Entity::find().filter(rows::Column::AskedAt.gt(since));
+        let asked = match self.code.workflow {
+            Some(_) => asked.filter(rows::Column::WorkflowId.is_not_null()),
+            None => asked.filter(rows::Column::WorkflowId.is_null()),
+        };
+        let asked = match counted {
+            Counted::ForAddress(address) => asked.filter(rows::Column::AddressKey.eq(address)),
+            Counted::ByClient(client) => asked.filter(rows::Column::Client.eq(client)),
+            Counted::ForAddressByClient(address, client) => {
+                asked.filter(rows::Column::AddressKey.eq(address)).filter(rows::Column::Client.eq(client))
+            }
+            Counted::FromBrowser(browser) => asked.filter(rows::Column::BrowserHash.eq(browser.0.to_vec())),
+        };
+        let moments: Vec<chrono::DateTime<chrono::Utc>> =
+            asked.select_only().column(rows::Column::AskedAt).into_tuple().all(&tx.inner).await?;
+        Ok(moments.into_iter().map(Timestamp::from_utc).collect())
+    }
+}
+
 async fn insert<No>(tx: &Tx, new: &NewCode) -> Result<(), Fault<No>> {
     let chain = new.workflow.map_or_else(|| ChainId::from(new.id), ChainId::from);
     let row = rows::ActiveModel {
@@ -196,6 +228,7 @@ async fn insert<No>(tx: &Tx, new: &NewCode) -> Result<(), Fault<No>> {
         address_key: Set(new.address.key()),
         sort: Set(new.sort.word().to_owned()),
         browser_hash: Set(new.browser.0.to_vec()),
+        client: Set(Some(new.client.as_str().to_owned())),
         code_hash: Set(new.code_hash.0.to_vec()),
         state: Set("open".to_owned()),
         tries: Set(0),

@@ -222,6 +222,7 @@ table!(sign_in_code, "sign_in_codes", {
     tries: i64,
     asked_at: ChronoDateTimeUtc,
     expires_at: ChronoDateTimeUtc,
+    client: Option<String>,
 });
 
 table!(slot, "slots", {

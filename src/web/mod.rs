@@ -8,6 +8,7 @@ pub mod trace;
 pub mod problem;
 pub mod json;
 pub mod bearer;
+pub mod client;
 pub mod csrf;
 pub mod visible;
 pub mod page;

@@ -1,12 +1,14 @@
 //! The general way in, for people with a role: the same answer for everybody, and a way back to our own pages alone.
 
-use crate::stage::{Stage, Whole};
+use crate::stage::{Choices, Stage, Whole};
 
 told_on_both! {
     with crate::stage::Choices::with_codes();
     somebody_with_a_role_signs_in_and_goes_where_they_wanted
     the_answer_does_not_tell_who_is_known
     the_way_back_leads_nowhere_else
+    who_types_an_address_does_not_lock_its_owner_out
+    what_a_stranger_says_of_his_address_counts_for_nothing
 }
 
 async fn ask(visitor: &crate::stage::Visitor<'_>, address: &str, to: &str) -> Whole {
@@ -92,4 +94,72 @@ async fn the_way_back_leads_nowhere_else(stage: Stage) {
     let code = stage.code("olga@example.com");
     let entered = olga.post(&url, &[("code", &code), ("to", "//evil.example/x")]).await;
     assert_eq!((entered.status, entered.header("location")), (303, "/sign-in"));
+}
+
+/// The same stage behind a proxy that says whom it asks for.
+async fn behind_a_proxy(stage: &Stage) -> Stage {
+    let mut choices = Choices::with_codes();
+    choices.edits.push(("[http]".to_owned(), "[http]\ntrusted_proxies = [\"127.0.0.1\"]".to_owned()));
+    Stage::with(stage.database.another(), choices).await
+}
+
+async fn who_types_an_address_does_not_lock_its_owner_out(stage: Stage) {
+    let stage = behind_a_proxy(&stage).await;
+    stage.hire_told(|_| ()).await;
+    let link = stage.link("ana@example.com");
+    // A stranger types three addresses, each time from a fresh browser, until there is no more for him; what he is
+    // told is the same for the one that nobody knows.
+    for asked in 1..=7 {
+        let expected = if asked <= 5 { 303 } else { 429 };
+        for address in ["olga@example.com", "ana@example.com", "nobody@example.com"] {
+            let answer = stage.visitor().types(address, "203.0.113.7").await;
+            assert_eq!(answer.status, expected, "{address}, {asked}");
+        }
+    }
+    assert_eq!(stage.codes("olga@example.com"), 5);
+    // Ana has no role and was mailed nothing; the link in her own mail opens all the same.
+    assert_eq!(stage.codes("ana@example.com"), 0);
+    let ana = stage.visitor();
+    ana.sign_in(&link, "ana@example.com").await;
+    assert!(ana.open(&link).await.asks());
+    // Olga gets her code, and nobody who asks after her takes it away.
+    let (olga, url) = (stage.visitor(), format!("{}/sign-in", stage.url));
+    assert_eq!(olga.types("olga@example.com", "198.51.100.1").await.status, 303);
+    let code = stage.code("olga@example.com");
+    assert_eq!(stage.visitor().types("olga@example.com", "203.0.113.8").await.status, 303);
+    assert_eq!(olga.post(&url, &[("code", &code)]).await.status, 303);
+    assert!(olga.open(&url).await.body.contains("You are signed in"));
+    // However many clients ask, one mailbox is not flooded, and whoever asks learns nothing by it.
+    for address in ["olga@example.com", "nobody@example.com"] {
+        let mut taken = 0;
+        for client in 1..=30 {
+            let answer = stage.visitor().types(address, &format!("192.0.2.{client}")).await;
+            taken += usize::from(answer.status == 303);
+        }
+        assert_eq!(taken, if address == "olga@example.com" { 20 - 7 } else { 20 - 5 });
+    }
+    assert_eq!(stage.codes("olga@example.com"), 20);
+    stage.clock.advance(chrono::TimeDelta::hours(1));
+    assert_eq!(stage.visitor().types("olga@example.com", "192.0.2.1").await.status, 303);
+    stage.check_proof(&[]).await;
+}
+
+async fn what_a_stranger_says_of_his_address_counts_for_nothing(stage: Stage) {
+    let statuses = async |stage: &Stage, forwarded: &str| {
+        let mut statuses = Vec::new();
+        for number in 1..=6 {
+            let client = forwarded.replace("{n}", &number.to_string());
+            statuses.push(stage.visitor().types("olga@example.com", &client).await.status);
+        }
+        statuses
+    };
+    let bounded = [303, 303, 303, 303, 303, 429];
+    assert_eq!(statuses(&stage, "192.0.2.{n}").await, bounded, "no proxy is trusted");
+    let stage = behind_a_proxy(&stage).await;
+    assert_eq!(
+        statuses(&stage, "192.0.2.{n}, 203.0.113.7").await,
+        bounded,
+        "the proxy has added the last one"
+    );
+    assert_eq!(statuses(&stage, "192.0.2.{n}").await, [303; 6]);
 }

@@ -103,6 +103,15 @@ impl Visitor<'_> {
         answer
     }
 
+    /// Types an address at the general way in, as a proxy passes it on for a client; the mail goes out.
+    pub async fn types(&self, address: &str, client: &str) -> Whole {
+        let request = self.stage.browser.post(format!("{}/sign-in/code", self.stage.url));
+        let request = request.header("Origin", self.stage.origin()).header("X-Forwarded-For", client);
+        let answer = self.take(request.form(&[("address", address)])).await;
+        self.stage.settle().await;
+        answer
+    }
+
     pub async fn enter(&self, link: &str, code: &str) -> Whole {
         self.post(&format!("{link}/sign-in"), &[("code", code)]).await
     }
