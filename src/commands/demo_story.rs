@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::domain::ids::{ChainId, WorkflowId};
 use crate::domain::workflow::State;
 use crate::kit::Kit;
+use crate::pages::timeline::lost_create;
 use crate::simulator::Simulator;
 use crate::simulator::hr::{Answer, Joiner, Leaver, Mover};
 use crate::simulator::mailbox::Mail;
@@ -205,6 +206,9 @@ fn print_table(trail: &[Told]) {
 }
 
 fn what(told: &Told) -> String {
+    if let Some(words) = lost_create(told) {
+        return words;
+    }
     let calls = told.event.facts.get("calls").and_then(Value::as_array);
     let calls: Vec<&str> = calls.into_iter().flatten().filter_map(Value::as_str).collect();
     let facts = ["outcome", "decision", "purpose", "rule", "kind", "because"];

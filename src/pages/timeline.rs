@@ -148,8 +148,9 @@ fn sentence(told: &Told) -> String {
     }
 }
 
-/// What is known of a create of which nobody knew what came: the call, the look, and what was found.
-fn lost_create(told: &Told) -> Option<String> {
+/// What is known of a create of which nobody knew what came: the call, the look, and what was found. Nothing for an event
+/// that is about no such create.
+pub fn lost_create(told: &Told) -> Option<String> {
     let call = match (clock(told, "unanswered_at"), clock(told, "interrupted_at")) {
         (Some(at), _) => format!("the create call got no answer at {at}"),
         (None, Some(at)) => format!("the create call of {at} was interrupted"),
