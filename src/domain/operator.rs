@@ -126,6 +126,9 @@ impl MachineUser {
     /// For the audit trail.
     pub fn in_words(&self) -> String {
         match (&self.number, &self.account) {
+            (Some(number), Some(account)) if *account == self.called => {
+                format!("{}, account {number}", self.called)
+            }
             (Some(number), Some(account)) => format!("{}, account {account} ({number})", self.called),
             (Some(number), None) => format!("{}, account {number}", self.called),
             (None, _) => self.called.clone(),

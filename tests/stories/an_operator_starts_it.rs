@@ -16,7 +16,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::stage::{
-    Answer, CLIENT_SECRET, Choices, Database, Outside, READER, Stage, WEBHOOK_SECRET, WRITER, command, until,
+    Answer, CLIENT_SECRET, Choices, Database, Outside, READER, Stage, WEBHOOK_SECRET, WRITER, command,
+    machine_name, until,
 };
 
 told_on_both! {
@@ -299,7 +300,7 @@ async fn what_our_lost_attempt_made_is_adopted_by_command(stage: Stage) {
     let adopted = stage.events(&workflow, "account.adopted").await;
     assert_eq!(adopted.len(), 1);
     assert_eq!(adopted[0]["personal"]["reason"], "Ours: I asked Bo");
-    assert!(adopted[0].to_string().contains("olga"), "{}", adopted[0]);
+    assert!(adopted[0].to_string().contains(&machine_name()), "{}", adopted[0]);
     stage.catch_up().await;
     assert_eq!(stage.state(&workflow).await, "succeeded");
     assert_eq!(stage.writes(), ["create_user", "add_member", "add_member"]);
@@ -349,7 +350,10 @@ async fn a_password_is_shown_once(stage: Stage) {
     let revealed = stage.events(&workflow, "credential.revealed").await;
     assert_eq!(revealed.len(), 1);
     assert_eq!(revealed[0]["personal"]["reason"], "Hand-over in person");
-    assert!(revealed[0].to_string().contains("olga") && !revealed[0].to_string().contains(out.trim_end()));
+    assert!(
+        revealed[0].to_string().contains(&machine_name())
+            && !revealed[0].to_string().contains(out.trim_end())
+    );
     assert_eq!(stage.count("select count(*) from secrets where sealed is not null").await, 0);
 }
 

@@ -23,7 +23,7 @@ pub use changes::{FOREIGN, FORMER, differences};
 pub use database::Database;
 pub use invariants::steps;
 pub use operator::olga;
-pub use process::{Outside, command, until};
+pub use process::{Outside, command, machine_name, until};
 pub use relay::{Relay, fixture};
 pub use visitor::{Visitor, another_code};
 pub use world::HandClock;

@@ -34,11 +34,22 @@ pub async fn until<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> 
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("in vain waited for {what}"))
 }
 
-/// The binary with these arguments and a settings file, run to its end.
+/// What this machine calls the account whose commands these are.
+pub fn machine_name() -> String {
+    let asked = "n=$(cat /proc/self/loginuid 2>/dev/null); [ \"${n:-4294967295}\" = 4294967295 ] && n=$(id -u); \
+                 name=$(getent passwd \"$n\" | cut -d: -f1); echo \"${name:-$n}\"";
+    let said = Command::new("sh").args(["-c", asked]).output().unwrap();
+    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+}
+
+/// The binary with these arguments and a settings file, run to its end. The environment lies about who it is.
 pub async fn command(arguments: &[&str], settings: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).arg("--config").arg(settings).stdin(Stdio::null()).env("USER", "olga");
-    command.env_remove("SUDO_USER").env_remove("COUNTERSIGN_LOG");
+    command.args(arguments).arg("--config").arg(settings).stdin(Stdio::null());
+    for lie in ["SUDO_USER", "USER", "LOGNAME"] {
+        command.env(lie, "mallory");
+    }
+    command.env_remove("COUNTERSIGN_LOG");
     tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
 }
 
