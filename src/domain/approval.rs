@@ -212,7 +212,8 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
     if answer.stage != asking.stage {
         return Err(Refused::OtherStage);
     }
-    if !stage.people().iter().any(|person| person.key() == key) {
+    let mailbox = answer.by.mailbox();
+    if !stage.people().iter().any(|person| person.mailbox() == mailbox) {
         return Err(Refused::NotAsked);
     }
     if counts_already(asking.routing, asking.stage, asking.said, &key) {

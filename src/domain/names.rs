@@ -77,7 +77,7 @@ names! {
     UserType by |text| spelled(text, 64, "_-", no("bad_user_type", "a user type of letters and digits, at most 64"));
     /// A backslash path in the vault, such as `\Users\Ops`.
     Location by location;
-    /// A mail address without display name; compare by [`EmailAddress::key`].
+    /// A mail address without display name; compare by [`EmailAddress::key`] or [`EmailAddress::mailbox`].
     EmailAddress by email;
     /// A human name or another short line of text, any script, 1 to 128 characters.
     ShortText by |text| one_line(text, 128, no("bad_text", "1 to 128 characters on one line"));
@@ -123,12 +123,18 @@ impl Location {
 }
 
 impl EmailAddress {
-    /// For "is this the same person": case-folded and without a plus tag.
+    /// For "may this be the same person", which keeps somebody out: case-folded and without a plus tag. Never to let
+    /// somebody in: that whoever reads a tagged address also reads the plain one is a custom, not a proof.
     pub fn key(&self) -> String {
         let folded = self.0.to_lowercase();
         let (local, domain) = folded.rsplit_once('@').unwrap_or((&folded, ""));
         let mailbox = local.split('+').next().unwrap_or(local);
         format!("{mailbox}@{domain}")
+    }
+
+    /// For "is this the very address", which lets somebody in: case-folded, with its tag.
+    pub fn mailbox(&self) -> Mailbox {
+        Mailbox(self.0.to_lowercase())
     }
 
     /// `a***@example.com`: enough for a log, too little to mail to.
@@ -137,6 +143,11 @@ impl EmailAddress {
         format!("{}***@{domain}", local.chars().next().unwrap_or('?'))
     }
 }
+
+/// A whole mail address, folded: what a role, a link or a password is given to. It cannot be compared with the key by
+/// which somebody is kept out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mailbox(String);
 
 fn setting_name(text: &str) -> Result<String, NotAName> {
     let wanted = no("bad_name", "1 to 40 of a-z 0-9 - _, beginning with a letter");
@@ -242,6 +253,8 @@ mod tests {
         let plain = EmailAddress::parse("ana@example.com").unwrap();
         let tagged = EmailAddress::parse("Ana+vault@Example.COM").unwrap();
         assert_eq!(plain.key(), tagged.key());
+        assert_ne!(plain.mailbox(), tagged.mailbox());
+        assert_eq!(plain.mailbox(), EmailAddress::parse("ANA@Example.com").unwrap().mailbox());
         for bad in ["a@b@c", "Ana <ana@example.com>", "ana@", "@x", "a@b\r\nBcc: c@d", "a@-b.c"] {
             assert!(EmailAddress::parse(bad).is_err(), "{bad}");
         }

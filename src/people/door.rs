@@ -13,7 +13,7 @@ use super::asking::{self, Asked, Came, Wanted};
 use super::cookies::{self, Jar};
 use super::gate::{foreign, refused, signed_in, unavailable, unreadable};
 use super::pages::{SignInPage, SignedIn, Stage};
-use super::roles::role_of;
+use super::roles::{holder, role_of};
 use super::session;
 use crate::domain::names::EmailAddress;
 use crate::kit::Kit;
@@ -153,8 +153,11 @@ async fn ask(
     let Ok(address) = typed else {
         return page.but("This is not a mail address.").answer(StatusCode::UNPROCESSABLE_ENTITY);
     };
-    let sort = if role_of(&kit.settings, &address).is_some() { Sort::Mailed } else { Sort::Decoy };
-    match asking::ask(&kit, &request, Wanted { address: &address, workflow: None, sort }).await {
+    let (sort, address) = match holder(&kit.settings, &address) {
+        Some((_, spelled)) => (Sort::Mailed, spelled),
+        None => (Sort::Decoy, &address),
+    };
+    match asking::ask(&kit, &request, Wanted { address, workflow: None, sort }).await {
         Asked::Owed(cookie) => {
             let to = Home::of(&kit).path(&self::address(page.to.as_deref()));
             HttpResponse::SeeOther().insert_header((header::LOCATION, to)).cookie(cookie).finish()

@@ -60,7 +60,7 @@ pub async fn admit(kit: &Kit, request: &HttpRequest, personal: Personal<'_>) -> 
         Err(fault) => return Entry::Closed(unreadable(kit, &fault)),
     };
     match session {
-        Some(session) if session.address.key() == personal.address.key() => Entry::Open(session),
+        Some(session) if session.address.mailbox() == personal.address.mailbox() => Entry::Open(session),
         Some(session) => {
             let answer = AnotherPerson {
                 home: Home::of(kit),

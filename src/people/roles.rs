@@ -25,15 +25,17 @@ impl Role {
     }
 }
 
-/// The role of an address, if it has one.
+/// The role of an address, if it has one. It is the very address of the settings that has it: one with another tag may
+/// be somebody else's.
 pub fn role_of(settings: &Settings, address: &EmailAddress) -> Option<Role> {
-    let key = address.key();
-    let holds = |people: &[EmailAddress]| people.iter().any(|one| one.key() == key);
-    if holds(&settings.operators.members) {
-        Some(Role::Operator)
-    } else if holds(&settings.operators.viewers) {
-        Some(Role::Viewer)
-    } else {
-        None
-    }
+    holder(settings, address).map(|(role, _)| role)
+}
+
+/// The role of an address, and the address as the settings spell it, to which a code is mailed.
+pub(super) fn holder<'s>(settings: &'s Settings, address: &EmailAddress) -> Option<(Role, &'s EmailAddress)> {
+    let mailbox = address.mailbox();
+    let found = |people: &'s [EmailAddress]| people.iter().find(|one| one.mailbox() == mailbox);
+    let operators = &settings.operators;
+    let operator = found(&operators.members).map(|one| (Role::Operator, one));
+    operator.or_else(|| found(&operators.viewers).map(|one| (Role::Viewer, one)))
 }

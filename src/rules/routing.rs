@@ -229,9 +229,9 @@ fn resolve_pool(
 ) -> Result<Pool, Unresolved> {
     let mut people = BTreeMap::new();
     let mut asked_as = Vec::with_capacity(pool.ask.len());
-    let mut add = |address: &EmailAddress| {
-        people.entry(address.key()).or_insert_with(|| address.clone());
-    };
+    // Nobody is asked twice. Where one mailbox has two spellings, that of the settings is asked and not the one that a
+    // request gives.
+    let mut add = |address: &EmailAddress| drop(people.insert(address.key(), address.clone()));
     for ask in &pool.ask {
         match ask {
             Ask::Person(address) => {
@@ -245,10 +245,12 @@ fn resolve_pool(
             }
             Ask::Manager => {
                 let address = manager.ok_or(Unresolved::Manager)?;
-                add(address);
                 asked_as.push(AskedAs::Manager { address: address.clone() });
             }
         }
+    }
+    if let Some(manager) = manager.filter(|_| pool.ask.contains(&Ask::Manager)) {
+        people.entry(manager.key()).or_insert_with(|| manager.clone());
     }
     Ok(Pool { people: people.into_values().collect(), asked_as, quorum: pool.quorum })
 }
@@ -267,8 +269,8 @@ pub fn still_eligible(
 ) -> Eligible {
     let place = usize::try_from(stage).unwrap_or(usize::MAX);
     let Some(asked) = routing.stages.get(place) else { return Eligible::NoLonger };
-    let key = who.key();
-    let same = |address: &EmailAddress| address.key() == key;
+    let mailbox = who.mailbox();
+    let same = |address: &EmailAddress| address.mailbox() == mailbox;
     let privileged = settings.target(target).and_then(|target| target.privileged.as_ref());
     let privileged = privileged.filter(|_| routing.is_for_privileged(stage));
     let of_rules =

@@ -214,7 +214,7 @@ impl Deed for Reveal {
                 return Err(Fault::Refused(NotHandedOver::Gone));
             }
         };
-        if standing.recipient.as_ref().is_none_or(|recipient| recipient.key() != self.by.key()) {
+        if standing.recipient.as_ref().is_none_or(|recipient| recipient.mailbox() != self.by.mailbox()) {
             return Err(Fault::Refused(NotHandedOver::Gone));
         }
         let sealed = secrets::sealed(tx, workflow).await?.filter(|sealed| sealed.id == standing.secret);
