@@ -150,8 +150,7 @@ fn what_a_yes_does(case: &Case, decided: Decided, now: Timestamp) -> String {
             let (you, said) = (case.ask.approver.key(), case.everything_said());
             let asked = |person: &EmailAddress| {
                 let key = person.key();
-                let yours = case.kept.routing.is_for_privileged(next) && key == you;
-                !yours && !counts_already(&case.kept.routing, next, &said, &key)
+                key != you && !counts_already(next, &said, &key)
             };
             let people = stage.into_iter().flat_map(|stage| stage.people()).filter(asked);
             let people: Vec<String> = people.map(|person| person.to_string()).collect();

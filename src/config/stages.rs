@@ -1,6 +1,6 @@
 //! Stages: who is asked at the same time, and how many of them must say yes.
 //!
-//! Must hold: no stage wants more people than it can ask. Deliberately absent: what a stage is asked about (rules, and
+//! Must hold: no stage wants more people than it can ask, besides those who have said yes before it. Deliberately absent: what a stage is asked about (rules, and
 //! the privileged groups of a target).
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::approvers::{ApproverGroup, ManagerMail, NO_MANAGER};
 use super::reader::Section;
 use crate::domain::names::{EmailAddress, ShortText};
-use crate::domain::seats::{Seats, are_met, outlasts};
+use crate::domain::seats::{MOST_POOLS, Seats, are_met, outlasts};
 
 /// Who is asked at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,17 @@ pub(super) fn read_stages(section: &Section<'_>, askable: &Askable<'_>) -> Vec<S
             "missing or empty; wanted: a list such as [{ ask = [\"group:pam-admins\"], quorum = 1 }]",
         );
     }
-    stages.iter().map(|stage| read_stage(stage, askable)).collect()
+    let read: Vec<Stage> = stages.iter().map(|stage| read_stage(stage, askable)).collect();
+    for (place, (stage, section)) in read.iter().zip(&stages).enumerate().skip(1) {
+        if stage.pools.len() > MOST_POOLS {
+            section.fault("all", format!("wanted: at most {MOST_POOLS} pools in a stage after another one"));
+        } else if !has_others(stage, read.get(..place).unwrap_or_default(), askable) {
+            let words = "wanted: enough people besides those who may have said yes in the stages before; nobody counts \
+                         for two";
+            section.fault("quorum", words);
+        }
+    }
+    read
 }
 
 /// Reads one stage: a pool, or several under `all`.
@@ -102,7 +112,9 @@ pub(super) fn has_others(last: &Stage, before: &[Stage], askable: &Askable<'_>) 
         (seats(&last.pools, askable), before.iter().map(|stage| seats(&stage.pools, askable)).collect());
     // What is faulty by itself is told where it stands.
     let (Some(last), Some(before)) = (last, before) else { return true };
-    !are_met(&last, &everybody(&last))
+    let alone = |stage: &[Seats]| are_met(stage, &everybody(stage));
+    !alone(&last)
+        || !before.iter().all(|stage| alone(stage))
         || outlasts(&last, &before, &everybody(before.iter().flatten().chain(&last)))
 }
 

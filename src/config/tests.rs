@@ -194,7 +194,7 @@ fn nothing_secret_is_printed() {
 
 /// One edit each: what stood there, what stands there now, the one line that is said.
 #[rustfmt::skip]
-const EDITS: [(&str, &str, &str); 78] = [
+const EDITS: [(&str, &str, &str); 79] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1/x\"]", "http.trusted_proxies[0]: wanted: an address such as 10.0.0.1, or a network such as 10.0.0.0/8"),
@@ -268,6 +268,7 @@ const EDITS: [(&str, &str, &str); 78] = [
     ("[\"manager\"]", "[\"group:nobody\"]", "rules[0].stages[0].ask[0]: wanted: a mail address, \"group:NAME\" of one of the approver_groups, or \"manager\""),
     ("{ ask = [\"manager\"], quorum = 1 }", "{ all = [{ ask = [\"ana@example.com\"], quorum = 1 }, { ask = [\"Ana+2@example.com\"], quorum = 1 }] }", "rules[0].stages[0].all: wanted: enough people for every pool at once; nobody counts for two"),
     ("{ ask = [\"manager\"], quorum = 1 }", "{ all = [{ ask = [\"manager\"], quorum = 1 }], quorum = 1 }", "rules[0].stages[0].quorum: wanted: nothing beside all, which lists pools of its own"),
+    ("{ ask = [\"manager\"], quorum = 1 }", "{ ask = [\"Ana+2@example.com\"], quorum = 1 }", "rules[0].stages[1].quorum: wanted: enough people besides those who may have said yes in the stages before; nobody counts for two"),
     ("expire_after = \"72h\"", "reminders = 3", "rules[0].reminders: wanted: only together with remind_after"),
     ("expire_after = \"72h\"", "start_within = \"1m\"", "rules[0].start_within: wanted: a span such as \"7d\", \"72h\", \"30m\" or \"10s\", from 3600 to 31536000 seconds"),
     ("default = true", "", "rules: wanted: exactly one rule with default = true"),

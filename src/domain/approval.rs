@@ -162,10 +162,8 @@ pub enum Refused {
     /// Left the pool.
     #[error("you no longer belong to the people who may answer this request")]
     NoLongerEligible,
-    /// Privileged groups want the yes of somebody else.
-    #[error(
-        "you have said yes to this plan already, and its privileged groups want the yes of somebody else"
-    )]
+    /// Each stage wants the yes of people who have not said it before.
+    #[error("you have said yes to this plan already, and this stage wants the yes of somebody else")]
     SaidYesBefore,
     /// The proof of the person is too weak for this plan.
     #[error("this plan can only be decided by somebody who has signed in with a code")]
@@ -216,7 +214,7 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
     if !stage.people().iter().any(|person| person.mailbox() == mailbox) {
         return Err(Refused::NotAsked);
     }
-    if counts_already(asking.routing, asking.stage, asking.said, &key) {
+    if counts_already(asking.stage, asking.said, &key) {
         return Err(Refused::SaidYesBefore);
     }
     Ok(match answer.verdict {
@@ -226,9 +224,9 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
 }
 
 /// Has this person said yes in a stage before this one, which wants the yes of somebody else?
-pub fn counts_already(routing: &Routing, stage: u32, said: &[Said], key: &str) -> bool {
+pub fn counts_already(stage: u32, said: &[Said], key: &str) -> bool {
     let yes = |said: &Said| said.stage < stage && said.verdict == Verdict::Approve && said.by.key() == key;
-    routing.is_for_privileged(stage) && said.iter().any(yes)
+    said.iter().any(yes)
 }
 
 fn after_yes(asking: &Asking<'_>, stage: &ResolvedStage, key: &str) -> Decided {

@@ -162,7 +162,10 @@ impl fmt::Display for Because {
                 )
             }
             Self::TooFewPeople { rule } => {
-                write!(out, "the rule \"{rule}\" has fewer people to ask than must say yes")
+                write!(
+                    out,
+                    "the rule \"{rule}\" has fewer people to ask than must say yes; nobody counts in two stages"
+                )
             }
         }
     }

@@ -59,7 +59,7 @@ pub fn routing(
     let stages = routing.stages.iter().zip(0_u32..).map(|(stage, place)| StageInWords {
         number: place + 1,
         asked_as: asked_as(stage),
-        why: routing.is_for_privileged(place).then(|| because_privileged(routing)),
+        why: why(routing, place),
         needs: needs(stage),
         standing: match open {
             Some(open) if place == open => "is being asked now",
@@ -67,11 +67,7 @@ pub fn routing(
             Some(_) => "is asked afterwards",
             None => "",
         },
-        people: stage
-            .people()
-            .iter()
-            .map(|person| of_person(person, (routing, place, open), said, you))
-            .collect(),
+        people: stage.people().iter().map(|person| of_person(person, (place, open), said, you)).collect(),
     });
     RoutingInWords {
         rule: visible(&routing.rule),
@@ -126,11 +122,11 @@ fn needs_of(pool: &Pool, whose: &str) -> String {
 
 fn of_person(
     person: &EmailAddress,
-    place: (&Routing, u32, Option<u32>),
+    place: (u32, Option<u32>),
     said: &[Recorded],
     you: Option<&EmailAddress>,
 ) -> PersonInWords {
-    let (routing, stage, open) = place;
+    let (stage, open) = place;
     let key = person.key();
     let everything: Vec<Said> = said.iter().map(|recorded| recorded.said.clone()).collect();
     let theirs = said.iter().find(|recorded| recorded.said.stage == stage && recorded.said.by.key() == key);
@@ -142,7 +138,7 @@ fn of_person(
             };
             format!("{verdict} at {}", recorded.said.at.in_words())
         }
-        None if counts_already(routing, stage, &everything, &key) => {
+        None if counts_already(stage, &everything, &key) => {
             "said yes in an earlier stage, so it is somebody else\u{2019}s turn".to_owned()
         }
         None if open == Some(stage) => "has not answered yet".to_owned(),
@@ -165,15 +161,19 @@ mod tests {
     use crate::pages::sample;
 
     #[test]
-    fn the_stage_of_privileged_groups_says_why_it_is_asked_and_who_is_not() {
+    fn a_later_stage_says_who_is_not_asked_again_and_that_of_privileged_groups_why_it_is_asked() {
+        let told = routing(&sample::routing(), &sample::said(), None, Some(1));
+        assert!(told.stages.iter().all(|stage| stage.why.is_none()), "nobody stands in both");
         let (mut plain, said) = (sample::routing(), sample::said());
         let max = sample::address("max@example.com");
         for pool in &mut plain.stages[1].pools {
             pool.people.push(max.clone());
         }
         let told = routing(&plain, &said, None, Some(1));
-        assert!(told.stages.iter().all(|stage| stage.why.is_none()));
-        assert_eq!(told.stages[1].people[3].said, "has not answered yet");
+        assert_eq!(told.stages[0].why, None);
+        let others = "It wants the yes of people who have not said it before.";
+        assert_eq!(told.stages[1].why.as_deref(), Some(others));
+        assert!(told.stages[1].people[3].said.starts_with("said yes in an earlier stage"));
         let groups = vec![GroupName::parse("Linux Admins").unwrap()];
         let asked = Routing { privileged: Some(Privileged { groups, stage: 1 }), ..plain };
         let told = routing(&asked, &said, Some(&max), Some(1));

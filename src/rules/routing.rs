@@ -1,7 +1,7 @@
 //! Who must approve: the first rule that matches, and the people behind its words.
 //!
 //! Must hold: when a condition fails, a manager is unknown or too few people are left, the default rule is taken and
-//! the result says why. Privileged groups are never granted without their own stage, nor to somebody's link alone. Deliberately absent: who may decide right now (the core's decision rule).
+//! the result says why; a yes counts in one stage, so that each needs people besides those before it. Privileged groups are never granted without their own stage, nor to somebody's link alone. Deliberately absent: who may decide right now (the core's decision rule).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -196,19 +196,17 @@ fn resolve(rule: &Rule, settings: &Settings, wanted: &Wanted<'_>) -> Result<Vec<
         let people = stages.iter().flat_map(ResolvedStage::people);
         people.map(|person| person.key()).filter(|key| !barred.contains(key)).collect()
     };
-    let stages = rule.stages.iter().map(|stage| {
+    let mut stages: Vec<ResolvedStage> = Vec::new();
+    for stage in rule.stages.iter().chain(wanted.privileged.map(|joins| joins.stage)) {
         let resolved = resolve_stage(stage, settings, manager.as_ref())?;
-        let enough = resolved.is_met_by(&able(std::slice::from_ref(&resolved)));
-        if enough { Ok(resolved) } else { Err(Unresolved::TooFew) }
-    });
-    let mut stages: Vec<ResolvedStage> = stages.collect::<Result<_, _>>()?;
-    if let Some(joins) = wanted.privileged {
-        let last = resolve_stage(joins.stage, settings, manager.as_ref())?;
-        stages.push(last.clone());
-        let (able, before) = (able(&stages), stages.len() - 1);
-        if !last.outlasts(stages.get(..before).unwrap_or_default(), &able) {
+        let alone = resolved.is_met_by(&able(std::slice::from_ref(&resolved)));
+        // Who has said yes before does not count again, so there must be others whoever that was.
+        let known: Vec<ResolvedStage> = stages.iter().chain([&resolved]).cloned().collect();
+        let others = stages.is_empty() || resolved.outlasts(&stages, &able(&known));
+        if !(alone && others) {
             return Err(Unresolved::TooFew);
         }
+        stages.push(resolved);
     }
     Ok(stages)
 }

@@ -20,6 +20,18 @@ fn engine() -> Engine {
     Engine::start(PATIENT).unwrap()
 }
 
+#[tokio::test]
+async fn a_manager_who_is_asked_in_the_next_stage_too_leaves_it_one_person_less() {
+    // Ana, Bo and Cy are asked after the manager, and all three of them must say yes.
+    let mut by_ana = joiner();
+    by_ana["employment"]["manager"]["email"] = json!("Ana+hr@example.com");
+    let routing = routed(GOOD, Kind::Joiner, &by_ana).await;
+    assert_eq!(routing.rule, "the rest");
+    assert_eq!(routing.because, Because::TooFewPeople { rule: "joiners".to_owned() });
+    let two = GOOD.replacen("quorum = 3", "quorum = 2", 1);
+    assert_eq!(routed(&two, Kind::Joiner, &by_ana).await.rule, "joiners");
+}
+
 fn joiner() -> Value {
     json!({
         "kind": "joiner",

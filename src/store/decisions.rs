@@ -164,7 +164,7 @@ impl Decide {
             Decided::NextStage(stage) => {
                 let Answer { stage: of, by, verdict, at, .. } = self.answer.clone();
                 said.push(Said { stage: of, by, verdict, at });
-                let counts = |new: &NewAsk| counts_already(routing, stage, &said, &new.approver.key());
+                let counts = |new: &NewAsk| counts_already(stage, &said, &new.approver.key());
                 let next: Vec<NewAsk> = self.next.iter().filter(|new| !counts(new)).cloned().collect();
                 asks::ask(tx, workflow.id, workflow.plan_number, &next).await?;
                 reminders::begin(tx, workflow.id, (workflow.plan_number, stage), routing.timing).await?;

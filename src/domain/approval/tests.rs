@@ -1,6 +1,6 @@
 use super::*;
-use crate::domain::names::{GroupName, UserName};
-use crate::domain::routing::{Because, Pool, Privileged, Timing};
+use crate::domain::names::UserName;
+use crate::domain::routing::{Because, Pool, Timing};
 use crate::domain::sign_in::Strength;
 
 fn mail(text: &str) -> EmailAddress {
@@ -180,8 +180,7 @@ fn every_pool_of_a_stage_is_heard_and_nobody_counts_for_two() {
 }
 
 #[test]
-fn privileged_groups_want_the_yes_of_somebody_else() {
-    let groups = vec![GroupName::parse("Linux Admins").unwrap()];
+fn every_stage_wants_the_yes_of_somebody_else() {
     let with = |stage| {
         let mut case = Case::new(stage);
         let first = ResolvedStage::of(Pool {
@@ -190,7 +189,6 @@ fn privileged_groups_want_the_yes_of_somebody_else() {
             quorum: 1,
         });
         case.routing.stages = vec![first, case.routing.stages.remove(1)];
-        case.routing.privileged = Some(Privileged { groups: groups.clone(), stage: 1 });
         case
     };
     // Ana has said yes in the first stage, under another spelling.
@@ -200,11 +198,8 @@ fn privileged_groups_want_the_yes_of_somebody_else() {
     }
     let ana_before = ana_before.heard("bo@example.com", 1, Verdict::Approve);
     assert_eq!(ana_before.says("cy@example.com", 1, Verdict::Approve), Ok(Decided::Approved));
-    // Whoever did not answer before may do so here; and a stage that no group is the reason of asks as ever.
+    // Whoever did not answer before may do so here, and a no before would have ended it.
     let boss_before = with(1).heard("boss@example.com", 0, Verdict::Approve);
     assert_eq!(boss_before.says("ana@example.com", 1, Verdict::Approve), Ok(Decided::Heard));
-    let mut ordinary = with(1).heard("ana@example.com", 0, Verdict::Approve);
-    ordinary.routing.privileged = None;
-    assert_eq!(ordinary.says("ana@example.com", 1, Verdict::Approve), Ok(Decided::Heard));
     assert_eq!(with(0).says("ana@example.com", 0, Verdict::Approve), Ok(Decided::NextStage(1)));
 }

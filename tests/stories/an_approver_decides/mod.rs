@@ -303,3 +303,53 @@ async fn the_manager_first_and_then_two_of_the_group_on_sqlite() {
 async fn the_manager_first_and_then_two_of_the_group_on_postgresql() {
     the_manager_first_and_then_two_of_the_group(Database::postgres()).await;
 }
+
+begun_on_both! {
+    nobody_fills_two_stages
+}
+
+/// HR names somebody as the manager who is in the group that is asked afterwards, too.
+async fn nobody_fills_two_stages(database: Database) {
+    let stages = |quorum: u32| {
+        format!(
+            "stages = [{{ ask = [\"manager\"], quorum = 1 }}, {{ ask = [\"group:pam-admins\"], quorum = {quorum} }}]\nexpire_after"
+        )
+    };
+    let edit = format!("{ONE_OF_THE_GROUP}\nexpire_after");
+    let stage = Stage::with(database, Choices::edited(&[(&edit, &stages(1))])).await;
+    let by_ana =
+        |body: &mut serde_json::Value| body["employment"]["manager"]["email"] = "ana@example.com".into();
+    let workflow = stage.hire_told(by_ana).await;
+    let ana = Shown::to(&stage, "ana@example.com").await;
+    let page = stage.open(&ana.link).await.body;
+    assert!(page.contains("the next stage is asked: bo@example.com.<"), "{page}");
+    assert!(page.contains("It wants the yes of people who have not said it before."), "{page}");
+    assert_eq!(ana.press(&stage, "approve", "").await.status, 303);
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "pending_approval");
+    assert_eq!(stage.simulator.mailbox.links_for("ana@example.com").len(), 1, "she is not asked twice");
+    let page = stage.open(&ana.link).await.body;
+    assert!(page.contains("said yes in an earlier stage"), "{page}");
+    let bo = Shown::to(&stage, "bo@example.com").await;
+    assert_eq!(bo.press(&stage, "approve", "").await.status, 303);
+    stage.settle().await;
+    assert_eq!((stage.state(&workflow).await.as_str(), stage.decisions().await), ("succeeded", 2));
+
+    // Where too few are left because of it, the default rule asks, and says why.
+    let mut stage = stage;
+    stage.choices.edits[0].1 = stages(2);
+    let stage = stage.restart().await;
+    let second = stage
+        .hire_told(|body| {
+            by_ana(body);
+            body["source_ref"] = "SECOND".into();
+            body["person_ref"] = "E2".into();
+            body["subject"]["username"] = "second".into();
+        })
+        .await;
+    let bo = stage.simulator.mailbox.links_for("bo@example.com").pop().unwrap();
+    let page = stage.open(&bo).await.body;
+    assert!(page.contains("The default rule \u{201c}the rest\u{201d} asks you"), "{page}");
+    assert!(page.contains("nobody counts in two stages"), "{page}");
+    assert_eq!(stage.state(&second).await, "pending_approval");
+}
