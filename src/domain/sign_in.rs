@@ -23,8 +23,10 @@ type Bound = (TimeDelta, usize);
 
 /// For one browser, counted apart for typed addresses and for links.
 const OF_BROWSER: [Bound; 2] = [(TimeDelta::minutes(15), 5), (TimeDelta::hours(24), 20)];
-/// For one address through personal links, which must be had first.
-const OF_LINKS: [Bound; 2] = [(TimeDelta::minutes(15), 5), (TimeDelta::hours(24), 20)];
+/// For one address through personal links that one client has; they must be had first, but may be forwarded.
+const OF_LINKS_AND_CLIENT: [Bound; 2] = [(TimeDelta::minutes(15), 5), (TimeDelta::hours(24), 20)];
+/// For one address through personal links, whoever has them: far more than one client may.
+const OF_LINKS: [Bound; 2] = [(TimeDelta::minutes(15), 20), (TimeDelta::hours(24), 60)];
 /// For one address that one client types: far less than all clients together may, so that nobody uses up the codes of
 /// somebody else.
 const OF_ADDRESS_AND_CLIENT: [Bound; 2] = [(TimeDelta::hours(1), 5), (TimeDelta::hours(24), 10)];
@@ -148,6 +150,8 @@ pub enum Way<'a> {
     Link {
         /// When codes were asked for, for the same address.
         for_address: &'a [Timestamp],
+        /// When the same client asked for one, for the same address.
+        for_address_by_client: &'a [Timestamp],
     },
 }
 
@@ -157,7 +161,10 @@ pub fn may_ask(earlier: Earlier<'_>, now: Timestamp) -> Result<(), TooOften> {
     let for_mail = earlier.from_browser.iter().max().map_or(now, |last| last.plus(AGAIN_AFTER));
     let from_browser = free_at(earlier.from_browser, OF_BROWSER, now);
     let by_others = match earlier.way {
-        Way::Link { for_address } => free_at(for_address, OF_LINKS, now),
+        // Who was forwarded the link uses up their own share, and not that of its addressee.
+        Way::Link { for_address, for_address_by_client } => {
+            free_at(for_address, OF_LINKS, now).max(free_at(for_address_by_client, OF_LINKS_AND_CLIENT, now))
+        }
         Way::Typed { for_address, for_address_by_client, by_client, by_all } => {
             let (span, most) = OF_ALL;
             let by_all = if by_all >= most { now.plus(span) } else { now };
@@ -194,9 +201,14 @@ mod tests {
         may_ask(earlier, at(0)).err().map(|often| often.until.since(at(0)).num_seconds())
     }
 
-    fn by_link(for_address: &[i64], from_browser: &[i64]) -> Option<i64> {
-        let (for_address, from_browser) = (moments(for_address), moments(from_browser));
-        wait(Earlier { from_browser: &from_browser, way: Way::Link { for_address: &for_address } })
+    fn by_link(by_client: &[i64], from_browser: &[i64]) -> Option<i64> {
+        by_links(by_client, by_client, from_browser)
+    }
+
+    fn by_links(for_address: &[i64], by_client: &[i64], from_browser: &[i64]) -> Option<i64> {
+        let (for_address, by_client) = (moments(for_address), moments(by_client));
+        let way = Way::Link { for_address: &for_address, for_address_by_client: &by_client };
+        wait(Earlier { from_browser: &moments(from_browser), way })
     }
 
     fn typed(
@@ -226,6 +238,15 @@ mod tests {
         assert_eq!(by_link(&[], &[-800, -700, -600, -500, -40]), Some(100));
         let day: Vec<i64> = (1..=20).map(|hour| -3_600 * hour).collect();
         assert_eq!(by_link(&day, &[]), Some(4 * 3_600));
+    }
+
+    #[test]
+    fn who_was_forwarded_a_link_does_not_close_it_to_its_addressee() {
+        let strangers = [-800, -700, -600, -500, -400];
+        assert_eq!(by_links(&strangers, &strangers, &[]), Some(100), "the stranger's own bound");
+        assert_eq!(by_links(&strangers, &[], &[]), None, "another client is not kept waiting");
+        let many: Vec<i64> = (1..=20).map(|number| -40 * number).collect();
+        assert_eq!(by_links(&many, &[], &[]), Some(100), "one mailbox has its bound all the same");
     }
 
     #[test]

@@ -126,6 +126,9 @@ fn sentence(told: &Told) -> String {
             Some(recipient) => format!("The sealed password waits for {}.", visible(recipient)),
             None => "The sealed password waits for its recipient or an operator.".to_owned(),
         },
+        EventKind::CredentialRefused if told.text("because").is_some() => {
+            format!("Behind the link to the sealed password {} were tried.", text("because"))
+        }
         EventKind::CredentialRefused => {
             format!("{} reached for the sealed password, which is for somebody else.", actor(told))
         }

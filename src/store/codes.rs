@@ -15,7 +15,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{session, sign_in_code as rows};
 use super::sessions::{self, NewSession};
-use super::{Store, audit, outbox, slots};
+use super::{Store, audit, foreign_attempts, outbox, slots};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
@@ -103,7 +103,11 @@ pub async fn latest(store: &Store, browser: Digest, whose: Whose<'_>) -> Result<
         Whose::Typed => query.filter(rows::Column::WorkflowId.is_null()),
     };
     let row = query.order_by_desc(rows::Column::AskedAt).limit(1).one(store.reads()).await?;
-    row.map(Code::from_row).transpose()
+    let code = row.map(Code::from_row).transpose()?;
+    Ok(code.filter(|code| match whose {
+        Whose::Of(address) => code.address.mailbox() == address.mailbox(),
+        Whose::Typed => true,
+    }))
 }
 
 /// One code by id.
@@ -179,7 +183,10 @@ impl AskForCode {
         let from_browser = self.asked(tx, Counted::FromBrowser(&new.browser)).await?;
         let for_address = self.asked(tx, Counted::ForAddress(&address)).await?;
         let judged = if new.workflow.is_some() {
-            let way = Way::Link { for_address: &for_address };
+            let way = Way::Link {
+                for_address: &for_address,
+                for_address_by_client: &self.asked(tx, Counted::ForAddressByClient(&address, client)).await?,
+            };
             may_ask(Earlier { from_browser: &from_browser, way }, tx.at)
         } else {
             let together = rows::Entity::find()
@@ -316,10 +323,34 @@ impl Deed for EnterCode {
                 .number("tries", tries)
                 .personal("whose", code.address.as_str());
             audit::append(tx, chain, event).await?;
+            if let Some(workflow) = code.workflow.filter(|_| in_time) {
+                let suspicious = last || several_browsers(tx, workflow, &code.address).await?;
+                if suspicious {
+                    foreign_attempts::wrong_codes(tx, workflow, &code.address).await?;
+                }
+            }
         }
         let left = u32::try_from(i64::from(MOST_TRIES) - tries).unwrap_or(0);
         Ok(if in_time && !last { Entered::Wrong(left) } else { Entered::Over })
     }
+}
+
+/// Were codes for this address and workflow asked for from more browsers than one?
+async fn several_browsers<No>(
+    tx: &Tx,
+    workflow: WorkflowId,
+    address: &EmailAddress,
+) -> Result<bool, Fault<No>> {
+    let browsers: Vec<Vec<u8>> = rows::Entity::find()
+        .filter(rows::Column::WorkflowId.eq(workflow.0))
+        .filter(rows::Column::AddressKey.eq(address.key()))
+        .select_only()
+        .column(rows::Column::BrowserHash)
+        .distinct()
+        .into_tuple()
+        .all(&tx.inner)
+        .await?;
+    Ok(browsers.len() > 1)
 }
 
 /// Forgets codes and sessions that are long over. Nobody can sign in by them, and the trail tells of them.

@@ -5,7 +5,7 @@ use countersign::simulator::faults::{Effect, Fault, Meanwhile, Moment};
 use countersign::store::operator::Exit;
 use serde_json::json;
 
-use crate::stage::{Choices, Database, Stage, Visitor, Whole, command};
+use crate::stage::{Choices, Database, Stage, Visitor, Whole, another_code, command, machine_name};
 
 fn with_olga() -> Choices {
     let people = "mail = [\"pam-team@example.com\"]\nmembers = [\"olga@example.com\"]";
@@ -17,6 +17,7 @@ told_on_both! {
     its_recipient_sees_it_once_and_for_five_minutes
     another_session_of_the_recipient_does_not_see_it_again
     somebody_else_sees_nothing_and_the_operators_hear_of_it
+    wrong_codes_behind_the_link_alarm_once
     what_nobody_fetches_is_erased
     what_is_for_nobody_goes_without_an_alarm
     what_belongs_to_an_account_that_is_given_up_goes_with_it
@@ -348,6 +349,57 @@ async fn a_second_replica_opens_what_the_first_has_sealed(stage: Stage) {
     assert!(opens(&stage, &password));
     // The first one knows the session, and what was shown in it.
     assert_eq!(shown(&max.post(&link, &[]).await), Some(password));
+}
+
+/// Somebody has the recipient's link and guesses at the code.
+async fn wrong_codes_behind_the_link_alarm_once(stage: Stage) {
+    let alarms = |stage: &Stage| {
+        let mails = stage.simulator.mailbox.mails_to("pam-team@example.com");
+        let about = |mail: &str| mail.contains("wrong sign-in codes were tried");
+        mails.into_iter().filter(|mail| mail.text.as_deref().is_some_and(about)).count()
+    };
+    let (workflow, link) = offered(&stage).await;
+    let guesser = stage.visitor();
+    guesser.ask(&link).await;
+    for _ in 0..4 {
+        guesser.enter(&link, &another_code(&stage.code(RECIPIENT))).await;
+        stage.settle().await;
+        assert_eq!(alarms(&stage), 0, "a person may mistype");
+    }
+    guesser.enter(&link, &another_code(&stage.code(RECIPIENT))).await;
+    stage.settle().await;
+    assert_eq!(alarms(&stage), 1, "all tries of a code are spent");
+    // However long they go on, it is one alarm.
+    let other = stage.visitor();
+    other.ask(&link).await;
+    for _ in 0..5 {
+        other.enter(&link, &another_code(&stage.code(RECIPIENT))).await;
+    }
+    stage.settle().await;
+    assert_eq!(alarms(&stage), 1);
+    let trail = stage.trail(&workflow).await;
+    let refused: Vec<_> = trail.iter().filter(|event| event["kind"] == "credential.refused").collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(
+        (&refused[0]["actor"], &refused[0]["facts"]["because"]),
+        (&json!("countersign"), &json!("wrong codes"))
+    );
+    // The recipient comes in all the same, from a place of their own.
+    let max = stage.visitor();
+    max.sign_in(&link, RECIPIENT).await;
+    assert!(shown(&max.post(&link, &[]).await).is_some());
+
+    // Another hand-over: two browsers ask, and one try fails.
+    let stage = stage.another().await;
+    let (_, link) = offered(&stage).await;
+    let (max, guesser) = (stage.visitor(), stage.visitor());
+    max.ask(&link).await;
+    guesser.ask(&link).await;
+    assert_eq!(alarms(&stage), 0);
+    guesser.enter(&link, &another_code(&stage.code(RECIPIENT))).await;
+    stage.settle().await;
+    assert_eq!(alarms(&stage), 1);
+    stage.check_proof(&[]).await;
 }
 
 /// Who is asked to approve does not get the password, whatever the profile says.

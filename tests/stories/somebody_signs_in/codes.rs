@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::assert_tells_nothing;
-use crate::stage::{Stage, another_code};
+use crate::stage::{Choices, Stage, another_code};
 
 told_on_both! {
     with crate::stage::Choices::with_codes();
@@ -13,6 +13,7 @@ told_on_both! {
     another_browser_cannot_use_the_code
     a_new_code_replaces_the_one_before
     nobody_is_flooded_with_codes
+    a_forwarded_link_does_not_close_the_door_to_its_addressee
 }
 
 async fn five_wrong_codes_end_it(stage: Stage) {
@@ -143,4 +144,29 @@ async fn nobody_is_flooded_with_codes(stage: Stage) {
     assert_eq!((sent, stage.codes("ana@example.com")), (20, 20));
     stage.clock.advance(TimeDelta::hours(24));
     assert_eq!(stage.visitor().ask(&to_ana).await.status, 303);
+}
+
+async fn a_forwarded_link_does_not_close_the_door_to_its_addressee(stage: Stage) {
+    let mut choices = Choices::with_codes();
+    choices.edits.push(("[http]".to_owned(), "[http]\ntrusted_proxies = [\"127.0.0.1\"]".to_owned()));
+    let stage = Stage::with(stage.database.another(), choices).await;
+    stage.hire_told(|_| ()).await;
+    let link = stage.link("ana@example.com");
+    // Somebody to whom it was forwarded asks for codes, each time from a fresh browser, until there is no more for them.
+    for asked in 1..=6 {
+        let answer = stage.visitor().asks_from(&link, "203.0.113.7").await;
+        assert_eq!(answer.status, if asked <= 5 { 303 } else { 429 }, "{asked}");
+    }
+    // Ana asks from her own desk.
+    let ana = stage.visitor();
+    assert_eq!(ana.asks_from(&link, "198.51.100.1").await.status, 303);
+    assert_eq!(ana.enter(&link, &stage.code("ana@example.com")).await.status, 303);
+    assert!(ana.open(&link).await.asks());
+    // However many clients ask, one mailbox is not flooded.
+    let mut taken = 0;
+    for client in 1..=30 {
+        let answer = stage.visitor().asks_from(&link, &format!("192.0.2.{client}")).await;
+        taken += usize::from(answer.status == 303);
+    }
+    assert_eq!(taken, 20 - 6);
 }

@@ -112,6 +112,15 @@ impl Visitor<'_> {
         answer
     }
 
+    /// Asks for a code behind a personal link, as a proxy passes it on from this client.
+    pub async fn asks_from(&self, link: &str, client: &str) -> Whole {
+        let request = self.stage.browser.post(self.here(&format!("{link}/code")));
+        let request = request.header("Origin", self.stage.origin()).header("X-Forwarded-For", client);
+        let answer = self.take(request).await;
+        self.stage.settle().await;
+        answer
+    }
+
     pub async fn enter(&self, link: &str, code: &str) -> Whole {
         self.post(&format!("{link}/sign-in"), &[("code", code)]).await
     }
