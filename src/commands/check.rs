@@ -7,27 +7,20 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use secrecy::ExposeSecret as _;
 
-use super::{Configured, missing};
+use super::findings::Findings;
+use super::{Configured, check_target, missing};
 use crate::clock::World;
-use crate::config::{
-    DatabaseEngine, Machine, Product, Sessions, Settings, SmtpTls, Source, TargetSettings, Verify,
-};
-use crate::domain::names::{GroupName, UserName};
-use crate::domain::snapshot::Snapshot;
+use crate::config::{DatabaseEngine, Machine, Product, Sessions, Settings, SmtpTls, Source, Verify};
 use crate::key::KeyRing;
 use crate::notify::{NotSent, Smtp};
+use crate::rules::passed_over::passed_over;
 use crate::rules::{EVALUATION_LIMIT, Engine, Policy};
 use crate::service;
 use crate::store::inspect::{Schema, inspect};
-use crate::target::{Besides, Subject};
-
-/// So long one target may take.
-const TARGET_LIMIT: Duration = Duration::from_secs(90);
 
 /// Which settings, and how far to go.
 #[derive(Debug, Args)]
@@ -37,51 +30,6 @@ pub(super) struct Check {
     /// Log on, too, where that ends the session of a service that is running, since its account may have one only.
     #[arg(long)]
     log_on: bool,
-}
-
-/// The lines, as they are found.
-#[derive(Default)]
-struct Findings {
-    good: usize,
-    left: usize,
-    faults: usize,
-}
-
-impl Findings {
-    fn good(&mut self, what: &str, words: &str) {
-        self.good += 1;
-        println!("ok    {what}: {words}");
-    }
-
-    fn left(&mut self, what: &str, words: &str) {
-        self.left += 1;
-        println!("left  {what}: {words}");
-    }
-
-    fn mend(&mut self, what: &str, words: &str) {
-        self.faults += 1;
-        println!("MEND  {what}: {words}");
-    }
-
-    fn end(&self) -> ExitCode {
-        match self.faults {
-            0 => {
-                println!("All is well: {} things were looked at, and nothing was changed.", self.good);
-                if self.left > 0 {
-                    println!("Left out: {}, as said above.", self.left);
-                }
-                ExitCode::SUCCESS
-            }
-            1 => {
-                println!("One thing is to be mended.");
-                ExitCode::FAILURE
-            }
-            several => {
-                println!("{several} things are to be mended.");
-                ExitCode::FAILURE
-            }
-        }
-    }
 }
 
 impl Check {
@@ -102,7 +50,7 @@ impl Check {
         mail(&settings, &mut findings).await;
         for target in &settings.targets {
             if self.log_on || !ends_another_session(&target.product) {
-                examine(target, &world, &mut findings).await;
+                check_target::examine(target, &world, &mut findings).await;
             } else {
                 findings.left(
                     &format!("target {}", target.name),
@@ -112,6 +60,9 @@ impl Check {
             }
         }
         sources(&settings, &mut findings);
+        for words in passed_over(&settings) {
+            findings.warn("settings", &words);
+        }
         findings.end()
     }
 }
@@ -209,79 +160,6 @@ async fn mail(settings: &Settings, findings: &mut Findings) {
         }
         Err(NotSent::Refused(words) | NotSent::Later(words)) => {
             findings.mend("mail", &format!("mail.smtp_url: {place}: {words}"));
-        }
-    }
-}
-
-async fn examine(target: &TargetSettings, world: &World, findings: &mut Findings) {
-    let what = format!("target {}", target.name);
-    let vault = match service::connect(target, world) {
-        Ok(vault) => vault,
-        Err(words) => return findings.mend(&what, &words),
-    };
-    // Our own account is one that we may look for without a question.
-    let account = UserName::parse(target.product.account()).or_else(|_| UserName::parse("countersign"));
-    let Ok(account) = account else {
-        return findings.mend(&what, "its account has no name that can be looked for");
-    };
-    let subject = Subject { user_name: &account, user_id: None };
-    let reading = vault.snapshot(subject, Besides::Groups(&target.grantable_groups));
-    let read = tokio::time::timeout(TARGET_LIMIT, reading).await;
-    vault.close().await;
-    match read {
-        Ok(Ok(snapshot)) => told(target, &what, &snapshot, findings),
-        Ok(Err(fault)) => findings.mend(&what, &format!("{fault}; {}", what_to_see(&target.product))),
-        Err(_) => findings.mend(&what, "it does not answer in time"),
-    }
-}
-
-const fn what_to_see(product: &Product) -> &'static str {
-    match product {
-        Product::PrivilegeCloud(_) => {
-            "see api_url, token_url, client_id and client_secret, and that the service user may list users and groups"
-        }
-        Product::SelfHosted(_) => {
-            "see api_url, logon, username and password, and that the account may list users and groups"
-        }
-    }
-}
-
-fn told(target: &TargetSettings, what: &str, seen: &Snapshot, findings: &mut Findings) {
-    let shape = if seen.kept_fields.is_none() { "nested" } else { "flat" };
-    findings.good(what, &format!("signs in; users and groups can be listed; user records are {shape}"));
-    let asked = seen.groups.len();
-    let missing: Vec<&str> =
-        seen.groups.iter().filter(|group| group.found.is_none()).map(|group| group.asked.as_str()).collect();
-    let is_privileged = |name: &str| {
-        let group = GroupName::parse(name).ok();
-        target.privileged.as_ref().zip(group).is_some_and(|(privileged, group)| privileged.names(&group))
-    };
-    for group in &missing {
-        let listed =
-            if is_privileged(group) { "grantable_groups and privileged_groups" } else { "grantable_groups" };
-        let words =
-            format!("the group {group} of {listed} cannot be seen in it; make it, or let the account see it");
-        findings.mend(what, &words);
-    }
-    if missing.is_empty() {
-        findings.good(what, &format!("all {asked} of grantable_groups are there"));
-    }
-    match &seen.user_types {
-        None => findings.good(what, "it does not tell its user types, so allowed_user_types is not compared"),
-        Some(licensed) => {
-            let known = |name: &str| licensed.iter().any(|one| one.as_str().eq_ignore_ascii_case(name));
-            let unknown: Vec<&str> = target
-                .allowed_user_types
-                .iter()
-                .map(crate::domain::names::UserType::as_str)
-                .filter(|name| !known(name))
-                .collect();
-            if unknown.is_empty() {
-                findings.good(what, "all of allowed_user_types are among its user types");
-            }
-            for name in unknown {
-                findings.mend(what, &format!("{name} of allowed_user_types is not among its user types"));
-            }
         }
     }
 }

@@ -4,11 +4,13 @@
 //! and the exit code tells: 0 done, 1 not done, 2 the command line itself was wrong.
 
 mod check;
+mod check_target;
 mod claim;
 mod demo;
 mod demo_compare;
 mod demo_settings;
 mod demo_story;
+mod findings;
 mod held;
 pub mod logging;
 mod machine_user;

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::{Configured, failed, logging, tell};
 use crate::clock::World;
+use crate::rules::passed_over::passed_over;
 use crate::service::{Limits, Service};
 
 /// Runs the service until it is told to stop.
@@ -18,6 +19,9 @@ pub(super) async fn serve(at: &Configured, world: World) -> ExitCode {
         Err(code) => return code,
     };
     logging::begin(settings.logs, LevelFilter::INFO);
+    for words in passed_over(&settings) {
+        tracing::warn!("{words}");
+    }
     let listen = settings.http.listen;
     // Before anything is waited for: in a container this is the first process, which a signal ends only if it is heard.
     let stop = CancellationToken::new();

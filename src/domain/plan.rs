@@ -390,6 +390,16 @@ pub enum HandOver {
     Nobody,
 }
 
+impl HandOver {
+    /// Whom it is meant for, if for anybody.
+    pub const fn address(&self) -> Option<&EmailAddress> {
+        match self {
+            Self::Subject(address) | Self::Manager(address) | Self::Address(address) => Some(address),
+            Self::Nobody => None,
+        }
+    }
+}
+
 /// A plan together with the digest that stands for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedPlan {

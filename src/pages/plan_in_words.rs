@@ -7,7 +7,7 @@
 use super::account_in_words::{account, new_user};
 use super::differences::SinceBefore;
 use super::line::line;
-use super::routing_in_words::{self, RoutingInWords};
+use super::routing_in_words::{self, RoutingInWords, asks};
 use super::steps_in_words::{StepInWords, steps};
 use super::summary_in_words::{full_name, known_name, summary, title, undo};
 use super::time_in_words::{distance, runs};
@@ -15,6 +15,7 @@ use super::unusual::unusual;
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{HandOver, Plan};
 use crate::domain::request::Request;
+use crate::domain::routing::Routing;
 use crate::domain::snapshot::{GroupSeen, Snapshot, UserSeen};
 use crate::domain::time::Timestamp;
 use crate::store::decisions::Recorded;
@@ -110,7 +111,7 @@ pub fn plan_in_words(
         unusual: unusual(request, plan, (&kept.snapshot, &kept.routing), now),
         routing: routing_in_words::routing(&kept.routing, said, you, open_stage),
         runs: runs(request.effective(), plan.not_before, now),
-        password: new_user(plan).map(|_| password(&plan.hand_over)),
+        password: new_user(plan).map(|_| password(&plan.hand_over, &kept.routing)),
         undo: undo(plan, workflow),
         since_before,
         number: kept.number,
@@ -189,8 +190,14 @@ fn vault(plan: &Plan, snapshot: &Snapshot) -> Vec<Line> {
     lines
 }
 
-fn password(hand_over: &HandOver) -> String {
+fn password(hand_over: &HandOver, routing: &Routing) -> String {
     let made = "An initial password is generated and kept sealed; no mail and no page of this request ever shows it.";
+    if let Some(to) = hand_over.address().filter(|to| asks(routing, to)) {
+        return format!(
+            "{made} It was meant for {to}, who is asked to approve this request and is therefore passed over: it is \
+             handed over to nobody, and an operator can show it once."
+        );
+    }
     match hand_over {
         HandOver::Subject(address) => format!("{made} It is meant for the new user, {address}."),
         HandOver::Manager(address) => format!("{made} It is meant for the manager, {address}."),
@@ -216,7 +223,9 @@ mod tests {
         assert!(has(&told.vault, "User name zobrien", "free"));
         assert!(has(&told.vault, "Group Ops-Readers", "there: vault group with number 7"));
         assert!(told.read_at.ends_with("3 minutes ago"));
-        assert!(told.password.as_ref().is_some_and(|told| told.contains("the manager, max@example.com")));
+        assert!(
+            told.password.as_ref().is_some_and(|told| told.contains("the new user, zoe.obrien@example.com"))
+        );
         assert!(told.undo.contains("leaver for E10442"));
         assert_eq!(told.steps.len(), 7);
     }

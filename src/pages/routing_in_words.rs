@@ -76,11 +76,24 @@ pub fn routing(
     }
 }
 
-fn because_privileged(routing: &Routing) -> String {
-    format!(
-        "This stage is asked because of {}. It wants the yes of people who have not said it before.",
-        privileged(routing).unwrap_or_default()
-    )
+/// What a later stage is asked for besides what the rule says.
+fn why(routing: &Routing, stage: u32) -> Option<String> {
+    let others = "It wants the yes of people who have not said it before.";
+    if routing.is_for_privileged(stage) {
+        let groups = privileged(routing).unwrap_or_default();
+        return Some(format!("This stage is asked because of {groups}. {others}"));
+    }
+    let people = |place: usize| routing.stages.get(place).map(ResolvedStage::people).unwrap_or_default();
+    let place = usize::try_from(stage).unwrap_or(usize::MAX);
+    let before: Vec<String> = (0..place).flat_map(people).map(|person| person.key()).collect();
+    // Said only where it makes a difference.
+    people(place).iter().any(|person| before.contains(&person.key())).then(|| others.to_owned())
+}
+
+/// Is this person among those who are asked, in whatever stage?
+pub(super) fn asks(routing: &Routing, person: &EmailAddress) -> bool {
+    let key = person.key();
+    routing.stages.iter().flat_map(ResolvedStage::people).any(|one| one.key() == key)
 }
 
 /// The privileged groups that come, as the rest of a sentence; nothing where none does.

@@ -118,7 +118,7 @@ pub(crate) fn plan() -> Plan {
             disable_with: DisableWith::Auto,
         },
         not_before: Timestamp::parse("2026-11-30T23:00:00Z").unwrap(),
-        hand_over: HandOver::Manager(address("max@example.com")),
+        hand_over: HandOver::Subject(address("zoe.obrien@example.com")),
         salt: "00".repeat(16),
     }
 }

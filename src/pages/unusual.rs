@@ -5,7 +5,8 @@
 
 use chrono::TimeDelta;
 
-use super::routing_in_words;
+use super::account_in_words::new_user;
+use super::routing_in_words::{self, asks};
 use super::time_in_words::distance;
 use super::unfit::cut;
 use super::unusual_account::of_known_account;
@@ -27,6 +28,7 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
         None => points.extend(taken(plan, snapshot)),
         Some(account) => points.extend(of_known_account(plan, account, snapshot)),
     }
+    points.extend(passed_over(plan, routing));
     points.extend(privileged(routing));
     points.extend(hidden(request));
     for step in &plan.steps {
@@ -73,6 +75,16 @@ fn privileged(routing: &Routing) -> Option<String> {
     Some(format!(
         "This plan brings somebody into {groups}. So one more stage is asked after those of the rule, it wants the yes \
          of other people, and everybody who decides has signed in with a code."
+    ))
+}
+
+/// The recipient of the password is among those who are asked, and so does not get it.
+fn passed_over(plan: &Plan, routing: &Routing) -> Option<String> {
+    new_user(plan)?;
+    let to = plan.hand_over.address().filter(|to| asks(routing, to))?;
+    Some(format!(
+        "The initial password is meant for {to}, who is asked to approve this request. Whoever is asked is passed over, so \
+         it is handed over to nobody: the operators are alarmed, and one of them can show it once."
     ))
 }
 
@@ -165,6 +177,7 @@ fn rule(routing: &Routing) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::names::GroupName;
+    use crate::domain::plan::HandOver;
     use crate::domain::routing::Privileged;
     use crate::domain::snapshot::ProfileField;
     use crate::pages::sample;
@@ -212,6 +225,10 @@ mod tests {
                 .contains("the privileged groups \u{201c}Linux Admins\u{201d}, \u{201c}Ops <b>\u{201d}")
         );
         assert!(privileged[0].contains("one more stage") && privileged[0].contains("signed in with a code"));
+        let passed_over = points(|_, plan, _, _| {
+            plan.hand_over = HandOver::Manager(sample::address("Max@example.com"));
+        });
+        assert!(passed_over[0].contains("meant for Max@example.com, who is asked"), "{passed_over:?}");
         let directory = points(|_, plan, _, _| {
             for step in &mut plan.steps {
                 if let PlannedStep::AddToGroup(group) = step {

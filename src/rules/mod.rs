@@ -7,6 +7,7 @@ pub mod access;
 mod engine;
 mod expression;
 mod fault;
+pub mod passed_over;
 pub mod profiles;
 pub mod routing;
 

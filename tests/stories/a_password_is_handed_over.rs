@@ -408,7 +408,13 @@ async fn an_approver_is_passed_over_and_the_operators_hear_of_it() {
     let choices =
         Choices::edited(&[("hand_over_to = \"manager\"", "hand_over_to = \"Bo+vault@example.com\"")]);
     let stage = Stage::with(Database::sqlite(), choices).await;
-    let workflow = stage.hire_and_approve().await;
+    let workflow = stage.hire_told(|_| ()).await;
+    // The page promises nothing that cannot be.
+    let page = stage.open(&stage.link("ana@example.com")).await.body;
+    assert!(page.contains("The initial password is meant for Bo+vault@example.com, who is asked"), "{page}");
+    assert!(page.contains("handed over to nobody") && !page.contains("It is meant for Bo"), "{page}");
+    assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
+    stage.settle().await;
     assert_eq!(stage.state(&workflow).await, "succeeded");
     let mails = stage.simulator.mailbox.mails();
     assert!(!mails.iter().any(|mail| String::from_utf8_lossy(&mail.raw).contains("/credentials/")));

@@ -8,6 +8,7 @@ use std::path::Path;
 use countersign::clock::World;
 use countersign::key::KeyRing;
 use sea_orm::ConnectionTrait as _;
+use serde_json::json;
 
 use crate::stage::{CLIENT_SECRET, Choices, Database, Outside, Stage, WEBHOOK_SECRET, command};
 
@@ -17,6 +18,8 @@ told_on_both! {
     another_key_is_noticed
     a_database_that_is_not_there_is_not_made
     a_new_database_is_to_be_migrated_first
+    what_our_account_may_do_is_told_where_the_vault_tells_it
+    a_password_that_would_reach_nobody_is_warned_of
 }
 
 /// What was printed, and the exit code.
@@ -203,6 +206,56 @@ async fn a_new_database_is_to_be_migrated_first(stage: Stage) {
     connection.close().await.unwrap();
 }
 
+async fn what_our_account_may_do_is_told_where_the_vault_tells_it(stage: Stage) {
+    let settings = stage.settings_file();
+    let dialect = "ok    target vault: its dialect: user_shape nested (found), group_member auto (the user name first; its \
+                   number where the vault refuses that), disable_with auto (the vault's own call first;";
+    let said = check(&settings).await;
+    assert!(said.lines.contains(dialect), "{}", said.lines);
+    let untold =
+        "left  target vault: it does not tell what our account svc-countersign@cyberark.cloud.1234 may do";
+    assert!(said.lines.contains(untold) && said.lines.contains("Left out: 1"), "{}", said.lines);
+    // The vault shows the account and what it may do.
+    let own =
+        json!({ "username": "svc-countersign@cyberark.cloud.1234", "vaultAuthorization": ["AuditUsers"] });
+    let id = stage.simulator.vault.add_user(&own).unwrap();
+    let said = check(&settings).await;
+    let words = "has no AddUpdateUsers: without it no user can be made, changed or disabled";
+    said.one("target vault", words);
+    for (right, fails) in
+        [("ResetUsersPasswords", "sets a new password"), ("ActivateUsers", "ends a suspension")]
+    {
+        let line = format!(
+            "warn  target vault: our account svc-countersign@cyberark.cloud.1234 has no {right}: without it a request that {fails}"
+        );
+        assert!(said.lines.contains(&line), "{}", said.lines);
+    }
+    let all = ["AddUpdateUsers", "AuditUsers", "ResetUsersPasswords", "ActivateUsers"];
+    stage.simulator.vault.patch_user(id, &json!({ "vaultAuthorization": all })).unwrap();
+    let said = check(&settings).await;
+    assert_eq!(said.code, Some(0), "{}", said.lines);
+    let line =
+        "ok    target vault: our account svc-countersign@cyberark.cloud.1234 may make, change and see users";
+    assert!(said.lines.contains(line) && !said.lines.contains("warn"), "{}", said.lines);
+    assert!(stage.writes().is_empty());
+}
+
+/// Whoever is asked to approve is passed over when the password is handed over.
+async fn a_password_that_would_reach_nobody_is_warned_of(stage: Stage) {
+    assert!(!check(&stage.settings_file()).await.lines.contains("warn"));
+    let rule = "stages = [{ ask = [\"group:pam-admins\"], quorum = 1 }]";
+    let asks_manager = "stages = [{ ask = [\"manager\"], quorum = 1 }]";
+    let said = stage.checked_with(rule, asks_manager).await;
+    assert_eq!(said.code, Some(0), "{}", said.lines);
+    let line = "warn  settings: the profile \"operations\" hands the initial password over to the manager, whom the rule \
+                \"joiners\" asks to approve";
+    assert!(
+        said.lines.contains(line) && said.lines.contains("Warned of: 1, as said above."),
+        "{}",
+        said.lines
+    );
+}
+
 /// A log-on would end the session of the service that is running.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_one_session_is_all_there_is_it_is_left_alone_unless_asked_for() {
@@ -231,4 +284,10 @@ async fn a_vault_of_the_guide_is_told_by_its_flat_records() {
     let said = check(&stage.settings_file()).await;
     assert_eq!(said.code, Some(0), "{}", said.lines);
     assert!(said.lines.contains("user records are flat"), "{}", said.lines);
+    assert!(said.lines.contains("user_shape flat (found)"), "{}", said.lines);
+    let choices = Choices { dialect: crate::stage::Dialect::GuidePinned, ..Choices::default() };
+    let stage = Stage::with(Database::sqlite(), choices).await;
+    let said = check(&stage.settings_file()).await;
+    let pinned = "user_shape flat (pinned), group_member numeric-id (pinned), disable_with put (pinned)";
+    assert!(said.lines.contains(pinned), "{}", said.lines);
 }

@@ -242,6 +242,10 @@ impl Tenant {
         if self.options.product == Product::SelfHosted {
             let name = self.options.client_id.clone();
             self.furnish_user(15, &name, (Standing::Person, "EPVUser"));
+            if let Some(user) = self.users.get_mut(&15) {
+                let rights = ["AddUpdateUsers", "AuditUsers", "ResetUsersPasswords", "ActivateUsers"];
+                user.properties.insert("vaultAuthorization".to_owned(), json!(rights));
+            }
             self.set_service_password(self.options.client_secret.clone());
         }
         for (id, name, members) in [(10, "Vault Admins", vec![2]), (11, "Auditors", vec![7])] {
