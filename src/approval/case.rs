@@ -20,7 +20,7 @@ use crate::store::concerned::concerned;
 use crate::store::decisions::{self, Recorded, standing};
 use crate::store::plans::{self, KeptPlan};
 use crate::store::workflows::{self, Workflow};
-use crate::store::{ReadFault, audit, steps};
+use crate::store::{ReadFault, audit, parts, steps};
 
 /// More events than this are not shown on a page.
 const MOST_EVENTS: u64 = 1_000;
@@ -37,6 +37,8 @@ pub(super) struct Case {
     pub(super) said: Vec<Recorded>,
     /// Who asked for it, and whom it is about.
     pub(super) concerned: Concerned,
+    /// All parts of the request, this one among them.
+    pub(super) whole: Vec<Workflow>,
     /// What proves that the reader is the person who was asked.
     pub(super) proof: Proof,
     /// In which session they read, where one was wanted.
@@ -80,8 +82,20 @@ impl Case {
         let mut said = decisions::of_workflow(&kit.store, ask.workflow).await?;
         said.retain(|recorded| recorded.plan_number == ask.plan_number);
         let (concerned, proof) = (concerned(&kit.store, &workflow).await?, Proof::Link);
-        let session = None;
-        Ok(Some(Self { ask, workflow, request, kept, plan, since_before, said, concerned, proof, session }))
+        let (whole, session) = (parts::whole(&kit.store, &workflow).await?, None);
+        Ok(Some(Self {
+            ask,
+            workflow,
+            request,
+            kept,
+            plan,
+            since_before,
+            said,
+            concerned,
+            whole,
+            proof,
+            session,
+        }))
     }
 
     /// Is there a newer plan than the one that was asked about?

@@ -110,6 +110,7 @@ fn assemble(kit: &Kit, case: &Case, progress: Progress, shown: Shown<'_>) -> App
         previews: &previews,
         said: &case.said,
         open_stage: case.open_stage(),
+        whole: &case.whole,
         you: Some(&case.ask.approver),
     };
     ApprovalPage {

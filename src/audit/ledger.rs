@@ -97,6 +97,7 @@ impl Replay {
                 self.steps.insert(number(read, "step_number"), "done".to_owned());
             }
             EventKind::WorkflowReplanning
+            | EventKind::WorkflowSpread
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
             | EventKind::LateAccountFound
@@ -161,6 +162,7 @@ impl Replay {
             EventKind::DeliveryAccepted
             | EventKind::DeliveryRepeated
             | EventKind::DeliveryRefused
+            | EventKind::WorkflowSpread
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
             | EventKind::LateAccountFound

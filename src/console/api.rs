@@ -17,7 +17,7 @@ use crate::config::Scope;
 use crate::domain::ids::WorkflowId;
 use crate::kit::Kit;
 use crate::store::workflows::{self, Workflow};
-use crate::store::{ReadFault, audit, decisions, outbox, plans, steps};
+use crate::store::{ReadFault, audit, decisions, outbox, parts, plans, steps};
 use crate::web::problem::Problem;
 use crate::web::{bearer, json};
 
@@ -79,7 +79,9 @@ async fn gather(kit: &Kit, workflow: &Workflow) -> Result<WorkflowInFull, ReadFa
     let ledger = steps::ledger(&kit.store, workflow.id, workflow.plan_number).await?;
     let said = decisions::of_workflow(&kit.store, workflow.id).await?;
     let messages = outbox::of_workflow(&kit.store, workflow.id).await?;
-    Ok(WorkflowInFull::new(kit, workflow, plan.as_ref(), &ledger)?.with_people(said, messages))
+    let whole = parts::whole(&kit.store, workflow).await?;
+    let shown = WorkflowInFull::new(kit, workflow, plan.as_ref(), &ledger)?;
+    Ok(shown.with_parts(kit, &whole).with_people(said, messages))
 }
 
 async fn audit_page(kit: &Kit, request: &HttpRequest) -> Result<HttpResponse, Problem> {

@@ -65,6 +65,8 @@ struct WorkflowPage {
     asker: Vec<Line>,
     person: Vec<Line>,
     facts: Vec<Line>,
+    /// The other parts of the request.
+    parts: Vec<Part>,
     said: Vec<Said>,
     messages: Vec<Message>,
     more_events: bool,
@@ -83,6 +85,13 @@ struct ActForm {
     token: String,
     /// What was typed before.
     typed: String,
+}
+
+/// Another part of the request, to be shown.
+struct Part {
+    href: String,
+    target: String,
+    state: &'static str,
 }
 
 /// One answer, to be shown.
@@ -182,6 +191,8 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
     let (home, now) = (Home::of(kit), kit.world.now());
     let Sight { workflow, request, current, .. } = sight;
     let list = home.path("/workflows");
+    let others = sight.whole.iter().filter(|one| one.id != workflow.id);
+    let parts = others.map(|one| part(&list, one)).collect();
     let ways = ways(workflow, current.as_ref().map(|current| &current.run));
     let done_here = ways.iter().any(|way| way.word.is_some());
     let operator = shown.signed.filter(|signed| done_here && signed.role >= Role::Operator);
@@ -221,9 +232,19 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
         asker: asker(workflow, request),
         person: person(workflow, request),
         facts: facts(workflow, now),
+        parts,
         said: sight.said.iter().rev().map(said).collect(),
         messages: sight.messages.iter().rev().map(|owed| message(owed, now)).collect(),
         more_events: u64::try_from(sight.told.len()).is_ok_and(|count| count >= MOST_EVENTS),
+    }
+}
+
+fn part(list: &str, workflow: &Workflow) -> Part {
+    let target = workflow.target.as_ref();
+    Part {
+        href: format!("{list}/{}", workflow.id),
+        target: target.map_or_else(|| "not chosen yet".to_owned(), |target| visible(target.as_str())),
+        state: workflow.state.in_words(),
     }
 }
 
@@ -243,6 +264,7 @@ fn plan(kit: &Kit, sight: &Sight, current: &Current, now: Timestamp) -> PlanInWo
         previews: &previews,
         said: &sight.said_now(),
         open_stage,
+        whole: &sight.whole,
         you: None,
     };
     plan_in_words(material, current.since_before.clone(), now)
@@ -327,6 +349,7 @@ fn message_in_words(kind: &str) -> String {
         "vault_awaited" => "The vault cannot be read yet".to_owned(),
         "hand_over" => "An initial password waits".to_owned(),
         "reminder" => "Please decide, once more".to_owned(),
+        "nobody_known" => "Leavers that name nobody whom we know".to_owned(),
         "sign_in_code" => "A code to sign in with".to_owned(),
         other => other.replace('_', " "),
     }

@@ -15,7 +15,7 @@ use crate::store::decisions::{self, Recorded};
 use crate::store::outbox::{self, OwedMessage};
 use crate::store::plans::{self, KeptPlan};
 use crate::store::workflows::{self, Workflow};
-use crate::store::{ReadFault, audit, concerned, steps};
+use crate::store::{ReadFault, audit, concerned, parts, steps};
 
 /// More events than this are not shown on a page.
 pub(super) const MOST_EVENTS: u64 = 1_000;
@@ -31,6 +31,8 @@ pub(super) struct Sight {
     pub(super) told: Vec<Told>,
     /// Whom it concerns, who therefore takes none of its ways on.
     pub(super) concerned: Concerned,
+    /// All parts of the request, this one among them.
+    pub(super) whole: Vec<Workflow>,
 }
 
 /// The current plan.
@@ -52,6 +54,7 @@ impl Sight {
             messages: outbox::of_workflow(&kit.store, id).await?,
             told: audit::chain(&kit.store, id.into(), 0, MOST_EVENTS).await?,
             concerned: concerned::concerned(&kit.store, &workflow).await?,
+            whole: parts::whole(&kit.store, &workflow).await?,
             workflow,
         }))
     }

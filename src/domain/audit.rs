@@ -42,6 +42,8 @@ event_kinds! {
     DeliveryRefused = "delivery.refused";
     /// A request became a workflow.
     WorkflowReceived = "workflow.received";
+    /// A leaver's request reaches further targets: each has got a workflow of its own.
+    WorkflowSpread = "workflow.spread";
     /// A plan was made and sealed.
     WorkflowPlanned = "workflow.planned";
     /// The plan no longer fits the target and is made again.

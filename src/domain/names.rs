@@ -93,6 +93,22 @@ names! {
     RecordId by |text| spelled(text, 64, "._:-", no("bad_ticket_id", "1 to 64 of A-Z a-z 0-9 . _ : -"));
 }
 
+impl SourceRef {
+    /// The reference of a part of a request: no sender has one like it, because none of theirs holds a slash.
+    #[must_use]
+    pub fn of_part(whole: &Self, target: &TargetName) -> Self {
+        Self(format!("{whole}/{target}"))
+    }
+
+    /// Reads one back that was kept, be it a sender's or a part's.
+    pub fn kept(text: &str) -> Result<Self, NotAName> {
+        match text.split_once('/') {
+            None => Self::parse(text),
+            Some((whole, target)) => Ok(Self::of_part(&Self::parse(whole)?, &TargetName::parse(target)?)),
+        }
+    }
+}
+
 impl UserName {
     /// How the vault compares user names: without case. Names are ASCII, so there is only one way to fold.
     pub fn key(&self) -> String {
@@ -246,6 +262,18 @@ mod tests {
         assert_eq!(UserName::parse("zоbrien").unwrap_err().code, "not_ascii"); // a Cyrillic о
         assert!(UserName::parse(".hidden").is_err());
         assert!(UserName::parse(&"a".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn the_reference_of_a_part_is_no_senders() {
+        let target = TargetName::parse("onprem").unwrap();
+        let part = SourceRef::of_part(&SourceRef::parse("RITM1:3").unwrap(), &target);
+        assert_eq!(part.as_str(), "RITM1:3/onprem");
+        assert!(SourceRef::parse(part.as_str()).is_err());
+        assert_eq!(SourceRef::kept(part.as_str()).unwrap(), part);
+        for bad in ["RITM1:3/", "/onprem", "RITM1:3/On Prem", "RITM1:3/a/b"] {
+            assert!(SourceRef::kept(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::plan::{Plan, PlannedAccount, PlannedGroup, PlannedStep};
 use super::request::LeaverTerms;
 use super::snapshot::{GroupKind, MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
 
+/// Of an account that neither its number nor its name leads to any more.
+pub const GONE: &str = "the account is no longer in the vault; nothing to end";
+
 /// The steps of a leaver's plan for this account.
 pub fn removal_steps(user: &VaultUser, terms: &LeaverTerms) -> Vec<PlannedStep> {
     let mut steps = vec![PlannedStep::FindUser, PlannedStep::RecordAccess];

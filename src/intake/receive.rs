@@ -101,6 +101,7 @@ async fn understand(
         vault_awaited_since: None,
         vault_awaited_told: None,
         waits_for: None,
+        part_of: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,

@@ -5,8 +5,8 @@
 //! Deliberately absent: sending, and any text (see `mail`).
 
 use super::mail::{
-    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, HandOver, NeedsAttention, Outcome,
-    PlanReplaced, SignInCode, VaultAwaited, Written, plain,
+    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, HandOver, NeedsAttention, NobodyKnown,
+    Outcome, PlanReplaced, SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
 use crate::domain::audit::EventKind;
@@ -18,10 +18,13 @@ use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State};
 use crate::kit::Kit;
+use crate::pages::whole_in_words::also_in;
 use crate::store::asks::{self, Ask};
 use crate::store::outbox::OwedMessage;
 use crate::store::workflows::Workflow;
-use crate::store::{ReadFault, audit, codes, decisions, hand_overs, plans, seals, workflows};
+use crate::store::{
+    ReadFault, audit, codes, decisions, hand_overs, nobody_known, parts, plans, seals, workflows,
+};
 
 /// A mail with its addressees.
 pub(super) struct Letter {
@@ -48,6 +51,9 @@ pub(super) enum NoLetter {
 /// Longest name, and longest words of an alarm, in characters.
 const LONGEST_NAME: usize = 80;
 const LONGEST_WORDS: usize = 600;
+/// So many requests are named in one mail; and so many characters at most stand in one line about one.
+const MOST_NAMED: usize = 20;
+const LONGEST_LINE: usize = 240;
 /// More events than this are not looked through for one mail.
 const MOST_EVENTS: u64 = 1_000;
 
@@ -65,10 +71,13 @@ pub(super) async fn letter(kit: &Kit, owed: &OwedMessage) -> Result<Letter, NoLe
     if owed.kind == "sign_in_code" {
         return sign_in_code(kit, owed, &footer).await;
     }
+    if owed.kind == nobody_known::WORD {
+        return about_nobody_known(kit, owed, &footer).await;
+    }
     let workflow = workflow.ok_or(NoLetter::Impossible("the workflow it tells about is not there"))?;
     match owed.kind.as_str() {
         "needs_attention" => needs_attention(kit, &workflow, &footer).await,
-        "vault_awaited" => vault_awaited(owed, &workflow, &footer),
+        "vault_awaited" => vault_awaited(kit, owed, &workflow, &footer).await,
         "hand_over" => hand_over(kit, &workflow, &footer).await,
         _ => {
             let ask = match owed.ask {
@@ -90,7 +99,7 @@ async fn to_asked(
     footer: &Footer,
 ) -> Result<Written, NoLetter> {
     let link = link(kit, ask)?;
-    let about = about(workflow)?;
+    let about = about(kit, workflow).await?;
     let written = match owed.kind.as_str() {
         kind @ ("approval_wanted" | "reminder") => {
             let until = still_wanted(kit, workflow, ask).await?;
@@ -198,13 +207,18 @@ async fn by_operator(kit: &Kit, workflow: &Workflow) -> Result<Option<Outcome>, 
     Ok(Some(if approved { Outcome::Approved(by, at) } else { Outcome::Rejected(by, at) }))
 }
 
-fn vault_awaited(owed: &OwedMessage, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
+async fn vault_awaited(
+    kit: &Kit,
+    owed: &OwedMessage,
+    workflow: &Workflow,
+    footer: &Footer,
+) -> Result<Letter, NoLetter> {
     if workflow.state != State::Planning {
         return Err(NoLetter::NotNeeded("the vault was read"));
     }
     let to = owed.recipient.clone().ok_or(NoLetter::Impossible("it has no addressee"))?;
     let since = workflow.vault_awaited_since.map(Timestamp::in_words);
-    let written = mail::vault_awaited(&VaultAwaited { about: about(workflow)?, since }, footer);
+    let written = mail::vault_awaited(&VaultAwaited { about: about(kit, workflow).await?, since }, footer);
     Ok(Letter { to: vec![to], workflow: Some(workflow.id), written: written.map_err(|_| UNWRITABLE)? })
 }
 
@@ -224,7 +238,7 @@ async fn hand_over(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Result<Le
     }
     let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
     let link = format!("{base}/credentials/{}", token.reveal());
-    let mail = HandOver { about: about(workflow)?, link, until: end.in_words() };
+    let mail = HandOver { about: about(kit, workflow).await?, link, until: end.in_words() };
     let written = mail::hand_over(&mail, footer).map_err(|_| UNWRITABLE)?;
     Ok(Letter { to: vec![to], workflow: Some(workflow.id), written })
 }
@@ -282,6 +296,28 @@ async fn alarm(
     Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: owed.workflow, written })
 }
 
+/// One mail about all leavers that name nobody whom we know.
+async fn about_nobody_known(kit: &Kit, owed: &OwedMessage, footer: &Footer) -> Result<Letter, NoLetter> {
+    let waiting = nobody_known::waiting(&kit.store, owed.owed_since).await?;
+    if waiting.is_empty() {
+        return Err(NoLetter::NotNeeded("somebody has seen to them"));
+    }
+    let line = |one: &Workflow| format!("{}, from {}", one.source_ref, one.source);
+    let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
+    let mail = NobodyKnown {
+        how_many: waiting.len(),
+        references: waiting
+            .iter()
+            .take(MOST_NAMED)
+            .map(line)
+            .map(|line| plain(&line, LONGEST_LINE))
+            .collect(),
+        link: format!("{base}/workflows?state=needs_attention&kind=leaver"),
+    };
+    let written = mail::nobody_known(&mail, footer).map_err(|_| UNWRITABLE)?;
+    Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: None, written })
+}
+
 const UNWRITABLE: NoLetter = NoLetter::Impossible("its text cannot be made");
 
 /// Words for operators, unless they name a group of the settings, of the request or of the plan; and none where that
@@ -326,13 +362,15 @@ fn link(kit: &Kit, ask: &Ask) -> Result<String, NoLetter> {
     Ok(format!("{base}/approve/{}", token.reveal()))
 }
 
-fn about(workflow: &Workflow) -> Result<About, NoLetter> {
+async fn about(kit: &Kit, workflow: &Workflow) -> Result<About, NoLetter> {
+    let whole = parts::whole(&kit.store, workflow).await?;
+    let also = also_in(workflow, &whole).map(|also| format!(" {also}")).unwrap_or_default();
     let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
     let whom = plain(&display_name(workflow, &request), LONGEST_NAME);
     let what = match workflow.kind {
         Kind::Joiner => format!("a new account for {whom}"),
         Kind::Mover => format!("changed access for {whom}"),
-        Kind::Leaver => format!("the end of the access of {whom}"),
+        Kind::Leaver => format!("the end of the access of {whom}{also}"),
         Kind::Rehire => format!("access once more for {whom}"),
         Kind::ResetPassword => format!("a new password for {whom}"),
         Kind::Unsuspend => format!("an end to the suspension of {whom}"),

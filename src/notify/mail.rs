@@ -122,6 +122,16 @@ pub struct NeedsAttention {
     pub reason: Option<String>,
 }
 
+/// To the operators: leavers that name nobody whom we know.
+pub struct NobodyKnown {
+    /// How many.
+    pub how_many: usize,
+    /// The first of them, by the references of their senders.
+    pub references: Vec<String>,
+    /// The list on the console.
+    pub link: String,
+}
+
 /// To the operators: something is wrong.
 pub struct Alarm {
     /// The workflow's id, where it is about one.
@@ -273,6 +283,20 @@ struct NeedsAttentionHtml<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "mail/nobody_known.txt")]
+struct NobodyKnownText<'a> {
+    mail: &'a NobodyKnown,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/nobody_known.html")]
+struct NobodyKnownHtml<'a> {
+    mail: &'a NobodyKnown,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
 #[template(path = "mail/alarm.txt")]
 struct AlarmText<'a> {
     mail: &'a Alarm,
@@ -295,6 +319,7 @@ parts! {
     HandOver as HandOverText HandOverHtml;
     SignInCode as SignInCodeText SignInCodeHtml;
     NeedsAttention as NeedsAttentionText NeedsAttentionHtml;
+    NobodyKnown as NobodyKnownText NobodyKnownHtml;
     Alarm as AlarmText AlarmHtml;
 }
 
@@ -341,6 +366,12 @@ pub fn sign_in_code(mail: &SignInCode, footer: &Footer) -> Result<Written, askam
 /// Calls an operator to a workflow.
 pub fn needs_attention(mail: &NeedsAttention, footer: &Footer) -> Result<Written, askama::Error> {
     write(format!("Needs attention: workflow {}", mail.workflow), mail, footer)
+}
+
+/// Tells the operators of leavers that name nobody whom we know.
+pub fn nobody_known(mail: &NobodyKnown, footer: &Footer) -> Result<Written, askama::Error> {
+    let noun = if mail.how_many == 1 { "leaver names" } else { "leavers name" };
+    write(format!("{} {noun} nobody whom we know", mail.how_many), mail, footer)
 }
 
 /// Tells the operators that something is wrong.

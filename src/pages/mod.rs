@@ -18,4 +18,5 @@ pub mod time_in_words;
 pub mod timeline;
 mod unfit;
 pub mod unusual;
+pub mod whole_in_words;
 mod unusual_account;

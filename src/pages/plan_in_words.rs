@@ -2,7 +2,7 @@
 //!
 //! Must hold: what the source claims is marked as claimed and kept apart from what was read in the vault; the
 //! account is shown as the plan has it, not as the request wishes it. Read before this: `steps_in_words`,
-//! `summary_in_words`, `account_in_words`, `unusual`, `routing_in_words`, `differences`, `time_in_words`.
+//! `summary_in_words`, `account_in_words`, `unusual`, `routing_in_words`, `differences`, `time_in_words`, `whole_in_words`.
 
 use super::account_in_words::{account, new_user};
 use super::differences::SinceBefore;
@@ -12,6 +12,7 @@ use super::steps_in_words::{StepInWords, steps};
 use super::summary_in_words::{full_name, known_name, summary, title, undo};
 use super::time_in_words::{distance, runs};
 use super::unusual::unusual;
+use super::whole_in_words::whole_in_words;
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{HandOver, Plan};
 use crate::domain::request::Request;
@@ -43,6 +44,8 @@ pub struct Material<'a> {
     pub said: &'a [Recorded],
     /// The open stage, if one is open.
     pub open_stage: Option<u32>,
+    /// All parts of the request, this one among them.
+    pub whole: &'a [Workflow],
     /// The reader, where a page is personal.
     pub you: Option<&'a EmailAddress>,
 }
@@ -54,6 +57,8 @@ pub struct PlanInWords {
     pub title: String,
     /// What is done, in one sentence.
     pub summary: String,
+    /// Which other parts the request has, where it has some.
+    pub whole: Option<String>,
     /// Who asks.
     pub asker: Vec<Line>,
     /// For whom.
@@ -96,10 +101,11 @@ pub fn plan_in_words(
     since_before: Option<SinceBefore>,
     now: Timestamp,
 ) -> PlanInWords {
-    let Material { workflow, request, kept, plan, previews, said, open_stage, you } = material;
+    let Material { workflow, request, kept, plan, previews, said, open_stage, whole, you } = material;
     PlanInWords {
         title: title(plan, &known_name(request, &kept.snapshot)),
         summary: summary(plan),
+        whole: whole_in_words(workflow, whole),
         asker: asker(workflow, request),
         person: person(workflow, request),
         reason: request.reason.as_ref().map(|reason| visible(reason.as_str())),
@@ -243,6 +249,7 @@ mod tests {
             previews: &[],
             said: &[],
             open_stage: Some(0),
+            whole: &[],
             you: None,
         };
         let told = plan_in_words(material, None, sample::now());

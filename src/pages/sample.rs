@@ -64,6 +64,7 @@ pub(crate) fn workflow() -> Workflow {
         vault_awaited_since: None,
         vault_awaited_told: None,
         waits_for: None,
+        part_of: None,
         not_before: Some(plan().not_before),
         approval_ends: None,
         created_at: now().plus_seconds(-600),
@@ -237,6 +238,7 @@ pub(crate) fn plan_in_words() -> PlanInWords {
         previews: &[],
         said: &said,
         open_stage: Some(1),
+        whole: &[],
         you: Some(&you),
     };
     super::plan_in_words::plan_in_words(material, None, now())

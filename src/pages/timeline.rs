@@ -46,7 +46,13 @@ fn sentence(told: &Told) -> String {
         EventKind::DeliveryRefused => {
             format!("A message of {} was refused: {}.", actor(told), text("because"))
         }
-        EventKind::WorkflowReceived => format!("It became a workflow: {}.", text("kind")),
+        EventKind::WorkflowReceived => received(told),
+        EventKind::WorkflowSpread => format!(
+            "The person has, or may have, accounts in other targets, too: this workflow ends access in {}, and one of \
+             its own was made for each of {}.",
+            text("target"),
+            listed(told, "further")
+        ),
         EventKind::WorkflowPlanned => planned(told),
         EventKind::WorkflowReplanning => {
             format!(
@@ -133,7 +139,10 @@ fn sentence(told: &Told) -> String {
             format!("{} reached for the sealed password, which is for somebody else.", actor(told))
         }
         EventKind::CredentialRevealed => format!("The sealed password was shown to {}.", actor(told)),
-        EventKind::WorkflowSucceeded => "Done: a fresh read showed what was approved.".to_owned(),
+        EventKind::WorkflowSucceeded => match told.text("because") {
+            Some(because) => format!("Done: {}.", clause(&visible(because))),
+            None => "Done: a fresh read showed what was approved.".to_owned(),
+        },
         EventKind::WorkflowNeedsAttention => {
             format!("An operator must look: {}.", clause(&personal("reason")))
         }
@@ -185,6 +194,26 @@ pub fn lost_create(told: &Told) -> Option<String> {
 /// The time of day of a moment that an event names.
 fn clock(told: &Told, name: &str) -> Option<String> {
     told.text(name).and_then(Timestamp::parse).map(Timestamp::clock_time)
+}
+
+fn received(told: &Told) -> String {
+    let kind = told.text("kind").map(visible).unwrap_or_default();
+    match (told.text("part_of"), told.text("target")) {
+        (Some(whole), Some(target)) => {
+            format!(
+                "It became a workflow: {kind} in {}, a part of workflow {}.",
+                visible(target),
+                visible(whole)
+            )
+        }
+        (Some(_) | None, _) => format!("It became a workflow: {kind}."),
+    }
+}
+
+fn listed(told: &Told, name: &str) -> String {
+    let list = told.event.facts.get(name).and_then(serde_json::Value::as_array);
+    let each: Vec<_> = list.into_iter().flatten().filter_map(|one| one.as_str()).map(visible).collect();
+    each.join(", ")
 }
 
 fn decision(told: &Told) -> String {

@@ -10,12 +10,15 @@ mod account;
 mod joiner;
 mod leaver;
 mod mover;
+mod spread;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use self::spread::{Spread, spread};
+use crate::config::TargetSettings;
 use crate::domain::canon::{Corrupt, NotCanonical, Tag};
 use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
@@ -31,7 +34,8 @@ use crate::store::claims::ClaimPlan;
 use crate::store::due;
 use crate::store::late::AwaitLate;
 use crate::store::people;
-use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped, Telling};
+use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, NothingToEnd, PlanningStopped, Telling};
+use crate::store::spread::SpreadLeaver;
 use crate::store::watches::{self, Watch};
 use crate::store::workflows::Workflow;
 use crate::store::{ReadFault, WriteFault};
@@ -64,6 +68,12 @@ enum NoPlan {
     /// The person has no account that could be found; a lost create may still bring one about.
     #[error("{0}")]
     NoAccount(String),
+    /// A leaver names nobody whom we know.
+    #[error("{0}")]
+    NobodyKnown(String),
+    /// There is no account whose access could be ended, as the reading has shown twice.
+    #[error("{0}")]
+    NothingToEnd(String),
     /// The settings forbid it.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
@@ -180,10 +190,10 @@ impl Planner {
             }
             Err(NoPlan::Later { words, after_seconds }) => self.wait(workflow, words, after_seconds).await,
             Err(NoPlan::NeedsPerson(reason)) => self.stop(workflow, reason, Telling::Mail).await,
-            Err(NoPlan::NoAccount(reason)) => {
+            Err(none @ (NoPlan::NoAccount(_) | NoPlan::NobodyKnown(_) | NoPlan::NothingToEnd(_))) => {
                 match self.watched(workflow).await.map_err(|fault| TurnFailed::doing("planning")(&fault))? {
                     Some(watch) => self.await_late(workflow, watch).await,
-                    None => self.stop(workflow, reason, Telling::Mail).await,
+                    None => self.without_account(workflow, none).await,
                 }
             }
             Err(NoPlan::NotAllowed(why)) => {
@@ -198,6 +208,25 @@ impl Planner {
             Ok(()) | Err(WriteFault::Refused(MovedOn)) => Ok(()),
             Err(fault) => Err(TurnFailed::doing("keeping a plan")(&fault)),
         }
+    }
+
+    /// No account was found, and none is expected.
+    async fn without_account(&self, workflow: &Workflow, none: NoPlan) -> Result<(), WriteFault<MovedOn>> {
+        match none {
+            NoPlan::NothingToEnd(words) => self.end(workflow, words).await,
+            NoPlan::NobodyKnown(reason) => self.stop(workflow, reason, Telling::Together).await,
+            NoPlan::NoAccount(_)
+            | NoPlan::NeedsPerson(_)
+            | NoPlan::NotAllowed(_)
+            | NoPlan::Later { .. }
+            | NoPlan::Store(_) => self.stop(workflow, none.to_string(), Telling::Mail).await,
+        }
+    }
+
+    async fn end(&self, workflow: &Workflow, words: String) -> Result<(), WriteFault<MovedOn>> {
+        tracing::info!(workflow.id = %workflow.id, words, "there is nothing to end");
+        let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
+        self.kit.store.write(NothingToEnd { stamp, workflow: workflow.id, after, words }).await
     }
 
     async fn stop(
@@ -240,7 +269,10 @@ impl Planner {
                 let chosen = access::choose(kit, &words).await?;
                 mover::plan(kit, workflow, &request, mover, chosen).await?
             }
-            Some(What::Leaver(leaver)) => leaver::plan(kit, workflow, &request, leaver).await?,
+            Some(What::Leaver(leaver)) => {
+                let own = self.spread(workflow, &request).await?;
+                leaver::plan(kit, workflow, &request, leaver, own).await?
+            }
             Some(What::Rehire(_) | What::ResetPassword(_) | What::Unsuspend(_)) | None => {
                 let kind = workflow.kind;
                 return Err(NoPlan::NeedsPerson(format!("a {kind} is not carried out by this version")));
@@ -256,6 +288,21 @@ impl Planner {
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let sealed = SealedPlan::seal(&plan)?;
         Ok(Made { plan, sealed, snapshot, routing })
+    }
+
+    /// The target in which this leaver ends access. Each further one gets a workflow of its own before anything is planned,
+    /// so that no target has to wait for another one to be readable.
+    async fn spread(&self, workflow: &Workflow, request: &Request) -> Result<&TargetSettings, NoPlan> {
+        let Spread { own, further } = spread(&self.kit, workflow, request).await?;
+        if further.is_empty() {
+            return Ok(own);
+        }
+        let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
+        let deed = SpreadLeaver { stamp, workflow: workflow.id, after, own: own.name.clone(), further };
+        match self.kit.store.write(deed).await {
+            Ok(()) => Ok(own),
+            Err(fault) => Err(NoPlan::Later { words: fault.to_string(), after_seconds: None }),
+        }
     }
 
     /// A rule may ask nobody only where the account that was seen is the one known to be this person's.

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::allowed::not_allowed;
 use super::claimed::{Left, Run, Runner};
 use crate::domain::drift::drift;
+use crate::domain::kind::Kind;
 use crate::domain::plan::{Plan, PlannedStep, SealedPlan};
 use crate::domain::removal::widened;
 use crate::domain::retry::{Awaited, Tell, unreadable};
@@ -186,6 +187,10 @@ impl Runner<'_> {
 
     /// What forbids a run to go on, in words.
     async fn changed(&self, run: &Run<'_>, snapshot: &Snapshot) -> Result<Option<String>, Left> {
+        if run.plan.kind == Kind::Leaver && snapshot.user == UserSeen::Absent {
+            // Each step that is left looks for itself whether the account is gone, and so whether it has come to its end.
+            return Ok(None);
+        }
         let voids = drift(&run.plan, snapshot).voids;
         if !voids.is_empty() {
             return Ok(Some(in_words(&voids)));

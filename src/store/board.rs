@@ -100,6 +100,13 @@ pub async fn count_up_to(store: &Store, state: &str, most: u64) -> Result<usize,
     Ok(ids.len())
 }
 
+/// A workflow is found by the words of another one, too.
+pub(super) async fn copy_words<No>(tx: &Tx, from: WorkflowId, to: WorkflowId) -> Result<(), Fault<No>> {
+    let known =
+        found_by::Entity::find().filter(found_by::Column::WorkflowId.eq(from.0)).all(&tx.inner).await?;
+    keep_words(tx, to, &known.into_iter().map(|row| row.word).collect()).await
+}
+
 /// Keeps the words that a new workflow is found by.
 pub(super) async fn keep_words<No>(
     tx: &Tx,

@@ -11,11 +11,13 @@ use sea_orm::{
 };
 
 use super::deed::{Fault, Tx};
+use super::parts;
 use super::rows::held::{self, Column};
 use super::rows::{batch, budget, unapproved};
 use super::workflows::Workflow;
 use crate::domain::ids::BatchId;
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::State;
 
 const HOUR_SECONDS: i64 = 3_600;
 
@@ -38,8 +40,10 @@ pub(super) async fn take<No>(
     per_hour: u32,
 ) -> Result<Room, Fault<No>> {
     lock(tx, workflow.source.as_str()).await?;
-    if was_let_go(tx, workflow).await? {
-        return Ok(Room::Within);
+    match before(tx, workflow).await? {
+        Before::LetGo => return Ok(Room::Within),
+        Before::Withheld => return hold(tx, workflow).await,
+        Before::Nothing => {}
     }
     let starts_at = not_before.max(tx.at);
     let of_source =
@@ -76,13 +80,40 @@ pub(super) async fn lock<No>(tx: &Tx, source: &str) -> Result<(), Fault<No>> {
     Ok(())
 }
 
-/// One that was counted, or released by two people, is not held because its plan had to be made again.
-async fn was_let_go<No>(tx: &Tx, workflow: &Workflow) -> Result<bool, Fault<No>> {
-    if unapproved::Entity::find_by_id(workflow.id.0).one(&tx.inner).await?.is_some() {
-        return Ok(true);
+/// What was said before of the person whom a workflow is about, in the same request.
+enum Before {
+    /// Nothing.
+    Nothing,
+    /// It was let go: it was counted, or two people have released it.
+    LetGo,
+    /// Another part of it is held, or somebody has said no to one.
+    Withheld,
+}
+
+/// One that was let go is not held because its plan had to be made again, and the parts of one request count once. Where
+/// a part is held or was rejected, two people look at the others, too.
+async fn before<No>(tx: &Tx, workflow: &Workflow) -> Result<Before, Fault<No>> {
+    let mut found = Before::Nothing;
+    for one in parts::siblings(tx, workflow).await? {
+        let held = held::Entity::find_by_id(one.id.0).one(&tx.inner).await?;
+        let held = held.as_ref().map(|row| row.state.as_str());
+        let own = one.id == workflow.id;
+        if own && (held == Some("released") || was_counted(tx, &one).await?) {
+            return Ok(Before::LetGo);
+        }
+        if !own && (held == Some("held") || matches!(one.state, State::Rejected)) {
+            found = Before::Withheld;
+        } else if matches!(found, Before::Nothing)
+            && (held == Some("released") || was_counted(tx, &one).await?)
+        {
+            found = Before::LetGo;
+        }
     }
-    let before = held::Entity::find_by_id(workflow.id.0).one(&tx.inner).await?;
-    Ok(before.is_some_and(|row| row.state == "released"))
+    Ok(found)
+}
+
+async fn was_counted<No>(tx: &Tx, workflow: &Workflow) -> Result<bool, Fault<No>> {
+    Ok(unapproved::Entity::find_by_id(workflow.id.0).one(&tx.inner).await?.is_some())
 }
 
 async fn hold<No>(tx: &mut Tx, workflow: &Workflow) -> Result<Room, Fault<No>> {

@@ -14,6 +14,7 @@ use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
 use crate::domain::request::{Request, What};
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::State;
 
 /// A leaver that stands in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +47,8 @@ impl std::fmt::Display for InTheWay {
 /// Where a leaver never was, or is no more: nothing of it stands in anybody's way.
 const VOID: [&str; 4] = ["rejected", "expired", "cancelled", "superseded"];
 
-/// The leaver of the same person and target that forbids this run to begin or to go on, if there is one. The caller has
-/// locked the person, so that no leaver begins meanwhile.
+/// The leaver of the same person that forbids this run to begin or to go on, if there is one, whichever target each is
+/// about: who leaves, leaves everything. The caller has locked the person, so that no leaver begins meanwhile.
 pub(super) async fn in_the_way<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<InTheWay>, Fault<No>> {
     use workflow::{Column, Entity};
     if workflow.kind == Kind::Leaver {
@@ -64,14 +65,9 @@ pub(super) async fn in_the_way<No>(tx: &Tx, workflow: &Workflow) -> Result<Optio
         .await?;
     for row in leavers {
         let leaver = Workflow::from_row(row)?;
-        let elsewhere = match (&leaver.target, &workflow.target) {
-            (Some(theirs), Some(ours)) => theirs != ours,
-            (None, _) | (_, None) => false,
-        };
-        if elsewhere {
-            continue;
-        }
-        let has_begun = first_attempt(tx, leaver.id).await?.is_some();
+        // One that found nothing to end has done what it came for without any attempt.
+        let ended = matches!(leaver.state, State::Succeeded);
+        let has_begun = ended || first_attempt(tx, leaver.id).await?.is_some();
         let over = leaver.state.is_final();
         if !has_begun && (over || !is_due(&leaver, tx.at)?) {
             continue;

@@ -132,6 +132,13 @@ pub(super) async fn raise_alarm<No>(
     Ok(())
 }
 
+/// Owes the operators a mail that is about no workflow in particular, at this moment.
+pub(super) async fn owe_operators<No>(tx: &mut Tx, kind: &str, due_at: Timestamp) -> Result<(), Fault<No>> {
+    let row = owed::ActiveModel { due_at: Set(due_at.as_utc()), ..blank(tx, None, kind).await? };
+    owed::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
 /// Owes somebody who is not asked yet a word that the target cannot be read.
 pub(super) async fn owe_waiting<No>(
     tx: &mut Tx,

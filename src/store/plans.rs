@@ -13,7 +13,7 @@ use super::fault::ReadFault;
 use super::lease::{Held, Lease, NotYours};
 use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, by_hand, outbox, protected, reminders, steps};
+use super::{Store, audit, by_hand, nobody_known, outbox, protected, reminders, steps};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{CanonicalBytes, Tag};
@@ -182,6 +182,8 @@ pub enum Telling {
     Alarm,
     /// It is about an account that nobody may touch.
     Protected,
+    /// Together with others like it, in one mail an hour.
+    Together,
 }
 
 #[async_trait]
@@ -199,8 +201,13 @@ impl Deed for PlanningStopped {
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
         let workflow = standing(tx, self.workflow, self.after).await?;
-        let transition = workflow.state.needs_attention(self.reason.clone())?;
+        let mut transition = workflow.state.needs_attention(self.reason.clone())?;
         match self.telling {
+            Telling::Together => {
+                transition.owed.clear();
+                workflows::apply(tx, &workflow, transition, Also::default()).await?;
+                return nobody_known::tell(tx).await;
+            }
             Telling::Protected => return protected::stop(tx, &workflow, transition, &self.reason).await,
             Telling::Mail | Telling::Alarm => {
                 workflows::apply(tx, &workflow, transition, Also::default()).await?;
@@ -211,6 +218,38 @@ impl Deed for PlanningStopped {
             outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), &words).await?;
         }
         Ok(())
+    }
+}
+
+/// Ends a leaver for whom there is no account.
+pub struct NothingToEnd {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The number of the plan before.
+    pub after: u32,
+    /// What the reading has shown.
+    pub words: String,
+}
+
+#[async_trait]
+impl Deed for NothingToEnd {
+    type Done = ();
+    type No = MovedOn;
+
+    fn name(&self) -> &'static str {
+        "nothing_to_end"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<MovedOn>> {
+        let workflow = standing(tx, self.workflow, self.after).await?;
+        let transition = workflow.state.nothing_to_end(&self.words)?;
+        workflows::apply(tx, &workflow, transition, Also::default()).await
     }
 }
 

@@ -66,6 +66,7 @@ table!(workflow, "workflows", {
     updated_at: ChronoDateTimeUtc,
     waits_for: Option<Uuid>,
     fruitless: i64,
+    part_of: Option<Uuid>,
 });
 
 table!(found_by, "workflow_words", {

@@ -57,6 +57,8 @@ pub struct Workflow {
     pub vault_awaited_told: Option<Timestamp>,
     /// The run of the same person, or on the same user, that must come to rest before this one goes on.
     pub waits_for: Option<WorkflowId>,
+    /// The workflow that stands for the whole request, where this is a part of it for one further target.
+    pub part_of: Option<WorkflowId>,
     /// Execution may begin at this moment; known once planned.
     pub not_before: Option<Timestamp>,
     /// For one that is approved: unless its run has begun by then, the approval is void.
@@ -246,10 +248,11 @@ pub(super) async fn insert<No>(tx: &Tx, new: &Workflow) -> Result<(), Fault<No>>
     row.namespace = Set(new.namespace.as_str().to_owned());
     row.person_ref = Set(new.person_ref.as_str().to_owned());
     row.kind = Set(new.kind.as_str().to_owned());
-    row.target = Set(None);
+    row.target = Set(new.target.as_ref().map(|target| target.as_str().to_owned()));
     row.user_name = Set(new.user_name.as_ref().map(|name| name.as_str().to_owned()));
     row.request = Set(new.request.as_slice().to_vec());
     row.adopted_user_id = Set(adopted(new.adoption));
+    row.part_of = Set(new.part_of.map(|whole| whole.0));
     row.plan_number = Set(0);
     row.replans = Set(0);
     row.due_at = Set(new.created_at.as_utc());
@@ -349,7 +352,7 @@ impl Workflow {
         Ok(Self {
             id: WorkflowId(row.id),
             source: SourceName::parse(&row.source).map_err(name)?,
-            source_ref: SourceRef::parse(&row.source_ref).map_err(name)?,
+            source_ref: SourceRef::kept(&row.source_ref).map_err(name)?,
             namespace: Namespace::parse(&row.namespace).map_err(name)?,
             person_ref: PersonRef::parse(&row.person_ref).map_err(name)?,
             kind: Kind::parse(&row.kind).ok_or_else(|| wrong(id, "an unknown kind"))?,
@@ -366,6 +369,7 @@ impl Workflow {
             vault_awaited_since: row.vault_awaited_since.map(Timestamp::from_utc),
             vault_awaited_told: row.vault_awaited_told.map(Timestamp::from_utc),
             waits_for: row.waits_for.map(WorkflowId),
+            part_of: row.part_of.map(WorkflowId),
             not_before: row.not_before.map(Timestamp::from_utc),
             approval_ends: row.expires_at.filter(|_| row.state == "approved").map(Timestamp::from_utc),
             created_at: Timestamp::from_utc(row.created_at),

@@ -58,12 +58,13 @@ struct WorkflowShown {
     expires_at: Option<Timestamp>,
     /// The run of the same person that must come to rest before this one goes on.
     waits_for: Option<WorkflowId>,
+    /// The workflow that stands for the whole request, where this is a part of it for one further target.
+    part_of: Option<WorkflowId>,
     url: String,
 }
 
 impl WorkflowShown {
     fn new(kit: &Kit, workflow: &Workflow) -> Self {
-        let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
         Self {
             id: workflow.id,
             state: workflow.state.word(),
@@ -81,9 +82,15 @@ impl WorkflowShown {
             not_before: workflow.not_before,
             expires_at: workflow.state.open_stage().and_then(|open| open.expires_at),
             waits_for: workflow.waits_for,
-            url: format!("{base}/api/v1/workflows/{}", workflow.id),
+            part_of: workflow.part_of,
+            url: url(kit, workflow.id),
         }
     }
+}
+
+fn url(kit: &Kit, workflow: WorkflowId) -> String {
+    let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
+    format!("{base}/api/v1/workflows/{workflow}")
 }
 
 fn reason(state: &State) -> Option<String> {
@@ -108,11 +115,23 @@ pub(super) struct WorkflowInFull {
     workflow: WorkflowShown,
     /// The request as it was understood.
     request: Value,
+    /// All parts of the request, this one among them; empty where it is the only one.
+    parts: Vec<PartShown>,
     plan: Option<PlanShown>,
     user_id: Option<VaultUserId>,
     steps: Vec<StepShown>,
     decisions: Vec<DecisionShown>,
     messages: Vec<MessageShown>,
+}
+
+/// One workflow of a request that reaches several targets.
+#[derive(Serialize)]
+struct PartShown {
+    id: WorkflowId,
+    target: Option<TargetName>,
+    state: &'static str,
+    reason: Option<String>,
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -177,6 +196,7 @@ impl WorkflowInFull {
         Ok(Self {
             workflow: WorkflowShown::new(kit, workflow),
             request: workflow.request.open(Tag::Request)?,
+            parts: Vec::new(),
             plan: plan.zip(planned.as_ref()).map(|(kept, plan)| PlanShown {
                 number: kept.number,
                 digest: kept.sealed.digest(),
@@ -193,10 +213,29 @@ impl WorkflowInFull {
         })
     }
 
+    pub(super) fn with_parts(mut self, kit: &Kit, whole: &[Workflow]) -> Self {
+        if whole.len() > 1 {
+            self.parts = whole.iter().map(|one| PartShown::new(kit, one)).collect();
+        }
+        self
+    }
+
     pub(super) fn with_people(mut self, said: Vec<Recorded>, messages: Vec<OwedMessage>) -> Self {
         self.decisions = said.into_iter().map(DecisionShown::from).collect();
         self.messages = messages.into_iter().map(MessageShown::from).collect();
         self
+    }
+}
+
+impl PartShown {
+    fn new(kit: &Kit, workflow: &Workflow) -> Self {
+        Self {
+            id: workflow.id,
+            target: workflow.target.clone(),
+            state: workflow.state.word(),
+            reason: reason(&workflow.state),
+            url: url(kit, workflow.id),
+        }
     }
 }
 

@@ -39,6 +39,14 @@ fn to_asked() -> Vec<Written> {
         done(&Done { about: about(), link: link() }, &footer()),
         hand_over(&HandOver { about: about(), link: link(), until: time() }, &footer()),
         alarm(&Alarm { workflow: Some(ID.to_owned()), words: None, held: Some(link()) }, &footer()),
+        nobody_known(
+            &NobodyKnown { how_many: 1, references: vec!["LEAVE-1, from hr".to_owned()], link: link() },
+            &footer(),
+        ),
+        nobody_known(
+            &NobodyKnown { how_many: 9, references: vec!["LEAVE-1, from hr".to_owned()], link: link() },
+            &footer(),
+        ),
     ];
     let ends = outcomes().into_iter();
     all.extend(ends.map(|outcome| decided(&Decided { about: about(), outcome, link: link() }, &footer())));

@@ -441,6 +441,7 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
         vault_awaited_since: None,
         vault_awaited_told: None,
         waits_for: None,
+        part_of: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,

@@ -89,6 +89,7 @@ impl Talk<'_> {
             PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
             PlannedStep::DisableInDirectory => Err(by_hand()),
         };
+        let told = self.unless_gone(call, told).await;
         self.report(told)
     }
 
@@ -108,6 +109,7 @@ impl Talk<'_> {
             PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
             PlannedStep::DisableInDirectory => Err(by_hand()),
         };
+        let told = self.unless_gone(call, told).await;
         self.report(told)
     }
 

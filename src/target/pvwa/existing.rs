@@ -19,6 +19,7 @@ impl Talk<'_> {
         let name = call.plan.user_name.as_str();
         self.refuse_own_account(name)?;
         let account = self.account(id).await?;
+        self.unseen = account.is_none();
         let named = self.users_named(name).await?;
         let wrong = match (named.as_slice(), &account) {
             ([found], Some(account)) if *found == id => {

@@ -75,6 +75,7 @@ impl Talk<'_> {
         };
         self.refuse_own_account(call.plan.user_name.as_str())?;
         let Some(account) = self.account(id).await? else {
+            self.unseen = true;
             return Err(Fault::passing(format!("user number {id} cannot be seen in the vault")));
         };
         self.named_as_planned(call, &account)?;

@@ -30,6 +30,7 @@ mod create;
 mod disable;
 mod edit;
 mod existing;
+mod gone;
 mod gate;
 mod health;
 mod groups;

@@ -118,6 +118,8 @@ pub(super) struct Talk<'a> {
     pub(super) hidden: Option<SecretString>,
     /// Who holds the plan's user name, if it is a stranger.
     pub(super) stranger: Option<VaultUserId>,
+    /// The approved account was not to be seen by its number.
+    pub(super) unseen: bool,
     /// What the account can reach, where this conversation was to note it.
     pub(super) access: Option<AccessSeen>,
     /// The record that this conversation was about to write, as it had read it.
@@ -136,7 +138,16 @@ enum Met {
 
 impl<'a> Talk<'a> {
     pub(super) fn new(pvwa: &'a Pvwa) -> Self {
-        Self { pvwa, calls: Vec::new(), hidden: None, stranger: None, access: None, before: None, note: None }
+        Self {
+            pvwa,
+            calls: Vec::new(),
+            hidden: None,
+            stranger: None,
+            unseen: false,
+            access: None,
+            before: None,
+            note: None,
+        }
     }
 
     /// Reads.

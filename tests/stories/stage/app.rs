@@ -50,6 +50,16 @@ pub struct Choices {
     /// Replaces lines of the settings: (this, by that).
     pub edits: Vec<(String, String)>,
     pub groups: Vec<String>,
+    /// A vault of one's own besides, called `onprem`.
+    pub second: SecondVault,
+}
+
+/// Is there another vault?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondVault {
+    No,
+    /// Self-hosted, and speaks the product's dialect.
+    Yes,
 }
 
 impl Default for Choices {
@@ -61,6 +71,7 @@ impl Default for Choices {
             seed: 7,
             edits: vec![],
             groups: vec!["Ops-Readers".to_owned(), "Linux Admins".to_owned()],
+            second: SecondVault::No,
         }
     }
 }
@@ -76,6 +87,8 @@ pub const WRITER: &str = "writer-token-for-stories-0123456789";
 pub struct Stage {
     pub clock: Arc<HandClock>,
     pub simulator: Simulator,
+    /// The second vault, where the story has one.
+    pub onprem: Option<Simulator>,
     pub service: Service,
     pub url: String,
     pub folder: TempDir,
@@ -94,12 +107,14 @@ impl Stage {
     pub async fn with(database: Database, choices: Choices) -> Self {
         let clock = Arc::new(HandClock::begin());
         let simulator = simulator(&choices, &clock).await;
+        let onprem = second(&choices, &clock).await;
         let chance = Arc::new(SeededChance::fresh());
         let world = World { clock: clock.clone(), chance: chance.clone() };
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(PASSWORD_FILE), CLIENT_SECRET).unwrap();
         KeyRing::read_or_make(&folder.path().join("story.key"), &world).unwrap();
-        let (service, socket) = open(&simulator, &database, folder.path(), &choices, world).await;
+        let vaults = (&simulator, onprem.as_ref());
+        let (service, socket) = open(vaults, &database, folder.path(), &choices, world).await;
         let (server, address) = service.listen(socket).unwrap();
         let serving = server.handle();
         tokio::spawn(server);
@@ -111,7 +126,7 @@ impl Stage {
             .build()
             .unwrap();
         let url = format!("http://{address}");
-        Self { clock, simulator, service, url, folder, database, choices, browser, chance, serving }
+        Self { clock, simulator, onprem, service, url, folder, database, choices, browser, chance, serving }
     }
 
     /// A stage of its own beside this one, set up alike.
@@ -124,8 +139,8 @@ impl Stage {
         self.serving.stop(false).await;
         self.service.kit.store.close().await;
         let world = World { clock: self.clock.clone(), chance: self.chance.clone() };
-        let (service, socket) =
-            open(&self.simulator, &self.database, self.folder.path(), &self.choices, world).await;
+        let vaults = (&self.simulator, self.onprem.as_ref());
+        let (service, socket) = open(vaults, &self.database, self.folder.path(), &self.choices, world).await;
         let (server, address) = service.listen(socket).unwrap();
         self.serving = server.handle();
         tokio::spawn(server);
@@ -150,7 +165,8 @@ impl Stage {
     /// The same, with its workers, and with the socket on which it does not answer yet.
     pub async fn second_service(&self) -> (Service, TcpListener) {
         let world = World { clock: self.clock.clone(), chance: Arc::new(SeededChance::fresh()) };
-        open(&self.simulator, &self.database, self.folder.path(), &self.choices, world).await
+        let vaults = (&self.simulator, self.onprem.as_ref());
+        open(vaults, &self.database, self.folder.path(), &self.choices, world).await
     }
 
     /// Lets every worker do what is due at this moment, until nothing is left.
@@ -178,6 +194,17 @@ impl Stage {
     /// The public address in the settings, which the pages' forms come from.
     pub fn origin(&self) -> String {
         self.service.kit.settings.http.public_url.origin().ascii_serialization()
+    }
+}
+
+/// The second vault, where one is wanted.
+async fn second(choices: &Choices, clock: &HandClock) -> Option<Simulator> {
+    match choices.second {
+        SecondVault::No => None,
+        SecondVault::Yes => {
+            let product = Product::SelfHosted;
+            Some(simulator(&Choices { product, dialect: Dialect::Product, ..choices.clone() }, clock).await)
+        }
     }
 }
 
@@ -215,7 +242,7 @@ fn account(product: Product) -> &'static str {
 }
 
 async fn open(
-    simulator: &Simulator,
+    vaults: (&Simulator, Option<&Simulator>),
     database: &Database,
     folder: &std::path::Path,
     choices: &Choices,
@@ -223,7 +250,7 @@ async fn open(
 ) -> (Service, TcpListener) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
-    let text = spelled(simulator, database, folder, choices, &socket.local_addr().unwrap().to_string());
+    let text = spelled(vaults, database, folder, choices, &socket.local_addr().unwrap().to_string());
     // For the commands, which read it from a file.
     std::fs::write(folder.join("story.toml"), &text).unwrap();
     let settings = Settings::from_toml(&text, "story.toml", &Machine);
@@ -235,13 +262,21 @@ async fn open(
 
 /// The settings with the story's own edits.
 pub(super) fn spelled(
-    simulator: &Simulator,
+    (simulator, onprem): (&Simulator, Option<&Simulator>),
     database: &Database,
     folder: &std::path::Path,
     choices: &Choices,
     listen: &str,
 ) -> String {
     let mut text = settings(simulator, database, folder, choices, listen);
+    if let Some(onprem) = onprem {
+        let sign_in = sign_in(Product::SelfHosted, &onprem.vault_url(), folder);
+        let second = format!(
+            "[[targets]]\nname = \"onprem\"\n{sign_in}\nallowed_user_types = [\"EPVUser\"]\nlocation_root = \"\\\\Users\"\n\
+             grantable_groups = [\"Ops-Readers\"]\nprotected_users = [\"breakglass*\"]\n[[approver_groups]]\n"
+        );
+        text = text.replacen("[[approver_groups]]\n", &second, 1);
+    }
     for (this, by) in &choices.edits {
         assert!(text.contains(this), "the settings have no line {this}");
         text = text.replace(this, by);

@@ -15,7 +15,8 @@ mod world;
 
 pub use actors::Answer;
 pub use app::{
-    CLIENT_SECRET, Choices, Dialect, PASSWORD_FILE, Product, READER, Stage, WEBHOOK_SECRET, WRITER,
+    CLIENT_SECRET, Choices, Dialect, PASSWORD_FILE, Product, READER, SecondVault, Stage, WEBHOOK_SECRET,
+    WRITER,
 };
 pub use approvers::{ONE_OF_THE_GROUP, Whole};
 pub use browser::{Browser, Screen, Scripts};

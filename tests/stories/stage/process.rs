@@ -57,7 +57,8 @@ impl Stage {
     /// The settings of the service as a file, for commands of the operator.
     pub fn settings_file(&self) -> PathBuf {
         let listen = self.url.strip_prefix("http://").unwrap();
-        let text = spelled(&self.simulator, &self.database, self.folder.path(), &self.choices, listen);
+        let vaults = (&self.simulator, self.onprem.as_ref());
+        let text = spelled(vaults, &self.database, self.folder.path(), &self.choices, listen);
         let file = self.folder.path().join("story.toml");
         std::fs::write(&file, text).unwrap();
         file
@@ -92,7 +93,8 @@ impl Outside {
 
     /// A settings file for a process that listens on this address.
     pub fn settings_file(&self, name: &str, listen: &str) -> PathBuf {
-        let text = spelled(&self.simulator, &self.database, self.folder.path(), &self.choices, listen);
+        let text =
+            spelled((&self.simulator, None), &self.database, self.folder.path(), &self.choices, listen);
         let file = self.folder.path().join(name);
         std::fs::write(&file, text).unwrap();
         file

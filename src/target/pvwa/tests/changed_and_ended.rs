@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::simulated::{GROUPS, Trial};
 use super::*;
 use crate::domain::plan::{FieldChange, UserChange};
+use crate::domain::removal::GONE;
 use crate::domain::step::Rest;
 use crate::simulator::faults::{Effect, Fault, Meanwhile, Moment};
 use crate::simulator::tenant::{Dialect, DisableCall, SafeList};
@@ -270,8 +271,6 @@ async fn an_account_that_is_another_one_now_is_left_alone() {
     let renamed = turned(json!({ "username": "zmeyer" })).await;
     let directory = turned(json!({ "source": "LDAP" })).await;
     let component = turned(json!({ "componentUser": true })).await;
-    let gone = turned(json!({})).await;
-    gone.simulator.vault.remove_user(gone.simulator.vault.id_of("zobrien").unwrap()).unwrap();
     let anew = turned(json!({})).await;
     anew.simulator.vault.remove_user(anew.simulator.vault.id_of("zobrien").unwrap()).unwrap();
     anew.simulator.vault.add_user(&json!({ "username": "zobrien" })).unwrap();
@@ -279,7 +278,6 @@ async fn an_account_that_is_another_one_now_is_left_alone() {
         (renamed, "has another name than the approved one"),
         (directory, "was kept by the vault itself when this was approved and is kept by a directory now"),
         (component, "is a component of the vault"),
-        (gone, "is no longer in the vault"),
         (anew, "the approved account is number"),
     ] {
         let (story, rest) = trial.run().await;
@@ -287,6 +285,16 @@ async fn an_account_that_is_another_one_now_is_left_alone() {
         assert!(told.contains(words), "{told}");
         assert_eq!((trial.writes(), story.len()), (vec![], 1));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_gone_has_no_access_left() {
+    let trial = trial(Kind::Leaver, Dialect::Product, auto()).await;
+    trial.simulator.vault.remove_user(trial.simulator.vault.id_of("zobrien").unwrap()).unwrap();
+    let (story, rest) = trial.run().await;
+    assert_eq!(rest, Rest::Succeeded, "{story:#?}");
+    assert!(story.iter().all(|told| told.ends_with(GONE)), "{story:#?}");
+    assert!(trial.writes().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
