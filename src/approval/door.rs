@@ -251,6 +251,7 @@ async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpR
     let status = match refused {
         Refused::AlreadyDecided { .. }
         | Refused::Over(_)
+        | Refused::WithOperators
         | Refused::PlanChanged
         | Refused::Expired(_)
         | Refused::OtherStage => StatusCode::CONFLICT,

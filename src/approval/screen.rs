@@ -185,6 +185,7 @@ pub(super) fn why_not(case: &Case, refused: &Refused) -> String {
             format!("The time for an answer ended at {}. Nothing was changed in the vault.", end.in_words())
         }
         Refused::Over(_)
+        | Refused::WithOperators
         | Refused::PlanChanged
         | Refused::NotAsked
         | Refused::NoLongerEligible

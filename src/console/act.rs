@@ -1,8 +1,9 @@
-//! `POST /workflows/{id}/act`: an operator sends a workflow on, adopts an account, or gives up.
+//! `POST /workflows/{id}/act`: an operator sends a workflow on, adopts an account, or gives up; or decides about a leaver
+//! whom nobody who was asked has decided in time.
 //!
 //! Must hold: whoever acts has signed in and is an operator, on this machine, too; the form was shown to this person,
 //! lately, about the workflow as it stands now; the deeds are those of the commands, and whoever comes second is told
-//! who was first. Deliberately absent: deciding for approvers.
+//! who was first. Deliberately absent: deciding for approvers whose time is not over, which the store's deed refuses.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Form, Path};
@@ -14,14 +15,15 @@ use super::bound::{FORM_HOLDS_SECONDS, bound_to};
 use super::detail::{self, Shown};
 use super::list::unreadable;
 use super::sight::Sight;
-use super::ways::word;
+use super::ways::{Act, act_word};
+use crate::domain::approval::Verdict;
 use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::names::Reason;
 use crate::domain::operator::Operator;
 use crate::kit::Kit;
 use crate::people::Signed;
 use crate::store::WriteFault;
-use crate::store::operator::{Exit, TakeExit};
+use crate::store::operator::{Exit, NoExit, Overrule, TakeExit};
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
 
@@ -59,8 +61,8 @@ pub(super) async fn act(
     if let Err(refused) = may_act(&kit, &request, &signed) {
         return *refused;
     }
-    let read = form.ok().map(Form::into_inner).and_then(|fields| Some((exit(&fields)?, fields)));
-    let Some((exit, fields)) = read else {
+    let read = form.ok().map(Form::into_inner).and_then(|fields| Some((wanted(&fields)?, fields)));
+    let Some((wanted, fields)) = read else {
         return Message::new(
             "This form cannot be read",
             "It came in incomplete, or was much too large. Nothing was done.",
@@ -69,22 +71,36 @@ pub(super) async fn act(
     };
     let Some(id) = WorkflowId::parse(&id) else { return page::unknown(&home) };
     match Sight::of(&kit, id).await {
-        Ok(Some(sight)) => consider(&kit, &sight, &signed, (exit, fields)).await,
+        Ok(Some(sight)) => consider(&kit, &sight, &signed, (wanted, fields)).await,
         Ok(None) => page::unknown(&home),
         Err(fault) => unreadable(&kit, &fault),
     }
 }
 
-fn exit(fields: &Fields) -> Option<Exit> {
+fn wanted(fields: &Fields) -> Option<Act> {
     let account = fields.user_id.parse().ok().map(|id| Exit::Adopt(VaultUserId(id)));
-    [Some(Exit::Retry), account, Some(Exit::MarkDone), Some(Exit::GiveUp)]
-        .into_iter()
-        .flatten()
-        .find(|exit| word(*exit) == fields.exit)
+    let exits = [Some(Exit::Retry), account, Some(Exit::MarkDone), Some(Exit::GiveUp)];
+    let decisions = [Verdict::Approve, Verdict::Reject].map(Act::Decide);
+    let mut all = exits.into_iter().flatten().map(Act::Exit).chain(decisions);
+    all.find(|act| act_word(*act) == fields.exit)
 }
 
-async fn consider(kit: &Kit, sight: &Sight, signed: &Signed, asked: (Exit, Fields)) -> HttpResponse {
-    let (exit, fields) = asked;
+/// The deed that carries it out, the same as that of the command.
+async fn carry_out(
+    kit: &Kit,
+    workflow: WorkflowId,
+    (wanted, by): (Act, Operator),
+    reason: Reason,
+) -> Result<&'static str, WriteFault<NoExit>> {
+    let (stamp, reason) = (kit.world.stamp(), reason.as_str().to_owned());
+    match wanted {
+        Act::Exit(exit) => kit.store.write(TakeExit { stamp, workflow, exit, by, reason }).await,
+        Act::Decide(verdict) => kit.store.write(Overrule { stamp, workflow, verdict, by, reason }).await,
+    }
+}
+
+async fn consider(kit: &Kit, sight: &Sight, signed: &Signed, asked: (Act, Fields)) -> HttpResponse {
+    let (wanted, fields) = asked;
     let again = |status, problem: &str| {
         let shown =
             Shown { signed: Some(signed), problem: Some(problem.to_owned()), typed: fields.reason.clone() };
@@ -103,16 +119,11 @@ async fn consider(kit: &Kit, sight: &Sight, signed: &Signed, asked: (Exit, Field
             "Please say why, in at most 2000 characters; it goes into the audit trail. Nothing was done.";
         return again(StatusCode::UNPROCESSABLE_ENTITY, problem);
     };
-    let deed = TakeExit {
-        stamp: kit.world.stamp(),
-        workflow: sight.workflow.id,
-        exit,
-        by: Operator::SignedIn(signed.address.clone()),
-        reason: reason.as_str().to_owned(),
-    };
-    match kit.store.write(deed).await {
+    let by = Operator::SignedIn(signed.address.clone());
+    match carry_out(kit, sight.workflow.id, (wanted, by), reason).await {
         Ok(state) => {
-            tracing::info!(workflow.id = %sight.workflow.id, exit = word(exit), state, "an operator acted on the console");
+            let act = act_word(wanted);
+            tracing::info!(workflow.id = %sight.workflow.id, act, state, "an operator acted on the console");
             see(kit, sight.workflow.id)
         }
         Err(WriteFault::Refused(no)) => match Sight::of(kit, sight.workflow.id).await {

@@ -272,10 +272,16 @@ fn plan(kit: &Kit, sight: &Sight, current: &Current, now: Timestamp) -> PlanInWo
 
 /// What the reader has just done, as the trail tells it.
 fn just_done(sight: &Sight, signed: &Signed, now: Timestamp) -> Option<String> {
-    let of_operators = [EventKind::WorkflowResumed.as_str(), EventKind::WorkflowGivenUp.as_str()];
+    let of_operators = [
+        EventKind::WorkflowResumed,
+        EventKind::WorkflowGivenUp,
+        EventKind::WorkflowApproved,
+        EventKind::WorkflowRejected,
+    ]
+    .map(EventKind::as_str);
     let mut newest_first = sight.told.iter().rev();
     let last = newest_first.find(|told| of_operators.contains(&told.event.kind.as_str()))?;
-    let own = last.personal("actor") == Some(signed.address.as_str());
+    let own = last.event.actor == "operator" && last.personal("actor") == Some(signed.address.as_str());
     let lately = now.since(last.event.at).num_seconds() < JUST_NOW_SECONDS;
     (own && lately).then(|| format!("It is recorded: {}", event_in_words(last).words))
 }

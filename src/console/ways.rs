@@ -3,6 +3,7 @@
 //! Must hold: only what the store's deed would do now is offered; each way says what follows from it.
 
 use crate::domain::adoption::{Tried, adoptable};
+use crate::domain::approval::Verdict;
 use crate::domain::ids::VaultUserId;
 use crate::domain::plan::PlannedStep;
 use crate::domain::step::StepState;
@@ -29,8 +30,25 @@ pub(super) struct Way {
     pub(super) command: String,
 }
 
+/// What somebody does about a workflow that has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Send it on, or end it.
+    Exit(Exit),
+    /// Decide in place of those who have not.
+    Decide(Verdict),
+}
+
+/// The word of an act, in the form.
+pub(super) const fn act_word(act: Act) -> &'static str {
+    match act {
+        Act::Exit(exit) => word(exit),
+        Act::Decide(verdict) => verdict.word(),
+    }
+}
+
 /// The word of a way, in the form and in the command.
-pub(super) const fn word(exit: Exit) -> &'static str {
+const fn word(exit: Exit) -> &'static str {
     match exit {
         Exit::Retry => "retry",
         Exit::Adopt(_) => "adopt",
@@ -64,7 +82,7 @@ pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
         ways = vec![way(workflow, Exit::MarkDone, follows)];
     }
     if *stalled == Stalled::Undecided {
-        ways.insert(0, decide(workflow));
+        ways.splice(0..0, [Verdict::Approve, Verdict::Reject].map(|verdict| decide(workflow, verdict)));
     }
     if let (Stalled::Running, Some(id)) = (stalled, run.and_then(found_account)) {
         let follows = format!(
@@ -80,18 +98,23 @@ pub(super) fn ways(workflow: &Workflow, run: Option<&Run>) -> Vec<Way> {
 }
 
 /// Deciding in place of those who have not.
-fn decide(workflow: &Workflow) -> Way {
+fn decide(workflow: &Workflow, verdict: Verdict) -> Way {
+    let (title, effect) = match verdict {
+        Verdict::Approve => ("Approve", "the plan is carried out"),
+        Verdict::Reject => ("Reject", "the request ends, and nothing is changed in the vault"),
+    };
+    let word = verdict.word();
     Way {
-        word: None,
-        title: "Decide",
+        word: Some(word),
+        title,
         page: None,
         account: None,
-        follows:
-            "You decide in place of those who were asked and have not answered. It may be neither your own \
-                  request nor your own access."
-                .to_owned(),
+        follows: format!(
+            "You decide in place of those who were asked and have not answered: {effect}. It may be neither your own \
+             request nor your own access."
+        ),
         command: format!(
-            "countersign workflow decide {} --approve --as MAIL --reason \"\u{2026}\" --config FILE",
+            "countersign workflow decide {} --{word} --as MAIL --reason \"\u{2026}\" --config FILE",
             workflow.id
         ),
     }
@@ -192,6 +215,22 @@ mod tests {
         for state in sample::states().into_iter().filter(|state| state.word() != "needs_attention") {
             assert!(ways(&Workflow { state, ..sample::workflow() }, Some(&run)).is_empty());
         }
+    }
+
+    #[test]
+    fn a_leaver_whom_nobody_decided_is_decided_here() {
+        let state = State::NeedsAttention { reason: "r".to_owned(), stalled: Stalled::Undecided };
+        let offered = ways(&Workflow { state, ..sample::workflow() }, None);
+        assert_eq!(
+            offered.iter().map(|way| (way.title, way.word)).collect::<Vec<_>>(),
+            [
+                ("Approve", Some("approve")),
+                ("Reject", Some("reject")),
+                ("Try again", Some("retry")),
+                ("Give up", Some("give-up"))
+            ]
+        );
+        assert!(offered[1].command.contains("decide") && offered[1].command.contains("--reject"));
     }
 
     #[test]

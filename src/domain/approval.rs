@@ -88,6 +88,8 @@ pub enum Standing {
     Over(String),
     /// The plan is being made again.
     Replanning,
+    /// Not from those who were asked: a leaver was due and undecided, so any operator decides it now.
+    WithOperators,
 }
 
 /// An answer that has come in.
@@ -147,6 +149,12 @@ pub enum Refused {
     /// Nothing is open.
     #[error("{0}")]
     Over(String),
+    /// Operators decide.
+    #[error(
+        "nobody had decided about this leaver when it was due, so the operators decide it now, and your answer is not \
+         needed any more"
+    )]
+    WithOperators,
     /// The plan has changed.
     #[error("the plan has changed since this page was made")]
     PlanChanged,
@@ -188,6 +196,7 @@ pub fn decide(asking: &Asking<'_>, answer: &Answer) -> Result<Decided, Refused> 
     match &asking.standing {
         Standing::Open => {}
         Standing::Replanning => return Err(Refused::PlanChanged),
+        Standing::WithOperators => return Err(Refused::WithOperators),
         Standing::Over(words) => return Err(first_of(asking).unwrap_or_else(|| Refused::Over(words.clone()))),
     }
     if answer.digest != asking.digest {

@@ -23,7 +23,7 @@ use crate::domain::kind::Kind;
 use crate::domain::names::EmailAddress;
 use crate::domain::routing::Routing;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{State, WrongMove, in_words};
+use crate::domain::workflow::{Stalled, State, WrongMove, in_words};
 
 /// A decision as it was recorded.
 #[derive(Debug, Clone)]
@@ -184,6 +184,7 @@ pub fn standing(state: &State) -> Standing {
     match state {
         State::PendingApproval { .. } => Standing::Open,
         State::Planning => Standing::Replanning,
+        State::NeedsAttention { stalled: Stalled::Undecided, .. } => Standing::WithOperators,
         State::Approved { .. }
         | State::Running
         | State::Succeeded

@@ -6,7 +6,8 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::stage::{Choices, ONE_OF_THE_GROUP, Stage, command};
+use crate::an_operator_releases::signed_in;
+use crate::stage::{Choices, ONE_OF_THE_GROUP, Stage, Visitor, command};
 
 told_on_both! {
     who_has_not_answered_is_reminded_and_nobody_else
@@ -14,6 +15,7 @@ told_on_both! {
     an_approval_counts_from_the_effective_time
     both_groups_of_a_stage_must_say_yes
     a_leaver_does_not_end_in_silence
+    an_operator_decides_an_overdue_leaver_on_the_console
     a_second_leaver_is_always_taken
 }
 
@@ -150,6 +152,51 @@ async fn a_leaver_does_not_end_in_silence(stage: Stage) {
     }
     assert_eq!(stage.state(&workflow).await, "needs_attention");
     assert!(decide("olga@example.com").await.0);
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.zobrien()["enableUser"], false);
+    stage.check_proof(&[workflow]).await;
+}
+
+/// What the command does, an operator does on the page of the workflow.
+async fn an_operator_decides_an_overdue_leaver_on_the_console(stage: Stage) {
+    let members =
+        "mail = [\"pam-team@example.com\"]\nmembers = [\"olga@example.com\", \"zoe.obrien@example.com\"]";
+    let mut stage = stage;
+    stage.choices.edits.push(("mail = [\"pam-team@example.com\"]".to_owned(), members.to_owned()));
+    let stage = stage.restart().await;
+    stage.somebody();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    let page = format!("{}/workflows/{workflow}", stage.url);
+    let olga = signed_in(&stage, "olga@example.com").await;
+    let before = olga.open(&page).await.body;
+    assert!(!before.contains("value=\"approve\""), "{before}");
+    let early = olga.post(&format!("{page}/act"), &[("exit", "approve"), ("reason", "Now")]).await;
+    assert_eq!((early.status, stage.state(&workflow).await.as_str()), (409, "pending_approval"));
+    stage.later(TimeDelta::hours(2)).await;
+    assert_eq!(stage.state(&workflow).await, "needs_attention");
+    // Whoever was asked learns who decides now.
+    let asked = stage.open(&stage.link(ANA)).await;
+    assert!(!asked.asks() && asked.body.contains("so the operators decide it now"), "{}", asked.body);
+    let press = async |who: &Visitor<'_>, exit: &str| {
+        let body = who.open(&page).await.body;
+        let token = body.split_once("name=\"form_token\" value=\"").map_or("", |(_, rest)| rest);
+        let token = token.split_once('"').map_or("1.x", |(token, _)| token).to_owned();
+        let fields = [("exit", exit), ("reason", "HR was asked again"), ("form_token", token.as_str())];
+        who.post(&format!("{page}/act"), &fields).await.status
+    };
+    // Not about oneself: the vault knows whose account it is.
+    let zoe = signed_in(&stage, "zoe.obrien@example.com").await;
+    assert_eq!(press(&zoe, "reject").await, 409);
+    let shown = olga.open(&page).await.body;
+    for button in [
+        "class=\"approve\" name=\"exit\" value=\"approve\"",
+        "class=\"reject\" name=\"exit\" value=\"reject\"",
+    ] {
+        assert!(shown.contains(button), "{button} in {shown}");
+    }
+    assert_eq!(press(&olga, "approve").await, 303);
+    let done = olga.open(&page).await.body;
+    assert!(done.contains("It is recorded: olga@example.com approved it as an operator"), "{done}");
     assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     assert_eq!(stage.zobrien()["enableUser"], false);
     stage.check_proof(&[workflow]).await;
