@@ -31,6 +31,7 @@ mod m0022_leavers_first;
 mod m0023_leave_groups_by_hand;
 mod m0024_batch_alarms;
 mod m0025_clients;
+mod m0026_unlinks;
 mod spelling;
 
 /// All migrations in order.
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_leave_groups_by_hand::Migration),
             Box::new(m0024_batch_alarms::Migration),
             Box::new(m0025_clients::Migration),
+            Box::new(m0026_unlinks::Migration),
         ]
     }
 }

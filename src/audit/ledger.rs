@@ -109,6 +109,8 @@ impl Replay {
             | EventKind::WorkflowExpired
             | EventKind::WorkflowStarted
             | EventKind::PersonLinked
+            | EventKind::UnlinkProposed
+            | EventKind::PersonUnlinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
             | EventKind::CredentialOffered
@@ -169,6 +171,8 @@ impl Replay {
             | EventKind::StepLookedUp
             | EventKind::StepMarkedDone
             | EventKind::PersonLinked
+            | EventKind::UnlinkProposed
+            | EventKind::PersonUnlinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
             | EventKind::CredentialOffered

@@ -76,6 +76,10 @@ event_kinds! {
     StepLookedUp = "step.looked_up";
     /// A person, a user name and a vault number belong together.
     PersonLinked = "person.linked";
+    /// Somebody proposed to take such a link back; another person has to confirm it.
+    UnlinkProposed = "person.unlink_proposed";
+    /// Two people took such a link back.
+    PersonUnlinked = "person.unlinked";
     /// A password was generated and sealed.
     CredentialSealed = "credential.sealed";
     /// A sealed password was shown to somebody.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::VaultGroupId;
+use super::ids::{VaultGroupId, VaultUserId};
 use super::kind::Kind;
 use super::names::{GroupName, Location, UserType};
 use super::plan::{FieldChange, Plan, PlannedAccount, PlannedGroup, PlannedStep};
@@ -42,6 +42,15 @@ impl Difference {
             format!("the group {group}, by our own settings"),
             "granted on the word of the rule alone",
             "privileged: one more stage is asked, and everybody signs in with a code",
+        )
+    }
+
+    /// An account that was known to be the person's, and is not any more.
+    pub fn unlinked(id: VaultUserId) -> Self {
+        Self::new(
+            format!("whose the account with number {id} is"),
+            "this person's, as it was known",
+            "not known any more: two operators have taken it back",
         )
     }
 }

@@ -45,6 +45,7 @@ pub mod steps;
 pub mod trail;
 pub mod unfit;
 pub mod unfinished;
+pub mod unlinks;
 pub mod workflows;
 pub mod written;
 mod wake;

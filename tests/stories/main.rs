@@ -78,6 +78,7 @@ mod a_vault_is_gone;
 mod a_password_is_handed_over;
 mod a_webhook_arrives;
 mod an_account_is_renamed;
+mod an_account_is_somebody_elses;
 mod an_approver_decides;
 mod a_lost_create_is_resolved;
 mod a_number_is_taken_for_a_name;
