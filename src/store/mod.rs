@@ -42,6 +42,7 @@ pub mod secrets;
 pub mod sessions;
 mod slots;
 pub mod steps;
+pub mod recording;
 pub mod trail;
 pub mod unfit;
 pub mod unfinished;

@@ -12,10 +12,11 @@ use crate::store::lease::NotYours;
 use crate::store::operator::{Exit, NoExit, TakeExit};
 use crate::store::outbox::{self, ClaimMessage, ReportMessage, Sent};
 use crate::store::plans::{AwaitVault, VoidPlan};
+use crate::store::recording::{Ended, Intent, Next};
 use crate::store::reveals::RevealPassword;
 use crate::store::runs::{self, LetGo};
 use crate::store::secrets;
-use crate::store::steps::{self, Ended, Intent, Next};
+use crate::store::steps;
 use crate::store::{WriteFault, audit, decisions, people, plans, seals, workflows};
 
 macro_rules! on_both {
