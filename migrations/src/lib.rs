@@ -31,7 +31,10 @@ mod m0022_leavers_first;
 mod m0023_leave_groups_by_hand;
 mod m0024_batch_alarms;
 mod m0025_clients;
-mod m0026_unlinks;
+mod m0026_fruitless;
+mod m0027_watched_names;
+mod m0028_tried_since;
+mod m0029_unlinks;
 mod spelling;
 
 /// All migrations in order.
@@ -67,7 +70,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_leave_groups_by_hand::Migration),
             Box::new(m0024_batch_alarms::Migration),
             Box::new(m0025_clients::Migration),
-            Box::new(m0026_unlinks::Migration),
+            Box::new(m0026_fruitless::Migration),
+            Box::new(m0027_watched_names::Migration),
+            Box::new(m0028_tried_since::Migration),
+            Box::new(m0029_unlinks::Migration),
         ]
     }
 }

@@ -99,6 +99,9 @@ impl Replay {
             EventKind::WorkflowReplanning
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
+            | EventKind::LateAccountFound
+            | EventKind::LateAccountTried
+            | EventKind::LateAccountAwaited
             | EventKind::StageOpened
             | EventKind::StageReminded
             | EventKind::AccountProtected
@@ -162,6 +165,9 @@ impl Replay {
             | EventKind::DeliveryRefused
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
+            | EventKind::LateAccountFound
+            | EventKind::LateAccountTried
+            | EventKind::LateAccountAwaited
             | EventKind::StageReminded
             | EventKind::AccountProtected
             | EventKind::HeldProposed

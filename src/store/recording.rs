@@ -5,9 +5,11 @@
 //! Deliberately absent: reading the ledger, and sending stopped steps on (`steps.rs`).
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
 use uuid::Uuid;
 
+use super::creates::Lost;
 use super::deed::{Deed, Fault, Tx};
 use super::lease::{Held, Lease, NotYours, standing};
 use super::people::{self, Linked};
@@ -15,7 +17,7 @@ use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
 use super::steps::{columns, number};
 use super::workflows::{self, Also, Workflow};
-use super::{audit, creates, due};
+use super::{audit, creates, due, watches};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
@@ -91,6 +93,8 @@ pub struct Record {
     pub ended: Option<Ended>,
     /// What follows.
     pub next: Next,
+    /// A call of which no answer came may take effect so much later.
+    pub server_delay: TimeDelta,
 }
 
 #[async_trait]
@@ -161,11 +165,12 @@ impl Record {
         };
         attempt::Entity::update(row).exec(&tx.inner).await?;
         let planned = self.plan.steps.get(ended.step);
+        let lost = match planned {
+            Some(PlannedStep::CreateUser(_)) => creates::last_lost(tx, self.workflow).await?,
+            _ => None,
+        };
         // An earlier attempt that was lost may be carried out as late as it likes, with the password it was given.
-        if matches!(planned, Some(PlannedStep::CreateUser(_)))
-            && refused_a_write(ended)
-            && !creates::is_unresolved(tx, self.workflow).await?
-        {
+        if matches!(planned, Some(PlannedStep::CreateUser(_))) && refused_a_write(ended) && lost.is_none() {
             secrets::destroy(tx, self.workflow).await?;
         }
         let mut record = ended.record.clone();
@@ -182,10 +187,36 @@ impl Record {
                 }
             }
         }
-        audit::append(tx, self.workflow.into(), self.outcome_event(ended, &record.state)).await?;
+        let event = self.outcome_event(ended, &record.state);
+        let event = match lost {
+            Some(lost) => self.watch(tx, ended, lost, event).await?,
+            None => event,
+        };
+        audit::append(tx, self.workflow.into(), event).await?;
         audit::append_all(tx, self.workflow.into(), linked).await?;
         self.write_step(tx, ended.step, &record, ended.report.user_id).await?;
         Ok(stop)
+    }
+
+    /// A create is lost: its name is watched until it can take effect no more, or its account is found. The event says
+    /// so, and which call it is about.
+    async fn watch(
+        &self,
+        tx: &Tx,
+        ended: &Ended,
+        lost: Lost,
+        event: NewEvent,
+    ) -> Result<NewEvent, Fault<NotYours>> {
+        let event = match lost {
+            Lost::Unanswered(at) => event.text("unanswered_at", at.to_string()),
+            Lost::Interrupted(at) => event.text("interrupted_at", at.to_string()),
+        };
+        if matches!(ended.report.outcome, Outcome::Done | Outcome::AlreadySo) {
+            watches::over(tx, self.workflow).await?;
+            return Ok(event);
+        }
+        let until = watches::note(tx, &self.plan, self.server_delay).await?;
+        Ok(event.text("watched_until", until.to_string()))
     }
 
     async fn link(

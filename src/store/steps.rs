@@ -87,6 +87,7 @@ pub(super) fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel 
         looks: Set(i64::from(record.looks)),
         form: Set(record.form.map(|form| form.word().to_owned())),
         open_attempt: Set(record.open.map(|id| id.0)),
+        tried_since: Set(record.since.map(Timestamp::as_utc)),
         ..Default::default()
     }
 }
@@ -133,6 +134,7 @@ fn record_of(row: step::Model) -> Result<StepRecord, ReadFault> {
         state,
         acts: u32::try_from(row.acts).unwrap_or(u32::MAX),
         looks: u32::try_from(row.looks).unwrap_or(u32::MAX),
+        since: row.tried_since.map(Timestamp::from_utc),
         open: row.open_attempt.map(AttemptId),
         form: form.transpose()?,
     })
