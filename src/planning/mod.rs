@@ -26,8 +26,10 @@ use crate::domain::routing::Routing;
 use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::kit::Kit;
 use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
+use crate::rules::asked_for::{permit_request, permit_time};
 use crate::rules::routing::{Unasked, Wanted, route};
 use crate::store::claims::ClaimPlan;
+use crate::store::concerned::{concerned, concerned_by};
 use crate::store::due;
 use crate::store::late::AwaitLate;
 use crate::store::people;
@@ -231,6 +233,8 @@ impl Planner {
         let request: Request = workflow.request.open(Tag::Request)?;
         let words = serde_json::to_value(&request).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let kit = &self.kit;
+        permit_request(&kit.settings, &workflow.source, &request)?;
+        permit_time(&request, kit.world.now())?;
         let (plan, snapshot) = match request.what() {
             Some(What::Joiner(joiner)) => {
                 let chosen = access::choose(kit, &words).await?;
@@ -251,7 +255,9 @@ impl Planner {
         let unasked = self.unasked(workflow, &plan, &snapshot).await?;
         let target = kit.settings.target(&plan.target);
         let privileged = target.and_then(|target| privileged_joins(target, &plan));
-        let wanted = Wanted { kind: workflow.kind, req: &words, unasked, privileged: privileged.as_ref() };
+        let concerned = concerned_by(&kit.store, workflow, (&plan.user_name, &snapshot)).await?;
+        let privileged = privileged.as_ref();
+        let wanted = Wanted { kind: workflow.kind, req: &words, unasked, privileged, concerned: &concerned };
         let routing = route(&self.kit.engine, policy, &self.kit.settings, &wanted).await;
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let sealed = SealedPlan::seal(&plan)?;
@@ -330,8 +336,9 @@ impl Planner {
     async fn first_people(&self, workflow: &Workflow) -> Vec<EmailAddress> {
         let Ok(request) = workflow.request.open::<serde_json::Value>(Tag::Request) else { return Vec::new() };
         let rules = &self.kit.policy.rules;
-        let unasked = Unasked::No;
-        let wanted = Wanted { kind: workflow.kind, req: &request, unasked, privileged: None };
+        let Ok(concerned) = concerned(&self.kit.store, workflow).await else { return Vec::new() };
+        let (kind, unasked) = (workflow.kind, Unasked::No);
+        let wanted = Wanted { kind, req: &request, unasked, privileged: None, concerned: &concerned };
         let routing = route(&self.kit.engine, rules, &self.kit.settings, &wanted).await;
         routing
             .ok()

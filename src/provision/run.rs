@@ -4,7 +4,7 @@
 
 use secrecy::SecretString;
 
-use super::allowed::forbidden;
+use super::allowed::{forbidden, forbidden_request};
 use super::begin::{Begun, Widened};
 use super::claimed::{Left, Run, Runner};
 use super::password;
@@ -37,10 +37,12 @@ impl Runner<'_> {
             let reason = format!("the target {} is no longer configured", plan.target);
             return self.stop(&workflow, &lease, reason).await;
         };
-        if let Some(stopped) = forbidden(&self.kit.settings, &workflow.state, &plan, &kept.routing) {
+        let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
+        let stopped = forbidden_request(self.kit, &workflow, &request)
+            .or_else(|| forbidden(&self.kit.settings, &workflow.state, &plan, &kept.routing));
+        if let Some(stopped) = stopped {
             return self.stop_because(&workflow, &lease, stopped).await;
         }
-        let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
         let leaver = match request.what() {
             Some(What::Leaver(leaver)) => Some(leaver.terms.clone()),
             Some(_) | None => None,

@@ -103,6 +103,7 @@ mod somebody_leaves;
 mod somebody_moves;
 mod somebody_signs_in;
 mod the_same_webhook_twice;
+mod the_settings_have_changed;
 mod the_service_is_killed;
 mod the_vault_changed_before_the_run;
 mod the_vault_is_provisioned;

@@ -97,8 +97,7 @@ impl Request {
                 wanted: format!("a time at most {FARTHEST_DAYS} days ahead"),
             });
         }
-        let expires_at = self.account_traits().and_then(|traits| traits.expires_at);
-        if expires_at.is_some_and(|expires_at| expires_at <= now) {
+        if self.account_ends().is_some_and(|expires_at| expires_at <= now) {
             faults.push(FieldFault {
                 pointer: "/account/expires_at".to_owned(),
                 code: "past",
@@ -106,6 +105,11 @@ impl Request {
             });
         }
         faults
+    }
+
+    /// When the account that is asked for would cease to work, where the request says so.
+    pub fn account_ends(&self) -> Option<Timestamp> {
+        self.account_traits().and_then(|traits| traits.expires_at)
     }
 
     fn account_traits(&self) -> Option<&AccountTraits> {

@@ -65,7 +65,9 @@ async fn routed_with(text: &str, kind: Kind, req: &Value, unasked: Unasked) -> R
     let joins = privileged_joins(&target, &comes).unwrap();
     let engine = engine();
     let rules = compile_rules(&engine, &settings).unwrap();
-    route(&engine, &rules, &settings, &Wanted { kind, req, unasked, privileged: Some(&joins) }).await
+    let concerned = concerned(req);
+    let wanted = Wanted { kind, req, unasked, privileged: Some(&joins), concerned: &concerned };
+    route(&engine, &rules, &settings, &wanted).await
 }
 
 #[tokio::test]
