@@ -26,6 +26,7 @@ pub mod foreign_attempts;
 pub mod installation;
 mod by_hand;
 pub mod lease;
+pub mod listed;
 pub mod leavers;
 mod open;
 pub mod operator;

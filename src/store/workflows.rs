@@ -3,10 +3,7 @@
 //! Must hold: [`apply`] is the only writer of a workflow's state; it writes the state, the event and the owed
 //! messages together. A mix of columns that the states do not know is reported with the row's id.
 
-use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    Select, Set,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select, Set};
 
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
@@ -67,15 +64,6 @@ pub struct Workflow {
     pub updated_at: Timestamp,
 }
 
-/// The last workflow of a page, from which the next page goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// When it was taken in.
-    pub created_at: Timestamp,
-    /// Its id.
-    pub id: WorkflowId,
-}
-
 /// One workflow by id.
 pub async fn find(store: &Store, id: WorkflowId) -> Result<Option<Workflow>, ReadFault> {
     Entity::find_by_id(id.0).one(store.reads()).await?.map(Workflow::from_row).transpose()
@@ -93,23 +81,6 @@ pub async fn find_by_source_ref(
 
 fn of_source_ref(source: &SourceName, reference: &SourceRef) -> Select<Entity> {
     Entity::find().filter(Column::Source.eq(source.as_str())).filter(Column::SourceRef.eq(reference.as_str()))
-}
-
-/// A page of workflows, newest first.
-pub async fn page(store: &Store, after: Option<Cursor>, most: u64) -> Result<Vec<Workflow>, ReadFault> {
-    let mut query = Entity::find();
-    if let Some(cursor) = after {
-        let at = cursor.created_at.as_utc();
-        let same_moment = Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.lt(cursor.id.0));
-        query = query.filter(Condition::any().add(Column::CreatedAt.lt(at)).add(same_moment));
-    }
-    let rows = query
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(most)
-        .all(store.reads())
-        .await?;
-    rows.into_iter().map(Workflow::from_row).collect()
 }
 
 /// How many workflows stand in each state.

@@ -16,7 +16,7 @@ use crate::store::reveals::RevealPassword;
 use crate::store::runs::{self, LetGo};
 use crate::store::secrets;
 use crate::store::steps::{self, Ended, Intent, Next};
-use crate::store::{WriteFault, audit, decisions, people, plans, seals, workflows};
+use crate::store::{WriteFault, audit, decisions, listed, people, plans, seals, workflows};
 
 macro_rules! on_both {
     ($($name:ident / $on_postgres:ident: $story:path;)*) => { $(
@@ -50,7 +50,7 @@ async fn whole_life(stage: &Stage) {
     let workflow = stage.life("T-1", 41).await;
     let read = workflows::find(&stage.store, workflow).await.unwrap().unwrap();
     assert_eq!(read.state.word(), "succeeded");
-    assert_eq!(workflows::page(&stage.store, None, 10).await.unwrap().len(), 1);
+    assert_eq!(listed::page(&stage.store, None, 10).await.unwrap().len(), 1);
     let told = audit::chain(&stage.store, workflow.into(), 0, 100).await.unwrap();
     let kinds: Vec<&str> = told.iter().map(|told| told.event.kind.as_str()).collect();
     assert_eq!(
@@ -112,7 +112,7 @@ async fn many_deliveries(stage: &Stage) {
     let ids: BTreeSet<_> = accepted.iter().map(|accepted| accepted.workflow).collect();
     assert_eq!(ids.len(), 1);
     assert_eq!(accepted.iter().filter(|accepted| accepted.repeat == Repeat::First).count(), 1);
-    assert_eq!(workflows::page(&stage.store, None, 10).await.unwrap().len(), 1);
+    assert_eq!(listed::page(&stage.store, None, 10).await.unwrap().len(), 1);
     let outsider = stage.outsider().await;
     assert_eq!(outsider.count("select count(*) from deliveries").await, 26);
     assert_eq!(outsider.count("select count(*) from audit_events").await, 27);
