@@ -253,7 +253,8 @@ async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpR
         | Refused::Over(_)
         | Refused::PlanChanged
         | Refused::Expired(_)
-        | Refused::OtherStage => StatusCode::CONFLICT,
+        | Refused::OtherStage
+        | Refused::AskedOtherwise(_) => StatusCode::CONFLICT,
         Refused::NotAsked
         | Refused::NoLongerEligible
         | Refused::SaidYesBefore

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::plan_in_words::{Material, PlanInWords};
 use crate::domain::approval::{Said, Verdict};
-use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::ids::{VaultGroupId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{
@@ -211,6 +211,7 @@ pub(crate) fn kept() -> KeptPlan {
         sealed: SealedPlan::seal(&plan()).unwrap(),
         snapshot: snapshot(),
         routing: routing(),
+        routing_digest: Digest::of_bytes(b"routing"),
         voided_by: Vec::new(),
         made_at: now().plus_seconds(-170),
     }

@@ -30,6 +30,7 @@ pub mod listed;
 pub mod leavers;
 mod open;
 pub mod operator;
+pub mod asked_as_told;
 pub mod asks;
 pub mod codes;
 pub mod outbox;

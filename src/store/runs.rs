@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::asked_as_told;
 use super::claims::Due;
 use super::deed::{Deed, Fault, Tx};
 use super::due::{self, Claimable};
@@ -196,6 +197,9 @@ impl StartRun {
         let Some(kept) = plans::current(tx, workflow).await? else {
             return Ok(Entry::Closed("the plan of this run is gone".to_owned()));
         };
+        if let Err(otherwise) = asked_as_told::as_told(tx, workflow.id, kept.asked()).await? {
+            return Ok(Entry::Closed(otherwise.to_string()));
+        }
         let plan = kept.sealed.open().map_err(super::ReadFault::from)?;
         match people::bar(tx, workflow, &plan).await? {
             Some(Barred::NotYet(run)) => return Ok(Entry::NotYet(run)),
