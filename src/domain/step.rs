@@ -175,6 +175,9 @@ pub struct Report {
     /// The account's number, where the attempt learnt it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<VaultUserId>,
+    /// The attempt that made the account, where its mark or its answer tells: not always the attempt at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<AttemptId>,
     /// Who holds the wanted name, where that is somebody whom this workflow did not make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stranger: Option<VaultUserId>,

@@ -268,6 +268,7 @@ pub(crate) fn run() -> super::progress::Run {
             words: (*words).to_owned(),
             calls: Vec::new(),
             user_id: None,
+            made_by: None,
             stranger: None,
             access: None,
             before: None,

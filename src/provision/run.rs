@@ -130,8 +130,8 @@ impl Runner<'_> {
         let attempt = AttemptId::made(world.now(), world.bytes());
         let form = ledger.form(&run.plan, place);
         let begun = StepRecord { form, ..record }.begin(attempt, purpose, world.now());
-        let (sealed, password) = self.password_for(run, step, purpose).await?;
-        let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed };
+        let Sent { sealed, secret, password } = self.password_for(run, step, purpose).await?;
+        let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed, secret };
         match self.record(run, ended, Next::Begin(Box::new(intent))).await? {
             Recorded::AsAsked => {}
             Recorded::Stopped => return Ok(None),
@@ -189,26 +189,34 @@ impl Runner<'_> {
     }
 
     /// The sealed password of this run, made now if there is none; only making an account needs one.
-    async fn password_for(
-        &self,
-        run: &Run<'_>,
-        step: &PlannedStep,
-        purpose: Purpose,
-    ) -> Result<(Option<Sealed>, Option<SecretString>), Left> {
+    async fn password_for(&self, run: &Run<'_>, step: &PlannedStep, purpose: Purpose) -> Result<Sent, Left> {
         if !matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
-            return Ok((None, None));
+            return Ok(Sent::default());
         }
         if let Some(standing) = secrets::initial_password(&self.kit.store, run.workflow.id).await? {
             let clear = self.kit.keys.open(SealedFor::InitialPassword, standing.id.0, &standing.bytes)?;
             let clear = String::from_utf8_lossy(&clear).into_owned();
-            return Ok((None, Some(SecretString::from(clear))));
+            let password = Some(SecretString::from(clear));
+            return Ok(Sent { sealed: None, secret: Some(standing.id), password });
         }
         let world = &self.kit.world;
         let id = SecretId::made(world.now(), world.bytes());
         let clear = password::generate(world);
         let bytes = self.kit.keys.seal(SealedFor::InitialPassword, id.0, clear.as_bytes(), world)?;
-        Ok((Some(Sealed { id, bytes }), Some(SecretString::from(clear.as_str()))))
+        let password = Some(SecretString::from(clear.as_str()));
+        Ok(Sent { sealed: Some(Sealed { id, bytes }), secret: Some(id), password })
     }
+}
+
+/// What an attempt sends as the initial password.
+#[derive(Default)]
+struct Sent {
+    /// Made for it, to be kept with its intent.
+    sealed: Option<Sealed>,
+    /// Which sealed value it is.
+    secret: Option<SecretId>,
+    /// In clear, for the one call.
+    password: Option<SecretString>,
 }
 
 /// Were all memberships read before the last look at a leaver?

@@ -214,6 +214,7 @@ async fn bounded(conversation: impl Future<Output = Report> + Send) -> Report {
         words: "the vault took too long".to_owned(),
         calls: vec![],
         user_id: None,
+        made_by: None,
         stranger: None,
         access: None,
         before: None,

@@ -120,6 +120,7 @@ table!(attempt, "attempts", {
     ended_at: Option<ChronoDateTimeUtc>,
     outcome: Option<String>,
     report: Option<Vec<u8>>,
+    secret_id: Option<Uuid>,
 });
 
 table!(ask, "asks", {

@@ -3,7 +3,7 @@
 //! Must hold: clear text never comes here; at most one sealed value stands for a workflow; what is over is erased in
 //! the same transaction that says so. Who may see it, and when it is over: `hand_overs` and `reveals`.
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, Set};
 
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
@@ -87,7 +87,15 @@ pub(super) async fn erase<No>(
     Ok(())
 }
 
-/// Destroys the standing password: the vault refused it, so it is nobody's.
+/// So many passwords this workflow has had, whatever became of them.
+pub(super) async fn ever_made<No>(tx: &Tx, workflow: WorkflowId) -> Result<u64, Fault<No>> {
+    let all = secret::Entity::find()
+        .filter(secret::Column::WorkflowId.eq(workflow.0))
+        .filter(secret::Column::Purpose.eq(PURPOSE));
+    Ok(all.count(&tx.inner).await?)
+}
+
+/// Destroys the standing password: the vault refused it and has made no account with it, so it is nobody's.
 pub(super) async fn destroy<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
     match sealed(tx, workflow).await? {
         Some(standing) => erase(tx, standing.id, workflow, "the vault refused it").await,

@@ -20,7 +20,7 @@ use super::{Store, audit, creates, due, watches};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
-use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
+use crate::domain::ids::{AttemptId, SecretId, VaultUserId, WorkflowId};
 use crate::domain::plan::{Plan, PlannedStep};
 use crate::domain::step::{AccessSeen, Form, Ledger, Outcome, Purpose, Report, Rest, StepRecord, StepState};
 use crate::domain::time::Timestamp;
@@ -54,6 +54,8 @@ pub struct Intent {
     pub record: StepRecord,
     /// A password that was generated for it.
     pub sealed: Option<Sealed>,
+    /// The sealed password that it sends, if it sends one: that one, or the one that stands.
+    pub secret: Option<SecretId>,
 }
 
 /// What follows after an outcome.
@@ -168,9 +170,8 @@ impl Record {
             Some(PlannedStep::CreateUser(_)) => creates::last_lost(tx, self.workflow).await?,
             _ => None,
         };
-        // An earlier attempt that was lost may be carried out as late as it likes, with the password it was given.
-        if matches!(planned, Some(PlannedStep::CreateUser(_))) && refused_a_write(ended) && lost.is_none() {
-            secrets::destroy(tx, self.workflow).await?;
+        if matches!(planned, Some(PlannedStep::CreateUser(_))) {
+            creates::ended(tx, self.workflow, ended.purpose, &ended.report).await?;
         }
         let mut record = ended.record.clone();
         let mut stop = None;
@@ -258,6 +259,7 @@ impl Record {
             ended_at: Set(None),
             outcome: Set(None),
             report: Set(None),
+            secret_id: Set(intent.secret.map(|id| id.0)),
         };
         attempt::Entity::insert(row).exec_without_returning(&tx.inner).await?;
         self.write_step(tx, intent.step, &intent.record, None).await?;
@@ -358,13 +360,6 @@ fn with_access(event: NewEvent, access: &AccessSeen) -> NewEvent {
     event.personal("access", serde_json::to_string(access).unwrap_or_default())
 }
 
-/// Did the target refuse what was sent? A refused look, or a refusal before anything was sent, says nothing about an
-/// earlier attempt: its account may be there with the password that is sealed.
-fn refused_a_write(ended: &Ended) -> bool {
-    let sent = ended.report.calls.iter().any(|call| call.method != "GET");
-    sent && ended.report.outcome == Outcome::Refused
-}
-
 /// The untouched steps of a new plan.
 pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
     for (place, planned) in plan.steps.iter().enumerate() {
@@ -405,6 +400,8 @@ pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault
         let unclear = last.is_some_and(|last| match (last.purpose.as_str(), last.outcome.as_deref()) {
             (_, None | Some("unknown")) => true,
             ("look", Some("needs_person")) => !judged,
+            // A vault may have made an account although it said no.
+            ("act", Some("refused")) => row.kind == "create_user",
             (purpose, Some(_)) => purpose == "look",
         });
         let state =

@@ -174,17 +174,25 @@ pub enum Adoption {
 
 /// What an attempt at making an account writes in front of its description, so that it is recognised later.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark(String);
+pub struct Mark {
+    text: String,
+    attempt: AttemptId,
+}
 
 impl Mark {
     /// The mark of one attempt: `cs-` and 32 hexadecimal digits.
     pub fn of(attempt: AttemptId) -> Self {
-        Self(format!("cs-{}", attempt.0.simple()))
+        Self { text: format!("cs-{}", attempt.0.simple()), attempt }
     }
 
     /// The mark as it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whose mark it is.
+    pub fn attempt(&self) -> AttemptId {
+        self.attempt
     }
 
     /// Does a description open with this mark?

@@ -235,6 +235,7 @@ async fn stopped_run(stage: &Stage) {
         words: "a user of that name is there".to_owned(),
         calls: vec![],
         user_id: None,
+        made_by: None,
         stranger: stranger.map(VaultUserId),
         access: None,
         before: None,
@@ -270,7 +271,8 @@ async fn stopped_run(stage: &Stage) {
     let lost = Ended { step: 1, attempt, purpose: Purpose::Act, report, record: record.clone() };
     let attempt = stage.stamp().draw().id(crate::domain::ids::AttemptId::made);
     let record = record.begin(attempt, Purpose::Look, stage.now());
-    let look = Intent { step: 1, attempt, purpose: Purpose::Look, record: record.clone(), sealed: None };
+    let (purpose, record) = (Purpose::Look, record.clone());
+    let look = Intent { step: 1, attempt, purpose, record: record.clone(), sealed: None, secret: None };
     let next = Next::Begin(Box::new(look));
     stage.store.write(stage.record(&plan, &lease, Some(lost), next)).await.unwrap();
     let (ended, rest) = stops(1, (attempt, record), Purpose::Look);

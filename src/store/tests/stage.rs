@@ -277,7 +277,8 @@ impl Stage {
         let record = StepRecord::fresh(self.now()).begin(attempt, Purpose::Act, self.now());
         let sealed = matches!(planned, PlannedStep::CreateUser(_))
             .then(|| Sealed { id: self.stamp().draw().id(SecretId::made), bytes: vec![1, 2, 3] });
-        let intent = Intent { step, attempt, purpose: Purpose::Act, record: record.clone(), sealed };
+        let secret = sealed.as_ref().map(|sealed| sealed.id);
+        let intent = Intent { step, attempt, purpose: Purpose::Act, record: record.clone(), sealed, secret };
         (Next::Begin(Box::new(intent)), attempt, record)
     }
 
@@ -490,6 +491,7 @@ pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
         words: "done".to_owned(),
         calls: vec![],
         user_id,
+        made_by: None,
         stranger: None,
         access: None,
         before: None,

@@ -14,7 +14,7 @@ use super::put::Changed;
 use super::seal::differences;
 use super::talk::{Fault, Talk};
 use super::users::Account;
-use crate::domain::ids::VaultUserId;
+use crate::domain::ids::{AttemptId, VaultUserId};
 use crate::domain::plan::PlannedStep;
 use crate::domain::step::{Outcome, Report};
 use crate::target::StepCall;
@@ -25,11 +25,12 @@ pub(super) struct Told {
     pub(super) outcome: Outcome,
     pub(super) words: String,
     pub(super) user_id: Option<VaultUserId>,
+    pub(super) made_by: Option<AttemptId>,
 }
 
 impl Told {
     pub(super) fn new(outcome: Outcome, words: impl Into<String>) -> Self {
-        Self { outcome, words: words.into(), user_id: None }
+        Self { outcome, words: words.into(), user_id: None, made_by: None }
     }
 
     /// The approved values are there; is everything else as it was before the last write, which nobody has seen the end
@@ -67,7 +68,12 @@ impl Told {
     }
 
     pub(super) fn about(outcome: Outcome, user: VaultUserId, words: impl Into<String>) -> Self {
-        Self { outcome, words: words.into(), user_id: Some(user) }
+        Self { outcome, words: words.into(), user_id: Some(user), made_by: None }
+    }
+
+    /// The same of an account that this attempt of ours has made.
+    pub(super) fn made_by(self, attempt: Option<AttemptId>) -> Self {
+        Self { made_by: attempt, ..self }
     }
 }
 
@@ -117,6 +123,7 @@ impl Talk<'_> {
         let before = self.before.filter(|_| told.outcome == Outcome::Unknown);
         Report {
             before,
+            made_by: told.made_by,
             outcome: told.outcome,
             words,
             calls: self.calls,
