@@ -434,6 +434,31 @@ const SAMPLES: &[Sample] = &[
             ("expires_at", "{time}"),
         ],
     },
+    Sample {
+        made_by: 26,
+        table: "steps",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("number", "4"),
+            ("kind", "'enable_in_directory'"),
+            ("state", "'manual'"),
+            ("due_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 27,
+        table: "steps",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("number", "5"),
+            ("kind", "'enable_user'"),
+            ("state", "'waiting'"),
+            ("due_at", "{time}"),
+            ("form", "'enable-put'"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.

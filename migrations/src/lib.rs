@@ -31,6 +31,8 @@ mod m0022_leavers_first;
 mod m0023_leave_groups_by_hand;
 mod m0024_batch_alarms;
 mod m0025_clients;
+mod m0026_enable_in_directory;
+mod m0027_enable_forms;
 mod spelling;
 
 /// All migrations in order.
@@ -66,6 +68,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_leave_groups_by_hand::Migration),
             Box::new(m0024_batch_alarms::Migration),
             Box::new(m0025_clients::Migration),
+            Box::new(m0026_enable_in_directory::Migration),
+            Box::new(m0027_enable_forms::Migration),
         ]
     }
 }

@@ -19,3 +19,4 @@ pub mod timeline;
 mod unfit;
 pub mod unusual;
 mod unusual_account;
+mod unusual_return;

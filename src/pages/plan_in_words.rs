@@ -13,7 +13,7 @@ use super::summary_in_words::{full_name, known_name, summary, title, undo};
 use super::time_in_words::{distance, runs};
 use super::unusual::unusual;
 use crate::domain::names::EmailAddress;
-use crate::domain::plan::{HandOver, Plan};
+use crate::domain::plan::{HandOver, Plan, PlannedStep};
 use crate::domain::request::Request;
 use crate::domain::snapshot::{GroupSeen, Snapshot, UserSeen};
 use crate::domain::time::Timestamp;
@@ -110,7 +110,7 @@ pub fn plan_in_words(
         unusual: unusual(request, plan, (&kept.snapshot, &kept.routing), now),
         routing: routing_in_words::routing(&kept.routing, said, you, open_stage),
         runs: runs(request.effective(), plan.not_before, now),
-        password: new_user(plan).map(|_| password(&plan.hand_over)),
+        password: password(plan),
         undo: undo(plan, workflow),
         since_before,
         number: kept.number,
@@ -189,14 +189,21 @@ fn vault(plan: &Plan, snapshot: &Snapshot) -> Vec<Line> {
     lines
 }
 
-fn password(hand_over: &HandOver) -> String {
-    let made = "An initial password is generated and kept sealed; no mail and no page of this request ever shows it.";
-    match hand_over {
-        HandOver::Subject(address) => format!("{made} It is meant for the new user, {address}."),
+/// What becomes of the password that a plan sets, if it sets one.
+fn password(plan: &Plan) -> Option<String> {
+    let (which, whom) = match new_user(plan) {
+        Some(_) => ("An initial password", "the new user"),
+        None if plan.steps.contains(&PlannedStep::ResetPassword) => ("A new password", "the user"),
+        None => return None,
+    };
+    let made =
+        format!("{which} is generated and kept sealed; no mail and no page of this request ever shows it.");
+    Some(match &plan.hand_over {
+        HandOver::Subject(address) => format!("{made} It is meant for {whom}, {address}."),
         HandOver::Manager(address) => format!("{made} It is meant for the manager, {address}."),
         HandOver::Address(address) => format!("{made} It is meant for {address}."),
         HandOver::Nobody => format!("{made} It is handed to nobody: the account logs on in another way."),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::domain::ids::{VaultGroupId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
-    PlannedStep, SealedPlan, UserShape,
+    PlannedStep, ResetOfDisabled, SealedPlan, UserShape,
 };
 use crate::domain::request::Request;
 use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
@@ -116,6 +116,7 @@ pub(crate) fn plan() -> Plan {
             user_shape: UserShape::Auto,
             description: Description::Kept,
             disable_with: DisableWith::Auto,
+            reset_of_disabled: ResetOfDisabled::Works,
         },
         not_before: Timestamp::parse("2026-11-30T23:00:00Z").unwrap(),
         hand_over: HandOver::Manager(address("max@example.com")),

@@ -9,6 +9,7 @@ mod account;
 mod joiner;
 mod leaver;
 mod mover;
+mod rehire;
 
 use std::time::Duration;
 
@@ -180,7 +181,11 @@ impl Planner {
                 mover::plan(kit, workflow, &request, mover, chosen).await?
             }
             Some(What::Leaver(leaver)) => leaver::plan(kit, workflow, &request, leaver).await?,
-            Some(What::Rehire(_) | What::ResetPassword(_) | What::Unsuspend(_)) | None => {
+            Some(What::Rehire(rehire)) => {
+                let chosen = access::choose(kit, &words).await?;
+                rehire::plan(kit, workflow, &request, rehire, chosen).await?
+            }
+            Some(What::ResetPassword(_) | What::Unsuspend(_)) | None => {
                 let kind = workflow.kind;
                 return Err(NoPlan::NeedsPerson(format!("a {kind} is not carried out by this version")));
             }

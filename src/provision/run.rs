@@ -10,6 +10,7 @@ use super::claimed::{Left, Run, Runner};
 use super::password;
 use crate::domain::canon::Tag;
 use crate::domain::ids::{AttemptId, SecretId};
+use crate::domain::kind::Kind;
 use crate::domain::plan::PlannedStep;
 use crate::domain::request::{Request, What};
 use crate::domain::step::{Ledger, Move, Purpose, Report, Rest, StepRecord, Waits, next_move};
@@ -18,11 +19,12 @@ use crate::key::Purpose as SealedFor;
 use crate::store::ReadFault;
 use crate::store::lease::Lease;
 use crate::store::plans;
+use crate::store::resets;
 use crate::store::secrets::{self, Sealed};
 use crate::store::steps::{self, Ended, Intent, Next, Recorded};
 use crate::store::workflows::Workflow;
 use crate::store::written;
-use crate::target::{Again, LeftIn, Mark, StepCall};
+use crate::target::{Again, LeftIn, Mark, SentBefore, StepCall};
 
 impl Runner<'_> {
     pub(super) async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<(), Left> {
@@ -147,12 +149,10 @@ impl Runner<'_> {
             adoption: run.workflow.adoption,
             form: begun.form,
             password,
+            sent_before: self.sent_before(run, step, attempt).await?,
             again,
             before,
-            left: match &run.leaver {
-                Some(terms) if terms.remove_groups => LeftIn::NoneOfTheVault,
-                Some(_) | None => LeftIn::OthersThanPlanned,
-            },
+            left: left_in(run),
         };
         let report = match purpose {
             Purpose::Act => self.holding(run, run.target.act(&call)).await?,
@@ -174,20 +174,34 @@ impl Runner<'_> {
         Ok(Some(Ended { step: place, attempt, purpose, report, record: settled }))
     }
 
+    /// Has an attempt before this one perhaps set the very password that this one sets?
+    async fn sent_before(
+        &self,
+        run: &Run<'_>,
+        step: &PlannedStep,
+        attempt: AttemptId,
+    ) -> Result<SentBefore, Left> {
+        let sets = *step == PlannedStep::ResetPassword
+            && resets::perhaps_set(&self.kit.store, run.workflow.id, attempt).await?;
+        Ok(if sets { SentBefore::Perhaps } else { SentBefore::No })
+    }
+
     fn settle(&self, begun: StepRecord, purpose: Purpose, report: &Report) -> StepRecord {
         let policy = self.kit.retry_policy();
         let waits = Waits { policy: &policy, now: self.kit.world.now(), chance: self.kit.world.number() };
         begun.settle(purpose, report, &waits)
     }
 
-    /// The sealed password of this run, made now if there is none; only making an account needs one.
+    /// The sealed password of this run, made now if there is none; only making an account and resetting its password
+    /// need one.
     async fn password_for(
         &self,
         run: &Run<'_>,
         step: &PlannedStep,
         purpose: Purpose,
     ) -> Result<(Option<Sealed>, Option<SecretString>), Left> {
-        if !matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
+        let sets_one = matches!(step, PlannedStep::CreateUser(_) | PlannedStep::ResetPassword);
+        if !sets_one || purpose != Purpose::Act {
             return Ok((None, None));
         }
         if let Some(standing) = secrets::initial_password(&self.kit.store, run.workflow.id).await? {
@@ -200,6 +214,18 @@ impl Runner<'_> {
         let clear = password::generate(world);
         let bytes = self.kit.keys.seal(SealedFor::InitialPassword, id.0, clear.as_bytes(), world)?;
         Ok((Some(Sealed { id, bytes }), Some(SecretString::from(clear.as_str()))))
+    }
+}
+
+/// Which memberships may be left when this run has ended.
+fn left_in(run: &Run<'_>) -> LeftIn {
+    match (&run.leaver, run.plan.kind) {
+        (Some(terms), _) if terms.remove_groups => LeftIn::NoneOfTheVault,
+        (None, Kind::Rehire) => LeftIn::OnlyJoined,
+        (Some(_), _)
+        | (None, Kind::Joiner | Kind::Mover | Kind::Leaver | Kind::ResetPassword | Kind::Unsuspend) => {
+            LeftIn::OthersThanPlanned
+        }
     }
 }
 

@@ -69,16 +69,17 @@ pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
             PlannedStep::CreateUser(user) => permit_user(target, user)?,
             PlannedStep::AddToGroup(group) => permit_group(target, group)?,
             PlannedStep::UpdateUser(change) => permit_change(target, change)?,
-            // A leaver loses every membership; a mover only such as could be given back.
-            PlannedStep::RemoveFromGroup(group) if plan.kind != Kind::Leaver => permit_group(target, group)?,
+            PlannedStep::RemoveFromGroup(group) => permit_removal(target, plan.kind, group)?,
             PlannedStep::FindUser
             | PlannedStep::CaptureUserId
-            | PlannedStep::RemoveFromGroup(_)
             | PlannedStep::RecordAccess
             | PlannedStep::DisableUser
             | PlannedStep::LeaveGroupsByHand
             | PlannedStep::DisableInDirectory
+            | PlannedStep::ResetPassword
             | PlannedStep::RequirePasswordChange
+            | PlannedStep::EnableUser
+            | PlannedStep::EnableInDirectory
             | PlannedStep::VerifyUser => {}
         }
     }
@@ -140,6 +141,14 @@ pub fn permit_name(target: &TargetSettings, name: &UserName) -> Result<(), NotAl
 fn permit_group(target: &TargetSettings, group: &PlannedGroup) -> Result<(), NotAllowed> {
     let listed = target.grantable_groups.iter().any(|one| one.key() == group.name.key());
     if listed { Ok(()) } else { Err(NotAllowed::Group(group.name.to_string())) }
+}
+
+/// Who leaves or comes back loses every membership that the plan does not name; a mover only such as could be given back.
+fn permit_removal(target: &TargetSettings, kind: Kind, group: &PlannedGroup) -> Result<(), NotAllowed> {
+    match kind {
+        Kind::Leaver | Kind::Rehire => Ok(()),
+        Kind::Joiner | Kind::Mover | Kind::ResetPassword | Kind::Unsuspend => permit_group(target, group),
+    }
 }
 
 fn permit_change(target: &TargetSettings, change: &UserChange) -> Result<(), NotAllowed> {

@@ -36,6 +36,7 @@ pub mod plans;
 mod protected;
 pub mod reminders;
 mod rows;
+pub mod resets;
 pub mod reveals;
 pub mod seals;
 pub mod secrets;

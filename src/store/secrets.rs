@@ -1,4 +1,4 @@
-//! Sealed secrets of a workflow: the initial password of a new account.
+//! Sealed secrets of a workflow: the password of an account that is made, or gets a new one.
 //!
 //! Must hold: clear text never comes here; at most one sealed value stands for a workflow; what is over is erased in
 //! the same transaction that says so. Who may see it, and when it is over: `hand_overs` and `reveals`.
@@ -8,9 +8,11 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::secret;
-use super::{Store, audit};
+use super::{Store, audit, creates};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{SecretId, WorkflowId};
+use crate::domain::plan::PlannedStep;
+use crate::domain::time::Timestamp;
 
 /// A sealed value and the row it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,12 @@ const PURPOSE: &str = "initial_password";
 pub async fn initial_password(store: &Store, workflow: WorkflowId) -> Result<Option<Sealed>, ReadFault> {
     let row = standing(workflow).one(store.reads()).await?;
     Ok(row.and_then(|row| Some(Sealed { id: SecretId(row.id), bytes: row.sealed? })))
+}
+
+/// Since when the password stands that is sealed now.
+pub(super) async fn sealed_at(store: &Store, workflow: WorkflowId) -> Result<Option<Timestamp>, ReadFault> {
+    let row = standing(workflow).one(store.reads()).await?;
+    Ok(row.map(|row| Timestamp::from_utc(row.made_at)))
 }
 
 /// Keeps a sealed password.
@@ -87,8 +95,36 @@ pub(super) async fn erase<No>(
     Ok(())
 }
 
-/// Destroys the standing password: the vault refused it, so it is nobody's.
-pub(super) async fn destroy<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
+/// The vault has refused what this step sent, and with it perhaps a password, which then is nobody's.
+pub(super) async fn refused<No>(
+    tx: &mut Tx,
+    workflow: WorkflowId,
+    step: &PlannedStep,
+) -> Result<(), Fault<No>> {
+    let is_nobodys = match step {
+        // An earlier attempt that was lost may be carried out as late as it likes, with the password it was given.
+        PlannedStep::CreateUser(_) => !creates::is_unresolved(tx, workflow).await?,
+        // Whatever an earlier attempt has set, the next password is set over it.
+        PlannedStep::ResetPassword => true,
+        PlannedStep::FindUser
+        | PlannedStep::CaptureUserId
+        | PlannedStep::UpdateUser(_)
+        | PlannedStep::AddToGroup(_)
+        | PlannedStep::RemoveFromGroup(_)
+        | PlannedStep::RecordAccess
+        | PlannedStep::DisableUser
+        | PlannedStep::LeaveGroupsByHand
+        | PlannedStep::DisableInDirectory
+        | PlannedStep::RequirePasswordChange
+        | PlannedStep::EnableUser
+        | PlannedStep::EnableInDirectory
+        | PlannedStep::VerifyUser => false,
+    };
+    if is_nobodys { destroy(tx, workflow).await } else { Ok(()) }
+}
+
+/// Destroys the standing password.
+async fn destroy<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
     match sealed(tx, workflow).await? {
         Some(standing) => erase(tx, standing.id, workflow, "the vault refused it").await,
         None => Ok(()),

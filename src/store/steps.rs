@@ -14,7 +14,7 @@ use super::people::{self, Linked};
 use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, creates, due};
+use super::{Store, audit, due};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
@@ -160,12 +160,10 @@ impl Record {
         };
         attempt::Entity::update(row).exec(&tx.inner).await?;
         let planned = self.plan.steps.get(ended.step);
-        // An earlier attempt that was lost may be carried out as late as it likes, with the password it was given.
-        if matches!(planned, Some(PlannedStep::CreateUser(_)))
-            && refused_a_write(ended)
-            && !creates::is_unresolved(tx, self.workflow).await?
+        if refused_a_write(ended)
+            && let Some(planned) = planned
         {
-            secrets::destroy(tx, self.workflow).await?;
+            secrets::refused(tx, self.workflow, planned).await?;
         }
         let mut record = ended.record.clone();
         let mut stop = None;
@@ -349,7 +347,7 @@ pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
 }
 
 /// The steps that write a whole record.
-const WRITE_RECORDS: [&str; 3] = ["update_user", "require_password_change", "disable_user"];
+const WRITE_RECORDS: [&str; 4] = ["update_user", "require_password_change", "disable_user", "enable_user"];
 
 /// Sends the steps of the current plan on that have failed or whose attempts never ended: to another act, or to a look
 /// where an earlier act may have had an effect.

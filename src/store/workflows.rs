@@ -141,11 +141,22 @@ pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Optio
     let row = Entity::find()
         .filter(Column::Namespace.eq(like.namespace.as_str()))
         .filter(Column::PersonRef.eq(like.person_ref.as_str()))
-        .filter(Column::Kind.eq(like.kind.as_str()))
+        .filter(Column::Kind.is_in(alike(like.kind).iter().map(|kind| kind.as_str())))
         .filter(Column::State.is_not_in(at_rest))
         .one(&tx.inner)
         .await?;
     Ok(row.map(|row| WorkflowId(row.id)))
+}
+
+/// The kinds of which a person has one open at a time: whoever begins, begins once.
+const fn alike(kind: Kind) -> &'static [Kind] {
+    match kind {
+        Kind::Joiner | Kind::Rehire => &[Kind::Joiner, Kind::Rehire],
+        Kind::Mover => &[Kind::Mover],
+        Kind::Leaver => &[Kind::Leaver],
+        Kind::ResetPassword => &[Kind::ResetPassword],
+        Kind::Unsuspend => &[Kind::Unsuspend],
+    }
 }
 
 /// What a transition changes in the row besides the state.

@@ -97,6 +97,7 @@ mod privileged_groups_want_more;
 mod programs_read_the_contract;
 mod senders_prove_themselves;
 mod several_replicas;
+mod somebody_comes_back;
 mod somebody_leaves;
 mod somebody_moves;
 mod somebody_signs_in;

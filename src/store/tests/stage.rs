@@ -17,8 +17,8 @@ use crate::domain::names::{
 };
 use crate::domain::operator::{MachineUser, Operator};
 use crate::domain::plan::{
-    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedStep, SealedPlan,
-    UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedStep,
+    ResetOfDisabled, SealedPlan, UserShape,
 };
 use crate::domain::retry::RetryPolicy;
 use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
@@ -468,6 +468,7 @@ fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {
             user_shape: UserShape::Auto,
             description: Description::Kept,
             disable_with: DisableWith::Auto,
+            reset_of_disabled: ResetOfDisabled::Works,
         },
         not_before: stamp.at,
         hand_over: HandOver::Nobody,

@@ -3,7 +3,7 @@
 //! Must hold: an act looks, writes at most once, and reads back; a look never writes. What happened after a write is
 //! never told as "without effect" unless the vault itself refused.
 //! The longer steps have files of their own: `create.rs`, `existing.rs`, `update.rs`, `join.rs`, `leave.rs`, `access.rs`,
-//! `disable.rs`, `verify.rs`.
+//! `switch.rs`, `reset.rs`, `verify.rs`.
 
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use super::holder::{Holder, stranger};
 use super::likeness::unlike_planned;
 use super::put::Changed;
 use super::seal::differences;
+use super::switch::Switch;
 use super::talk::{Fault, Talk};
 use super::users::Account;
 use crate::domain::ids::VaultUserId;
@@ -87,7 +88,10 @@ impl Talk<'_> {
             PlannedStep::RecordAccess => self.record_access(call).await,
             PlannedStep::DisableUser => self.disable_user(call).await,
             PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
-            PlannedStep::DisableInDirectory => Err(by_hand()),
+            PlannedStep::DisableInDirectory => Err(by_hand("disabled")),
+            PlannedStep::ResetPassword => self.reset_password(call).await,
+            PlannedStep::EnableUser => self.enable_user(call).await,
+            PlannedStep::EnableInDirectory => Err(by_hand("enabled")),
         };
         self.report(told)
     }
@@ -104,9 +108,12 @@ impl Talk<'_> {
             PlannedStep::UpdateUser(change) => self.look_for_update(call, change).await,
             PlannedStep::RemoveFromGroup(group) => self.look_for_removal(call, group).await,
             PlannedStep::RecordAccess => self.record_access(call).await,
-            PlannedStep::DisableUser => self.look_for_disabled(call).await,
+            PlannedStep::DisableUser => self.look_for_switched(call, Switch::Disabled).await,
             PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
-            PlannedStep::DisableInDirectory => Err(by_hand()),
+            PlannedStep::DisableInDirectory => Err(by_hand("disabled")),
+            PlannedStep::ResetPassword => self.look_for_reset(call).await,
+            PlannedStep::EnableUser => self.look_for_switched(call, Switch::Enabled).await,
+            PlannedStep::EnableInDirectory => Err(by_hand("enabled")),
         };
         self.report(told)
     }
@@ -202,6 +209,6 @@ fn groups_by_hand() -> Fault {
 }
 
 /// Only a person can do it, and only there.
-fn by_hand() -> Fault {
-    Fault::NeedsPerson("the account comes from a directory and is disabled there, by a person".to_owned())
+fn by_hand(how: &str) -> Fault {
+    Fault::NeedsPerson(format!("the account comes from a directory and is {how} there, by a person"))
 }
