@@ -5,19 +5,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::clock::World;
 use crate::config::Settings;
 use crate::domain::ids::WorkflowId;
 use crate::domain::names::TargetName;
+use crate::domain::resting::Admission;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::routing::{ResolvedStage, Routing};
+use crate::domain::snapshot::Snapshot;
+use crate::domain::time::Timestamp;
 use crate::key::KeyRing;
 use crate::rules::{Engine, Policy};
 use crate::store::asks::NewAsk;
+use crate::store::due::{Claimable, Whose};
 use crate::store::operator::{SentOn, sent_on_since};
 use crate::store::unfit::{SetAside, Unfit};
 use crate::store::{ReadFault, Store};
-use crate::target::Target;
+use crate::target::{Besides, CallFault, Subject, Target};
 use crate::worker::TurnFailed;
 
 /// What every station is given; cheap to clone.
@@ -47,6 +53,7 @@ impl Kit {
             most_tries: worker.max_attempts,
             first_wait: worker.first_retry_after,
             longest_wait: worker.longest_retry_after,
+            most_time: worker.give_up_after,
         }
     }
 
@@ -80,6 +87,38 @@ impl Kit {
         let stamp = self.world.stamp();
         let done = self.store.write(SetAside { stamp, unfit }).await;
         done.map_err(|fault| TurnFailed::doing("setting a row aside")(&fault))
+    }
+
+    /// How much later than its time a call to this target may take effect.
+    pub fn server_delay(&self, target: &TargetName) -> TimeDelta {
+        let settings = self.settings.target(target);
+        settings.map_or(TimeDelta::minutes(5), |settings| settings.longest_server_delay)
+    }
+
+    /// What may be taken up now: work with targets that rest keeps its turn; and when the first of them may be tried again.
+    pub fn claimable(&self, whose: Whose) -> (Claimable, Option<Timestamp>) {
+        let rests = |(name, target): (&TargetName, &Arc<dyn Target>)| {
+            Some((name.clone(), target.passed_over_until()?))
+        };
+        let (resting, ends): (Vec<_>, Vec<_>) = self.targets.iter().filter_map(rests).unzip();
+        (Claimable { whose, resting }, ends.into_iter().min())
+    }
+
+    /// Reads a target for a workflow, unless it is left to rest.
+    pub async fn snapshot(
+        &self,
+        target: &dyn Target,
+        who: WorkflowId,
+        subject: Subject<'_>,
+        besides: Besides<'_>,
+    ) -> Result<Snapshot, CallFault> {
+        match target.admit(who) {
+            Admission::Go => target.snapshot(subject, besides).await,
+            Admission::NotBefore(moment, words) => {
+                let left = moment.since(self.world.now()).num_seconds() + 1;
+                Err(CallFault::Retry { words, after_seconds: u32::try_from(left).ok() })
+            }
+        }
     }
 
     /// A configured target.

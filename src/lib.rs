@@ -12,6 +12,7 @@
 //!    ([`domain::approval::decide`]), asked once more inside the one deed that writes decisions.
 //! 5. [`provision`] waits for the effective time, reads the vault again, and obeys [`domain::step::next_move`]: intent,
 //!    call, outcome, step after step, the last one a fresh read that must show what was approved.
+//!    A create that got no answer keeps its name watched, so that an account that comes up late is left to nobody.
 //! 6. [`hand_over`] shows the initial password to its one recipient, once.
 //! 7. [`audit`] gives every committed event its place in one log and signs the head; [`sweeper`] brings to rest what
 //!    nobody decided; [`console`] shows all of it to operators and their tools.

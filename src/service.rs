@@ -25,7 +25,7 @@ use crate::key::KeyRing;
 use crate::kit::Kit;
 use crate::notify::{Courier, Smtp};
 use crate::planning::Planner;
-use crate::provision::Executor;
+use crate::provision::{Executor, Watcher};
 use crate::rules::{Engine, Policy};
 use crate::store::installation::CheckKey;
 use crate::store::{Place, Store, WriteFault};
@@ -87,6 +87,7 @@ impl Service {
         let workers: Vec<Arc<dyn Worker>> = vec![
             Arc::new(Planner::new(kit.clone())),
             Arc::new(Executor::new(kit.clone())),
+            Arc::new(Watcher::new(kit.clone())),
             Arc::new(Clerk::new(kit.clone())),
             Arc::new(Courier::new(kit.clone(), Box::new(post))),
             Arc::new(Sweeper::new(kit.clone())),
@@ -219,6 +220,8 @@ pub fn connect(target: &TargetSettings, world: &World) -> Result<Arc<dyn Target>
         api_url: target.api_url.clone(),
         product: target.product.clone(),
         max_concurrent_calls: usize::try_from(target.max_concurrent_calls).unwrap_or(1),
+        calls_per_second: target.calls_per_second,
+        rest: target.rest,
         dialect: target.dialect,
         ca_pem,
         proxy: target.proxy.clone(),

@@ -17,6 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::World;
 use crate::domain::time::Timestamp;
 
+mod hands;
+
+pub use hands::{AtWork, FellOver, KeptHand, upright};
+
 /// What a turn has brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Did {

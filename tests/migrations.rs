@@ -435,24 +435,48 @@ const SAMPLES: &[Sample] = &[
         ],
     },
     Sample {
-        made_by: 26,
+        made_by: 27,
+        table: "watched_names",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("target", "'vault'"),
+            ("user_key", "'zobrien{n}'"),
+            ("until_at", "{time}"),
+            ("due_at", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 28,
         table: "steps",
         columns: &[
             ("workflow_id", "{uuid}"),
             ("plan_number", "1"),
             ("number", "4"),
+            ("kind", "'add_to_group'"),
+            ("state", "'waiting'"),
+            ("due_at", "{time}"),
+            ("tried_since", "{time}"),
+        ],
+    },
+    Sample {
+        made_by: 29,
+        table: "steps",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("plan_number", "1"),
+            ("number", "5"),
             ("kind", "'enable_in_directory'"),
             ("state", "'manual'"),
             ("due_at", "{time}"),
         ],
     },
     Sample {
-        made_by: 27,
+        made_by: 30,
         table: "steps",
         columns: &[
             ("workflow_id", "{uuid}"),
             ("plan_number", "1"),
-            ("number", "5"),
+            ("number", "6"),
             ("kind", "'enable_user'"),
             ("state", "'waiting'"),
             ("due_at", "{time}"),
@@ -480,6 +504,7 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("workflows", &[("stalled", "null")]),
     ("workflows", &[("stalled", "'succeeded'")]),
     ("workflows", &[("plan_number", "-1")]),
+    ("workflows", &[("fruitless", "-1")]),
     ("workflows", &[("source_ref", "'RITM:1'")]),
     ("workflows", &[("waits_for", "{other}")]),
     ("deliveries", &[("state", "'lost'")]),
@@ -542,6 +567,7 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("batch_alarms", &[("leavers", "0")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
+    ("watched_names", &[("tries", "-1")]),
 ];
 
 struct Trial {

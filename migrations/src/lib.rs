@@ -31,8 +31,11 @@ mod m0022_leavers_first;
 mod m0023_leave_groups_by_hand;
 mod m0024_batch_alarms;
 mod m0025_clients;
-mod m0026_enable_in_directory;
-mod m0027_enable_forms;
+mod m0026_fruitless;
+mod m0027_watched_names;
+mod m0028_tried_since;
+mod m0029_enable_in_directory;
+mod m0030_enable_forms;
 mod spelling;
 
 /// All migrations in order.
@@ -68,8 +71,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_leave_groups_by_hand::Migration),
             Box::new(m0024_batch_alarms::Migration),
             Box::new(m0025_clients::Migration),
-            Box::new(m0026_enable_in_directory::Migration),
-            Box::new(m0027_enable_forms::Migration),
+            Box::new(m0026_fruitless::Migration),
+            Box::new(m0027_watched_names::Migration),
+            Box::new(m0028_tried_since::Migration),
+            Box::new(m0029_enable_in_directory::Migration),
+            Box::new(m0030_enable_forms::Migration),
         ]
     }
 }

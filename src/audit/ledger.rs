@@ -99,6 +99,9 @@ impl Replay {
             EventKind::WorkflowReplanning
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
+            | EventKind::LateAccountFound
+            | EventKind::LateAccountTried
+            | EventKind::LateAccountAwaited
             | EventKind::StageOpened
             | EventKind::StageReminded
             | EventKind::AccountProtected
@@ -160,6 +163,9 @@ impl Replay {
             | EventKind::DeliveryRefused
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
+            | EventKind::LateAccountFound
+            | EventKind::LateAccountTried
+            | EventKind::LateAccountAwaited
             | EventKind::StageReminded
             | EventKind::AccountProtected
             | EventKind::HeldProposed

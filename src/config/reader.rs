@@ -204,19 +204,6 @@ impl<'r> Section<'r> {
         found
     }
 
-    /// A key whose feature is not there: it may only be absent or say that it asks for nothing.
-    pub fn not_yet(&self, name: &'static str) {
-        let asks = match self.value(name) {
-            None | Some(Value::Boolean(false)) => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Array(items)) => !items.is_empty(),
-            Some(_) => true,
-        };
-        if asks {
-            self.fault(name, NOT_YET);
-        }
-    }
-
     /// Refuses a word that is known but whose feature is not there yet.
     pub fn refuse_for_now(&self, name: &'static str, words: &[&str]) -> Refusal {
         let is_one = self.value(name).and_then(Value::as_str).is_some_and(|text| words.contains(&text));

@@ -48,6 +48,8 @@ pub enum LogFormat {
 pub struct WorkerSettings {
     /// Tries at one effect before a person must look.
     pub max_attempts: u32,
+    /// After so long of trying one effect a person must look, however few tries that were.
+    pub give_up_after: TimeDelta,
     /// The wait after the first failure; later ones double.
     pub first_retry_after: TimeDelta,
     /// No wait is longer.
@@ -147,6 +149,7 @@ pub(super) fn read_worker(section: &Section<'_>) -> WorkerSettings {
     let seconds = TimeDelta::seconds;
     let worker = WorkerSettings {
         max_attempts: section.whole("max_attempts", 1..=50, 8),
+        give_up_after: section.span("give_up_after", seconds(60)..=seconds(2_592_000), seconds(86_400)),
         first_retry_after: section.span("first_retry_after", seconds(1)..=seconds(3_600), seconds(2)),
         longest_retry_after: section.span("longest_retry_after", seconds(1)..=seconds(86_400), seconds(900)),
         poll_every: section.span("poll_every", seconds(1)..=seconds(300), seconds(5)),

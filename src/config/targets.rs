@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use url::Url;
 
 use super::privileged::{Privileged, read_privileged};
@@ -15,6 +16,7 @@ use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, ResetOfDisabled, UserShape,
 };
+use crate::domain::resting::RestPolicy;
 
 /// A configured vault.
 #[derive(Debug, Clone)]
@@ -27,6 +29,12 @@ pub struct TargetSettings {
     pub api_url: Url,
     /// No more calls than this run at once.
     pub max_concurrent_calls: u32,
+    /// No more calls than this are made in a second, where that is bounded.
+    pub calls_per_second: Option<u32>,
+    /// When it is left to rest because it fails again and again.
+    pub rest: RestPolicy,
+    /// A call of which no answer came may take effect so much later.
+    pub longest_server_delay: TimeDelta,
     /// The licence seats that may be taken.
     pub allowed_user_types: Vec<UserType>,
     /// Users are made at or below this path.
@@ -98,8 +106,19 @@ fn read_target(section: &Section<'_>, askable: &Askable<'_>) -> Option<TargetSet
     let privileged = read_privileged(section, &reach.groups, askable);
     let dialect = read_dialect(section);
     let max_concurrent_calls = section.whole("max_concurrent_calls", 1..=64, 8);
+    let calls_per_second = section.whole("calls_per_second", 0..=1_000, 0);
+    let rest = RestPolicy {
+        after_faults: section.whole("rest_after_faults", 1..=1_000, 5),
+        longest: section.span(
+            "longest_rest",
+            TimeDelta::seconds(5)..=TimeDelta::hours(1),
+            TimeDelta::minutes(5),
+        ),
+    };
     let ca_file = section.read("ca_file", "the path of a PEM file", |text| Some(PathBuf::from(text)));
-    section.not_yet("longest_server_delay");
+    let minutes = TimeDelta::minutes;
+    let longest_server_delay =
+        section.span("longest_server_delay", TimeDelta::seconds(30)..=minutes(1_440), minutes(5));
     let token_url = match &product {
         Some(Product::PrivilegeCloud(cloud)) => Some(&cloud.token_url),
         Some(Product::SelfHosted(_)) | None => None,
@@ -112,6 +131,9 @@ fn read_target(section: &Section<'_>, askable: &Askable<'_>) -> Option<TargetSet
         product: product?,
         api_url: api_url?,
         max_concurrent_calls,
+        calls_per_second: (calls_per_second > 0).then_some(calls_per_second),
+        rest,
+        longest_server_delay,
         allowed_user_types: reach.user_types,
         location_root: reach.location_root?,
         grantable_groups: reach.groups,

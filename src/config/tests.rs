@@ -194,7 +194,7 @@ fn nothing_secret_is_printed() {
 
 /// One edit each: what stood there, what stands there now, the one line that is said.
 #[rustfmt::skip]
-const EDITS: [(&str, &str, &str); 74] = [
+const EDITS: [(&str, &str, &str); 78] = [
     ("[[sources]]\nname = \"hr\"", "[[source]]\nname = \"x\"\n[[sources]]\nname = \"hr\"", "source: unknown key; did you mean \"sources\"?"),
     ("listen =", "lisen =", "http.lisen: unknown key; did you mean \"listen\"?"),
     ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.1/x\"]", "http.trusted_proxies[0]: wanted: an address such as 10.0.0.1, or a network such as 10.0.0.0/8"),
@@ -239,6 +239,10 @@ const EDITS: [(&str, &str, &str); 74] = [
     ("privileged_groups = []", "logon = \"CyberArk\"", "targets[0].logon: belongs to product = \"self-hosted\"; wanted here: token_url, client_id and client_secret"),
     ("api_url = \"https", "api_url = \"http", "targets[0].api_url: wanted: an https address without name, password and query; http only on loopback"),
     ("max_concurrent_calls = 4", "max_concurrent_calls = 0", "targets[0].max_concurrent_calls: wanted: a whole number from 1 to 64"),
+    ("max_concurrent_calls = 4", "calls_per_second = 1001", "targets[0].calls_per_second: wanted: a whole number from 0 to 1000"),
+    ("max_concurrent_calls = 4", "rest_after_faults = 0", "targets[0].rest_after_faults: wanted: a whole number from 1 to 1000"),
+    ("max_concurrent_calls = 4", "longest_rest = \"1s\"", "targets[0].longest_rest: wanted: a span such as \"7d\", \"72h\", \"30m\" or \"10s\", from 5 to 3600 seconds"),
+    ("max_concurrent_calls = 4", "longest_server_delay = \"2d\"", "targets[0].longest_server_delay: wanted: a span such as \"7d\", \"72h\", \"30m\" or \"10s\", from 30 to 86400 seconds"),
     ("disable_with = \"put\"", "disable_with = \"delete\"", "targets[0].disable_with: wanted: \"auto\", \"call\" or \"put\""),
     ("disable_with = \"put\"", "disable_with = false", "targets[0].disable_with: wanted: \"auto\", \"call\" or \"put\""),
     ("privileged_groups = []", "proxy = \"http://u:p@p:1\"", "targets[0].proxy: wanted: http://HOST:PORT without name, password and path; a password stands in proxy_password"),

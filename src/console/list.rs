@@ -42,6 +42,7 @@ struct ListPage {
     home: Home,
     top: Top,
     here: String,
+    troubles: Vec<String>,
     counts: Vec<Count>,
     typed: String,
     person: String,
@@ -135,6 +136,7 @@ async fn gather(kit: &Kit, asked: &Asked, top: Top) -> Result<ListPage, ReadFaul
     let kinds = Kind::ALL.map(|kind| (kind.as_str(), kind_in_words(kind)));
     Ok(ListPage {
         top,
+        troubles: troubles(kit),
         counts: counts(kit, &here, asked).await?,
         typed: asked.typed.clone(),
         person: asked.wanted.person.as_ref().map(PersonRef::to_string).unwrap_or_default(),
@@ -179,6 +181,13 @@ async fn turn(kit: &Kit, asked: &Asked) -> Result<(Vec<Workflow>, Option<Place>,
         Place::Top | Place::OlderThan(_) => last.filter(|_| more),
     };
     Ok((found, newer, older))
+}
+
+/// What is wrong with the targets at present, as far as this process has seen.
+fn troubles(kit: &Kit) -> Vec<String> {
+    let told = kit.targets.iter().filter_map(|(name, target)| Some((name, target.trouble()?)));
+    told.map(|(name, words)| format!("The target {name} does not do its part: {}.", visible(&words)))
+        .collect()
 }
 
 async fn counts(kit: &Kit, here: &str, asked: &Asked) -> Result<Vec<Count>, ReadFault> {

@@ -74,6 +74,12 @@ event_kinds! {
     StepEnded = "step.ended";
     /// An unfinished attempt was looked up in the target.
     StepLookedUp = "step.looked_up";
+    /// An account with our mark came up after the run that had made it was over; the intent to disable it.
+    LateAccountFound = "late_account.found";
+    /// What came of disabling it.
+    LateAccountTried = "late_account.tried";
+    /// A leaver waits for an account that a lost create may still bring about.
+    LateAccountAwaited = "late_account.awaited";
     /// A person, a user name and a vault number belong together.
     PersonLinked = "person.linked";
     /// A password was generated and sealed.

@@ -11,6 +11,8 @@ use super::time::Timestamp;
 pub struct RetryPolicy {
     /// After this many tries a person must look.
     pub most_tries: u32,
+    /// After so long of trying a person must look, however few tries that were.
+    pub most_time: TimeDelta,
     /// The longest first wait.
     pub first_wait: TimeDelta,
     /// The longest wait of all.
@@ -18,6 +20,11 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// Was something tried for as long as it may be?
+    pub fn is_over(&self, tried_since: Option<Timestamp>, now: Timestamp) -> bool {
+        tried_since.is_some_and(|since| now.since(since) >= self.most_time)
+    }
+
     /// When try number `done + 1` is due. `chance` is uniform over all values (full jitter; see the AWS
     /// Architecture Blog, "Exponential Backoff and Jitter"); `at_least` is what the other side asked for,
     /// which is believed up to the longest wait.
@@ -100,6 +107,7 @@ mod tests {
     fn waits_grow_are_jittered_and_stay_below_the_longest() {
         let policy = RetryPolicy {
             most_tries: 5,
+            most_time: TimeDelta::hours(24),
             first_wait: TimeDelta::seconds(1),
             longest_wait: TimeDelta::seconds(10),
         };
@@ -117,6 +125,7 @@ mod tests {
     fn a_long_outage_sees_few_tries_and_is_told_in_time() {
         let policy = RetryPolicy {
             most_tries: 8,
+            most_time: TimeDelta::hours(24),
             first_wait: TimeDelta::seconds(2),
             longest_wait: TimeDelta::minutes(15),
         };

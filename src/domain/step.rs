@@ -256,6 +256,8 @@ pub struct StepRecord {
     pub acts: u32,
     /// How often it was looked up since the last act.
     pub looks: u32,
+    /// When it was tried first since a person last sent it on.
+    pub since: Option<Timestamp>,
     /// The attempt whose outcome is still open.
     pub open: Option<AttemptId>,
     /// How it is tried from now on, once one form was refused or had to be undone.
@@ -348,7 +350,7 @@ impl Ledger {
 impl StepRecord {
     /// A step that nobody has touched.
     pub fn fresh(due: Timestamp) -> Self {
-        Self { state: StepState::Waiting { due }, acts: 0, looks: 0, open: None, form: None }
+        Self { state: StepState::Waiting { due }, acts: 0, looks: 0, since: None, open: None, form: None }
     }
 
     /// The same, for a step of a plan: what a person does elsewhere waits for that person from the beginning.
@@ -371,7 +373,8 @@ impl StepRecord {
 
     /// The intent of an attempt.
     #[must_use]
-    pub fn begin(mut self, attempt: AttemptId, purpose: Purpose) -> Self {
+    pub fn begin(mut self, attempt: AttemptId, purpose: Purpose, now: Timestamp) -> Self {
+        self.since.get_or_insert(now);
         match purpose {
             Purpose::Act => {
                 self.acts += 1;
@@ -422,6 +425,9 @@ impl StepRecord {
                 reason: format!("tried {} times; the last time: {}", self.acts, report.words),
             };
         }
+        if let Some(over) = self.over(report, waits) {
+            return over;
+        }
         StepState::Waiting { due: waits.due(self.acts, after) }
     }
 
@@ -432,7 +438,17 @@ impl StepRecord {
                 reason: format!("looked {looks} times for what came of it; the last time: {}", report.words),
             };
         }
+        if let Some(over) = self.over(report, waits) {
+            return over;
+        }
         StepState::Unknown { due: waits.due(self.looks + 1, after) }
+    }
+
+    /// Tried for as long as it may be, however few tries that were.
+    fn over(&self, report: &Report, waits: &Waits<'_>) -> Option<StepState> {
+        let since = self.since.filter(|_| waits.policy.is_over(self.since, waits.now))?;
+        let reason = format!("tried since {}; the last time: {}", since.in_words(), report.words);
+        Some(StepState::Failed { reason })
     }
 }
 

@@ -23,8 +23,12 @@ use crate::worker::{Did, TurnFailed, Worker};
 const CLAIM_SECONDS: i64 = 120;
 
 /// About half a working day in all, so that a mail server may be mended in the meantime.
-const RETRY: RetryPolicy =
-    RetryPolicy { most_tries: 10, first_wait: TimeDelta::minutes(1), longest_wait: TimeDelta::hours(4) };
+const RETRY: RetryPolicy = RetryPolicy {
+    most_tries: 10,
+    most_time: TimeDelta::days(7),
+    first_wait: TimeDelta::minutes(1),
+    longest_wait: TimeDelta::hours(4),
+};
 
 /// Sends owed messages.
 pub struct Courier {

@@ -6,6 +6,7 @@
 use super::steps_in_words::title_of_word;
 use crate::domain::audit::EventKind;
 use crate::domain::operator::claimed;
+use crate::domain::time::Timestamp;
 use crate::store::audit::Told;
 use crate::web::visible::visible;
 
@@ -74,6 +75,19 @@ fn sentence(told: &Told) -> String {
              to rest.",
             text("run")
         ),
+        EventKind::LateAccountFound => format!(
+            "User number {}, which carries our mark, came up when its run had stopped; disabling it is begun.",
+            number(told, "user_id")
+        ),
+        EventKind::LateAccountTried => {
+            format!("The account that came up late: {}.", clause(&personal("words")))
+        }
+        EventKind::LateAccountAwaited => format!(
+            "No account is found, but a create of workflow {} got no answer, so the name is watched until {}; this goes \
+             on when the account is there, or can come up no more.",
+            text("run"),
+            clock(told, "until").unwrap_or_default()
+        ),
         EventKind::StageOpened => format!("Stage {} is being asked.", stage(told)),
         EventKind::DecisionRecorded => decision(told),
         EventKind::StageReminded => format!("Who has not answered in stage {} was reminded.", stage(told)),
@@ -89,8 +103,11 @@ fn sentence(told: &Told) -> String {
         EventKind::WorkflowExpired => expired(told).to_owned(),
         EventKind::WorkflowStarted => "The run began.".to_owned(),
         EventKind::StepBegun => begun(told),
-        EventKind::StepEnded => format!("{}: {}.", step(told), clause(&personal("words"))),
-        EventKind::StepLookedUp => format!("{}, looked up: {}.", step(told), clause(&personal("words"))),
+        EventKind::StepEnded => {
+            lost_create(told).unwrap_or_else(|| format!("{}: {}.", step(told), clause(&personal("words"))))
+        }
+        EventKind::StepLookedUp => lost_create(told)
+            .unwrap_or_else(|| format!("{}, looked up: {}.", step(told), clause(&personal("words")))),
         EventKind::PersonLinked => match told.personal("known_as") {
             Some(before) => format!(
                 "User number {} is known as {} from now on, and was as {}.",
@@ -129,6 +146,41 @@ fn sentence(told: &Told) -> String {
         EventKind::SignedIn => format!("{} signed in.", actor(told)),
         EventKind::SignedOut => format!("A session of {} was ended: {}.", personal("whose"), text("because")),
     }
+}
+
+/// What is known of a create of which nobody knew what came: the call, the look, and what was found.
+fn lost_create(told: &Told) -> Option<String> {
+    let call = match (clock(told, "unanswered_at"), clock(told, "interrupted_at")) {
+        (Some(at), _) => format!("the create call got no answer at {at}"),
+        (None, Some(at)) => format!("the create call of {at} was interrupted"),
+        (None, None) => return None,
+    };
+    let looked = format!("looked in the vault at {}", told.event.at.clock_time());
+    let wrote = told.event.facts.get("calls").and_then(serde_json::Value::as_array).is_some_and(|calls| {
+        calls.iter().filter_map(serde_json::Value::as_str).any(|call| !call.starts_with("GET "))
+    });
+    let words = told.personal("words").map_or_else(|| "(cleared)".to_owned(), visible);
+    let watched = clock(told, "watched_until").map(|until| format!("; the name stays watched until {until}"));
+    let watched = watched.unwrap_or_default();
+    let found = match told.text("outcome").unwrap_or_default() {
+        "done" if !wrote => {
+            format!(
+                "{looked}; found id {} with our mark; adopted; no second user made",
+                number(told, "user_id")
+            )
+        }
+        "not_there" => format!("{looked}; no user of that name is there{watched}"),
+        // This very call is the lost one.
+        "unknown" if wrote => format!("{}{watched}", clause(&words)),
+        _ if wrote => format!("made again: {}{watched}", clause(&words)),
+        _ => format!("{looked}; {}{watched}", clause(&words)),
+    };
+    Some(format!("{}: {call}; {found}.", step(told)))
+}
+
+/// The time of day of a moment that an event names.
+fn clock(told: &Told, name: &str) -> Option<String> {
+    told.text(name).and_then(Timestamp::parse).map(Timestamp::clock_time)
 }
 
 fn decision(told: &Told) -> String {
@@ -287,6 +339,52 @@ mod tests {
             told.personal.clear();
             assert_eq!(event_in_words(&told).words, format!("{begin}: (cleared)."));
         }
+    }
+
+    #[test]
+    fn a_lost_create_is_told_from_the_call_to_what_was_found() {
+        let before = |seconds: i64| sample::now().plus_seconds(-seconds).to_string();
+        let clock = |seconds: i64| sample::now().plus_seconds(-seconds).clock_time();
+        let event = |kind, fact: &'static str, outcome: &str, calls: &[&str]| {
+            let calls = calls.iter().map(|call| crate::domain::canon::Canon::Text((*call).to_owned()));
+            NewEvent::new(kind, Actor::Countersign)
+                .number("step_number", 1_i64)
+                .text("step", "create_user")
+                .text(fact, before(2))
+                .text("outcome", outcome)
+                .fact("calls", crate::domain::canon::Canon::List(calls.collect()))
+                .personal("words", "an earlier attempt made it.")
+        };
+        let read: &[&str] = &["GET Users 200", "GET Users/42 200"];
+        let (at, now) = (clock(2), clock(0));
+        let adopted = event(EventKind::StepLookedUp, "unanswered_at", "done", read).number("user_id", 42_i64);
+        assert_eq!(
+            event_in_words(&told(adopted.clone())).words,
+            format!(
+                "Step 2, make the user: the create call got no answer at {at}; looked in the vault at {now}; found id 42 \
+                 with our mark; adopted; no second user made."
+            )
+        );
+        let mut cleared = told(adopted);
+        cleared.personal.clear();
+        assert!(event_in_words(&cleared).words.contains("found id 42 with our mark"));
+        let nobody = event(EventKind::StepLookedUp, "interrupted_at", "not_there", &["GET Users 200"])
+            .text("watched_until", before(-300));
+        assert_eq!(
+            event_in_words(&told(nobody)).words,
+            format!(
+                "Step 2, make the user: the create call of {at} was interrupted; looked in the vault at {now}; no user of \
+                 that name is there; the name stays watched until {}.",
+                clock(-300)
+            )
+        );
+        let lost = event(EventKind::StepEnded, "unanswered_at", "unknown", &["POST Users no answer"]);
+        let words = event_in_words(&told(lost)).words;
+        assert!(words.contains(&format!("the create call got no answer at {at}; an earlier")), "{words}");
+        let again =
+            event(EventKind::StepEnded, "unanswered_at", "done", &["GET Users 200", "POST Users 201"]);
+        let words = event_in_words(&told(again)).words;
+        assert!(words.contains("made again: ") && !words.contains("adopted"), "{words}");
     }
 
     #[test]

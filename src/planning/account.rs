@@ -42,10 +42,10 @@ pub(super) async fn held(
         permit_name(settings, name)?;
     }
     let subject = Subject { user_name: &known_name, user_id: linked.as_ref().map(|linked| linked.id) };
-    let snapshot = target.snapshot(subject, besides).await?;
+    let snapshot = kit.snapshot(target.as_ref(), workflow.id, subject, besides).await?;
     permit_seen(&snapshot)?;
     let UserSeen::Present(user) = &snapshot.user else {
-        return Err(NoPlan::NeedsPerson(format!("{} has no user {known_name}", settings.name)));
+        return Err(NoPlan::NoAccount(format!("{} has no user {known_name}", settings.name)));
     };
     let user = VaultUser::clone(user);
     let owner = owner(kit, settings, linked.as_ref(), &user).await?;
@@ -83,7 +83,7 @@ fn name(request: &Request, linked: Option<&Account>, settings: &TargetSettings) 
         (Some(linked), _) => UserName::parse(&linked.user_name)
             .map_err(|_| NoPlan::NeedsPerson("the linked user name breaks its own rule".to_owned())),
         (None, Some(asked)) => Ok(asked.clone()),
-        (None, None) => Err(NoPlan::NeedsPerson(format!(
+        (None, None) => Err(NoPlan::NoAccount(format!(
             "this person is linked to no account in {target}, and the request names no user"
         ))),
     }

@@ -41,7 +41,8 @@ pub(super) async fn plan(
         )));
     }
     let subject = Subject { user_name, user_id: None };
-    let snapshot = target.snapshot(subject, Besides::Groups(&granted.groups)).await?;
+    let snapshot =
+        kit.snapshot(target.as_ref(), workflow.id, subject, Besides::Groups(&granted.groups)).await?;
     if let UserSeen::Present(user) = &snapshot.user {
         return Err(NoPlan::NeedsPerson(taken(user)));
     }

@@ -6,6 +6,7 @@
 use super::NoPlan;
 use super::account::{Held, held};
 use crate::config::TargetSettings;
+use crate::domain::ids::WorkflowId;
 use crate::domain::plan::{HandOver, Plan};
 use crate::domain::removal::removal_steps;
 use crate::domain::request::{Leaver, Request};
@@ -57,7 +58,7 @@ async fn target<'k>(
     match (linked.as_slice(), kit.settings.targets.as_slice()) {
         ([one], _) => Ok(one),
         ([], [only]) => Ok(only),
-        ([], several) => by_name(kit, request, several).await,
+        ([], several) => by_name(kit, workflow.id, request, several).await,
         (several, _) => Err(NoPlan::NeedsPerson(format!(
             "this person has accounts in several targets, and one request ends access in one: {}",
             names(several)
@@ -67,11 +68,12 @@ async fn target<'k>(
 
 async fn by_name<'k>(
     kit: &Kit,
+    who: WorkflowId,
     request: &Request,
     targets: &'k [TargetSettings],
 ) -> Result<&'k TargetSettings, NoPlan> {
     let Some(user_name) = request.username() else {
-        return Err(NoPlan::NeedsPerson(
+        return Err(NoPlan::NoAccount(
             "this person is linked to no account, and the request names no user".to_owned(),
         ));
     };
@@ -79,13 +81,14 @@ async fn by_name<'k>(
     for settings in targets {
         let Some(target) = kit.target(&settings.name) else { continue };
         let subject = Subject { user_name, user_id: None };
-        if let UserSeen::Present(_) = target.snapshot(subject, Besides::Nothing).await?.user {
+        let reading = kit.snapshot(target.as_ref(), who, subject, Besides::Nothing);
+        if let UserSeen::Present(_) = reading.await?.user {
             found.push(settings);
         }
     }
     match found.as_slice() {
         [one] => Ok(one),
-        [] => Err(NoPlan::NeedsPerson(format!("no target has a user {user_name}"))),
+        [] => Err(NoPlan::NoAccount(format!("no target has a user {user_name}"))),
         several => Err(NoPlan::NeedsPerson(format!(
             "several targets have a user {user_name}, and this person is linked to none of them: {}",
             names(several)

@@ -1,6 +1,7 @@
 //! Planning: from a stored request to a sealed plan that people can be asked about.
 //!
-//! Must hold: access comes from the settings (one profile) and passes the allow-lists; the plan names what it
+//! Must hold: what is being planned is taken up by one hand alone, and a slow vault holds up no other plan; access comes
+//! from the settings (one profile) and passes the allow-lists; the plan names what it
 //! assumes; whatever cannot be planned goes to a person with a reason. The target is read outside any transaction.
 //! Deliberately absent: writing to the target, and deciding anything about an approval.
 
@@ -27,20 +28,29 @@ use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::kit::Kit;
 use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
 use crate::rules::routing::{Unasked, Wanted, route};
+use crate::store::claims::ClaimPlan;
 use crate::store::due;
+use crate::store::late::AwaitLate;
 use crate::store::people;
 use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped, Telling};
+use crate::store::watches::{self, Watch};
 use crate::store::workflows::Workflow;
 use crate::store::{ReadFault, WriteFault};
 use crate::target::CallFault;
-use crate::worker::{Did, TurnFailed, Worker};
+use crate::worker::{Did, KeptHand, Looking, TurnFailed, Worker, upright};
 
 /// No reading of a target takes longer than this.
 const READING_LIMIT: Duration = Duration::from_mins(2);
 
+/// So long nobody else takes up what is being planned.
+const LEASE: TimeDelta = TimeDelta::seconds(150);
+/// So many plans are made side by side at most.
+const MOST_HANDS: usize = 8;
+
 /// Makes plans.
 pub struct Planner {
     kit: Kit,
+    kept: KeptHand,
 }
 
 /// Why no plan was made.
@@ -52,6 +62,9 @@ enum NoPlan {
     /// A person must look.
     #[error("{0}")]
     NeedsPerson(String),
+    /// The person has no account that could be found; a lost create may still bring one about.
+    #[error("{0}")]
+    NoAccount(String),
     /// The settings forbid it.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
@@ -104,35 +117,61 @@ impl Worker for Planner {
         "planner"
     }
 
-    async fn turn(&self) -> Result<Did, TurnFailed> {
-        let read = TurnFailed::doing("reading what is to be planned");
-        let now = self.kit.world.now();
-        // One at a time, so that a leaver who comes in meanwhile is next.
-        let due = due::next(&self.kit.store, "planning", now).await.map_err(|fault| read(&fault))?;
-        let Some(found) = due else {
-            let next = due::next_at(&self.kit.store, &["planning"]).await.map_err(|fault| read(&fault))?;
-            return Ok(next.map_or(Did::Idle, Did::IdleUntil));
-        };
-        match found {
-            Ok(workflow) => self.plan(&workflow).await?,
-            Err(unfit) => self.kit.set_aside(unfit).await?,
-        }
-        Ok(Did::Work(1))
+    fn hands(&self) -> usize {
+        hands(&self.kit)
     }
+
+    async fn turn(&self) -> Result<Did, TurnFailed> {
+        self.turn_beside_others(&mut Looking::alone()).await
+    }
+
+    async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
+        let failed = TurnFailed::doing("taking up what is to be planned");
+        let (store, now, whose) = (&self.kit.store, self.kit.world.now(), self.kept.whose());
+        match due::next_at(store, &["planning"], whose).await.map_err(|fault| failed(&fault))? {
+            None => return Ok(Did::Idle),
+            Some(due) if due > now => return Ok(Did::IdleUntil(due)),
+            Some(_) => {}
+        }
+        let (claimable, resting_until) = self.kit.claimable(whose);
+        let claim = ClaimPlan { stamp: self.kit.world.stamp(), until: now.plus(LEASE), claimable };
+        let Some(workflow) = store.write(claim).await.map_err(|fault| failed(&fault))? else {
+            return Ok(resting_until.map_or(Did::Idle, Did::IdleUntil));
+        };
+        let at_work = self.kept.takes(workflow.kind);
+        looking.found();
+        let planned = self.plan(&workflow).await;
+        if at_work.is_some() {
+            drop(at_work);
+            // A hand that looked for leavers alone may look for others again.
+            store.ring();
+        }
+        planned.map(|()| Did::Work(1))
+    }
+}
+
+fn hands(kit: &Kit) -> usize {
+    usize::try_from(kit.settings.worker.runs_at_once).unwrap_or(1).min(MOST_HANDS)
 }
 
 impl Planner {
     /// A planner over the given kit.
     pub fn new(kit: Kit) -> Self {
-        Self { kit }
+        let kept = KeptHand::among(hands(&kit));
+        Self { kit, kept }
     }
 
     async fn plan(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
         self.kit.heed_operator(workflow.id).await.map_err(|fault| TurnFailed::doing("planning")(&fault))?;
-        let limit = tokio::time::timeout(READING_LIMIT, self.make(workflow));
-        let made = limit.await.unwrap_or_else(|_| {
-            Err(NoPlan::Later { words: "reading the target took too long".to_owned(), after_seconds: None })
-        });
+        let limit = tokio::time::timeout(READING_LIMIT, upright(self.make(workflow)));
+        let made = match limit.await {
+            Ok(Ok(made)) => made,
+            Ok(Err(fell)) => Err(NoPlan::NeedsPerson(format!("the plan could not be made: {fell}"))),
+            Err(_) => {
+                let words = "reading the target took too long".to_owned();
+                Err(NoPlan::Later { words, after_seconds: None })
+            }
+        };
         let written = match made {
             Ok(made) => self.keep(workflow, made).await,
             Err(NoPlan::Later { words, .. }) if workflow.awaited().is_over(self.kit.world.now()) => {
@@ -142,6 +181,12 @@ impl Planner {
             }
             Err(NoPlan::Later { words, after_seconds }) => self.wait(workflow, words, after_seconds).await,
             Err(NoPlan::NeedsPerson(reason)) => self.stop(workflow, reason, Telling::Mail).await,
+            Err(NoPlan::NoAccount(reason)) => {
+                match self.watched(workflow).await.map_err(|fault| TurnFailed::doing("planning")(&fault))? {
+                    Some(watch) => self.await_late(workflow, watch).await,
+                    None => self.stop(workflow, reason, Telling::Mail).await,
+                }
+            }
             Err(NoPlan::NotAllowed(why)) => {
                 let protected = why.is_of_protected_account();
                 let telling = if protected { Telling::Protected } else { Telling::Mail };
@@ -165,6 +210,22 @@ impl Planner {
         tracing::warn!(workflow.id = %workflow.id, reason = %reason, "no plan can be made");
         let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
         self.kit.store.write(PlanningStopped { stamp, workflow: workflow.id, after, reason, telling }).await
+    }
+
+    /// The name of this person's lost create, while it is watched and a leaver asks for it.
+    async fn watched(&self, workflow: &Workflow) -> Result<Option<Watch>, ReadFault> {
+        match workflow.kind {
+            Kind::Leaver => {
+                watches::of_person(&self.kit.store, &workflow.namespace, &workflow.person_ref).await
+            }
+            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => Ok(None),
+        }
+    }
+
+    async fn await_late(&self, workflow: &Workflow, watch: Watch) -> Result<(), WriteFault<MovedOn>> {
+        tracing::info!(workflow.id = %workflow.id, run = %watch.workflow, "a leaver waits for a lost create");
+        let (stamp, plan_number) = (self.kit.world.stamp(), workflow.plan_number);
+        self.kit.store.write(AwaitLate { stamp, leaver: workflow.id, plan_number, watch }).await
     }
 
     async fn make(&self, workflow: &Workflow) -> Result<Made, NoPlan> {

@@ -19,7 +19,7 @@ use crate::store::steps::{Ended, Next, Record, Recorded};
 use crate::store::workflows::Workflow;
 use crate::store::{ReadFault, WriteFault};
 use crate::target::Target;
-use crate::worker::pulse;
+use crate::worker::{FellOver, pulse};
 
 /// So long a lease stands without a sign of life: after that another worker goes on with the run.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -44,6 +44,9 @@ pub(super) enum Left {
     /// A secret cannot be sealed or opened.
     #[error(transparent)]
     Key(#[from] KeyFault),
+    /// Our own code gave up in the middle.
+    #[error(transparent)]
+    FellOver(#[from] FellOver),
 }
 
 impl Left {
@@ -52,6 +55,7 @@ impl Left {
         match self {
             Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_))
             | Self::Key(_)
+            | Self::FellOver(_)
             | Self::Mismatch => true,
             Self::Read(ReadFault::Database(_)) | Self::Lost | Self::Write(_) => false,
         }
@@ -131,6 +135,7 @@ impl<'k> Runner<'k> {
             plan: run.plan.clone(),
             ended,
             next,
+            server_delay: self.kit.server_delay(&run.plan.target),
         };
         Ok(self.kit.store.write(deed).await?)
     }

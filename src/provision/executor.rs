@@ -1,29 +1,39 @@
 //! The executor: claims runs that are due, several at once, and has each carried out.
 //!
-//! Must hold: of one user at most one run is under way, whoever claims; what cannot be carried out because of what we
-//! keep ourselves goes to a person, for trying again changes nothing about it.
+//! Must hold: of one user at most one run is under way, whoever claims; one hand of several is kept for leavers; what
+//! cannot be carried out because of what we keep ourselves, or because of a fault of our own, goes to a person, for trying
+//! again changes nothing about it.
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::claimed::{LEASE, Left, Runner};
+use crate::domain::resting::Admission;
 use crate::kit::Kit;
 use crate::store::due;
-use crate::store::runs::ClaimRun;
-use crate::worker::{Did, Looking, TurnFailed, Worker};
+use crate::store::lease::Lease;
+use crate::store::runs::{ClaimRun, LetGo};
+use crate::store::workflows::Workflow;
+use crate::worker::{Did, KeptHand, Looking, TurnFailed, Worker, upright};
 
 /// Carries plans out.
 pub struct Executor {
     kit: Kit,
     holder: Uuid,
+    kept: KeptHand,
 }
 
 impl Executor {
     /// An executor over the given kit.
     pub fn new(kit: Kit) -> Self {
         let holder = Uuid::from_bytes(kit.world.bytes());
-        Self { kit, holder }
+        let kept = KeptHand::among(hands(&kit));
+        Self { kit, holder, kept }
     }
+}
+
+fn hands(kit: &Kit) -> usize {
+    usize::try_from(kit.settings.worker.runs_at_once).unwrap_or(1)
 }
 
 #[async_trait]
@@ -33,7 +43,7 @@ impl Worker for Executor {
     }
 
     fn hands(&self) -> usize {
-        usize::try_from(self.kit.settings.worker.runs_at_once).unwrap_or(1)
+        hands(&self.kit)
     }
 
     async fn turn(&self) -> Result<Did, TurnFailed> {
@@ -42,22 +52,46 @@ impl Worker for Executor {
 
     async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
         let failed = TurnFailed::doing("claiming a run");
-        let now = self.kit.world.now();
-        let next = due::next_at(&self.kit.store, &["approved", "running"]).await;
+        let (now, whose) = (self.kit.world.now(), self.kept.whose());
+        let next = due::next_at(&self.kit.store, &["approved", "running"], whose).await;
         match next.map_err(|fault| failed(&fault))? {
             None => return Ok(Did::Idle),
             Some(due) if due > now => return Ok(Did::IdleUntil(due)),
             Some(_) => {}
         }
+        let (claimable, resting_until) = self.kit.claimable(whose);
         let stamp = self.kit.world.stamp();
-        let claim = ClaimRun { stamp, holder: self.holder, until: now.plus(LEASE) };
+        let claim = ClaimRun { stamp, holder: self.holder, until: now.plus(LEASE), claimable };
         let Some((workflow, lease)) = self.kit.store.write(claim).await.map_err(|fault| failed(&fault))?
         else {
-            return Ok(Did::Idle);
+            return Ok(resting_until.map_or(Did::Idle, Did::IdleUntil));
         };
+        // Asked before the next hand may look, so that one alone tries a target that has rested.
+        let admission = workflow.target.as_ref().and_then(|name| self.kit.target(name));
+        let admission = admission.map_or(Admission::Go, |target| target.admit(workflow.id));
+        let at_work = self.kept.takes(workflow.kind);
         looking.found();
+        let carried = match admission {
+            Admission::Go => self.carry_out(workflow, lease).await,
+            Admission::NotBefore(due_at, _) => {
+                let let_go = LetGo { stamp: self.kit.world.stamp(), lease, workflow: workflow.id, due_at };
+                self.kit.store.write(let_go).await.map(|()| Did::Work(1)).map_err(|fault| failed(&fault))
+            }
+        };
+        if at_work.is_some() {
+            drop(at_work);
+            // A hand that looked for leavers alone may look for others again.
+            self.kit.store.ring();
+        }
+        carried
+    }
+}
+
+impl Executor {
+    async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<Did, TurnFailed> {
         let (id, runner) = (workflow.id, Runner::new(&self.kit));
-        let mut carried = runner.carry_out(workflow.clone(), lease.clone()).await;
+        let carried = upright(runner.carry_out(workflow.clone(), lease.clone())).await;
+        let mut carried = carried.unwrap_or_else(|fell| Err(fell.into()));
         if let Err(left) = &carried
             && left.is_broken()
         {

@@ -13,6 +13,7 @@ use crate::domain::ids::{AttemptId, SecretId};
 use crate::domain::kind::Kind;
 use crate::domain::plan::PlannedStep;
 use crate::domain::request::{Request, What};
+use crate::domain::resting::Admission;
 use crate::domain::step::{Ledger, Move, Purpose, Report, Rest, StepRecord, Waits, next_move};
 use crate::domain::workflow::State;
 use crate::key::Purpose as SealedFor;
@@ -83,6 +84,11 @@ impl Runner<'_> {
                         return Ok(());
                     }
                 };
+            if let Admission::NotBefore(due, _) = run.target.admit(run.workflow.id) {
+                // Nothing is tried on a target that is left to rest, so no try is used up.
+                self.record(run, ended, Next::Wait(due)).await?;
+                return Ok(());
+            }
             if memberships == Memberships::NotReadYet && is_last_look(run, place) {
                 if ended.is_some() {
                     // What is known is recorded before the vault is asked; this very run goes on at once.
@@ -123,7 +129,7 @@ impl Runner<'_> {
         let world = &self.kit.world;
         let attempt = AttemptId::made(world.now(), world.bytes());
         let form = ledger.form(&run.plan, place);
-        let begun = StepRecord { form, ..record }.begin(attempt, purpose);
+        let begun = StepRecord { form, ..record }.begin(attempt, purpose, world.now());
         let (sealed, password) = self.password_for(run, step, purpose).await?;
         let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed };
         match self.record(run, ended, Next::Begin(Box::new(intent))).await? {

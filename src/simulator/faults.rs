@@ -57,6 +57,8 @@ pub enum Effect {
     DropBefore,
     /// The request is carried out; then the connection closes without an answer.
     DropAfter,
+    /// The connection closes without an answer; the request is carried out so many seconds later by the vault's clock.
+    Late(u32),
     /// A gateway's HTML page with status 503; nothing was done.
     Html503,
     /// The client's token ends just before the request is looked at.
@@ -111,6 +113,7 @@ impl Effect {
             Self::Delay { .. } => "delay",
             Self::DropBefore => "drop_before",
             Self::DropAfter => "drop_after",
+            Self::Late(_) => "late",
             Self::Html503 => "html_503",
             Self::StaleToken => "stale_token",
             Self::Meanwhile(_) => "meanwhile",
@@ -192,7 +195,7 @@ impl Script {
 }
 
 /// An effect as JSON writes it: the words `"drop_before"`, `"drop_after"`, `"html_503"`, `"stale_token"` (also as
-/// `{"drop_before": true}`), or an object with `status`, `delay_ms` or `meanwhile`.
+/// `{"drop_before": true}`), or an object with `status`, `delay_ms`, `late_seconds` or `meanwhile`.
 fn effect<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Effect, D::Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -201,12 +204,16 @@ fn effect<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Effect, D::Error
         body: Option<Value>,
         retry_after: Option<u64>,
         delay_ms: Option<u64>,
+        late_seconds: Option<u32>,
         #[serde(default)]
         moment: Moment,
         meanwhile: Option<Meanwhile>,
     }
-    let wrong =
-        || serde::de::Error::custom("effect must be a known word, or say status, delay_ms or meanwhile");
+    let wrong = || {
+        serde::de::Error::custom(
+            "effect must be a known word, or say status, delay_ms, late_seconds or meanwhile",
+        )
+    };
     let value = Value::deserialize(input)?;
     let only_key =
         value.as_object().filter(|keys| keys.len() == 1).and_then(|keys| keys.keys().next().cloned());
@@ -218,12 +225,13 @@ fn effect<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Effect, D::Error
         _ => {
             let parts: Parts = serde_json::from_value(value).map_err(|_| wrong())?;
             let moment = parts.moment;
-            match (parts.status, parts.delay_ms, parts.meanwhile) {
-                (Some(status), None, None) => {
+            match (parts.status, parts.delay_ms, parts.late_seconds, parts.meanwhile) {
+                (Some(status), None, None, None) => {
                     Effect::Status { status, body: parts.body, retry_after: parts.retry_after, moment }
                 }
-                (None, Some(millis), None) => Effect::Delay { millis, moment },
-                (None, None, Some(deed)) => Effect::Meanwhile(deed),
+                (None, Some(millis), None, None) => Effect::Delay { millis, moment },
+                (None, None, Some(seconds), None) => Effect::Late(seconds),
+                (None, None, None, Some(deed)) => Effect::Meanwhile(deed),
                 _ => return Err(wrong()),
             }
         }
@@ -263,6 +271,7 @@ mod tests {
             read(json!({ "delay_ms": 5, "moment": "after" })).unwrap(),
             Effect::Delay { millis: 5, moment: Moment::After }
         );
+        assert_eq!(read(json!({ "late_seconds": 30 })).unwrap(), Effect::Late(30));
         let status = Effect::Status { status: 429, body: None, retry_after: Some(2), moment: Moment::Before };
         assert_eq!(read(json!({ "status": 429, "retry_after": 2 })).unwrap(), status);
         assert_eq!(

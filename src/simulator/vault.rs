@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -16,6 +17,25 @@ struct World {
     tenant: Tenant,
     script: Script,
     wire: Vec<WireEntry>,
+    late: Vec<Late>,
+}
+
+/// A request that is carried out later than anybody waits for it.
+struct Late {
+    received: DateTime<Utc>,
+    due: DateTime<Utc>,
+    call: Call,
+}
+
+impl World {
+    /// Carries out what is due by now, in the order in which it is due, as if nothing had kept it.
+    fn land(&mut self, now: DateTime<Utc>) {
+        self.late.sort_by_key(|late| late.due);
+        while self.late.first().is_some_and(|late| late.due <= now) {
+            let late = self.late.remove(0);
+            self.tenant.answer(late.received, &late.call);
+        }
+    }
 }
 
 /// The simulated vault as a test or the demo holds it. Clones are the same vault.
@@ -52,12 +72,15 @@ impl Visit {
 impl Vault {
     /// A vault over a new tenant.
     pub fn new(options: TenantOptions, clock: SimClock) -> Self {
-        let world = World { tenant: Tenant::new(options), script: Script::default(), wire: Vec::new() };
+        let tenant = Tenant::new(options);
+        let world = World { tenant, script: Script::default(), wire: Vec::new(), late: Vec::new() };
         Self { world: Arc::new(Mutex::new(world)), clock }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.land(self.clock.now());
+        world
     }
 
     /// The vault's clock.
@@ -246,6 +269,12 @@ impl Vault {
             Some(Effect::DropBefore) => Outcome::Silence,
             Some(Effect::DropAfter) => {
                 self.answer(call);
+                Outcome::Silence
+            }
+            Some(Effect::Late(seconds)) => {
+                let received = self.clock.now();
+                let due = received + TimeDelta::seconds(i64::from(seconds));
+                self.world().late.push(Late { received, due, call: call.clone() });
                 Outcome::Silence
             }
             Some(Effect::Html503) => Outcome::Answered(Answer::html(503, "503 Service Unavailable")),

@@ -8,11 +8,23 @@ use crate::domain::adoption::{Tried, adoptable};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::step::Report;
+use crate::domain::time::Timestamp;
 
 /// One attempt as it was recorded.
 struct Recorded {
     purpose: String,
     report: Option<Report>,
+    begun_at: Timestamp,
+    ended_at: Option<Timestamp>,
+}
+
+/// The last call to make an account of which nobody knows what came.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lost {
+    /// No answer, or no clear one, had come by then.
+    Unanswered(Timestamp),
+    /// It was begun then, and whoever had begun it recorded nothing more.
+    Interrupted(Timestamp),
 }
 
 impl Recorded {
@@ -30,9 +42,15 @@ pub(super) async fn may_be_adopted<No>(
     Ok(adoptable(&recorded.iter().map(Recorded::tried).collect::<Vec<_>>()))
 }
 
-/// May an account come up, or be there already, that an earlier attempt has made with the password that is sealed?
-pub(super) async fn is_unresolved<No>(tx: &Tx, workflow: WorkflowId) -> Result<bool, Fault<No>> {
-    Ok(of_workflow(tx, workflow).await?.iter().any(|recorded| recorded.tried().is_unresolved()))
+/// The last attempt that may have made an account of which nobody has heard, now or later, with the password that is
+/// sealed.
+pub(super) async fn last_lost<No>(tx: &Tx, workflow: WorkflowId) -> Result<Option<Lost>, Fault<No>> {
+    let recorded = of_workflow(tx, workflow).await?;
+    let lost = recorded.iter().rfind(|recorded| recorded.tried().is_unresolved());
+    Ok(lost.map(|lost| match lost.ended_at {
+        Some(at) => Lost::Unanswered(at),
+        None => Lost::Interrupted(lost.begun_at),
+    }))
 }
 
 async fn of_workflow<No>(tx: &Tx, workflow: WorkflowId) -> Result<Vec<Recorded>, Fault<No>> {
@@ -55,7 +73,12 @@ async fn of_workflow<No>(tx: &Tx, workflow: WorkflowId) -> Result<Vec<Recorded>,
         .filter(at_making_it)
         .map(|row| {
             let opened = row.report.map(|bytes| CanonicalBytes::stored(bytes).open(Tag::Report));
-            Ok(Recorded { purpose: row.purpose, report: opened.transpose()? })
+            Ok(Recorded {
+                purpose: row.purpose,
+                report: opened.transpose()?,
+                begun_at: Timestamp::from_utc(row.begun_at),
+                ended_at: row.ended_at.map(Timestamp::from_utc),
+            })
         })
         .collect()
 }

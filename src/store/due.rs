@@ -11,16 +11,52 @@ use sea_orm::{
 
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
-use super::rows::workflow::{ActiveModel, Column, Entity};
+use super::rows::workflow::{ActiveModel, Column, Entity, Model};
 use super::unfit::Unfit;
 use super::workflows::{self, Workflow};
 use super::{Store, audit};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::WorkflowId;
+use crate::domain::names::TargetName;
 use crate::domain::time::Timestamp;
 
 /// So long another run is waited for before it is looked at again, should nothing wake the one that waits.
 const LOOK_AGAIN_SECONDS: i64 = 60;
+
+/// Whose work is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Whoever is due; leavers first.
+    Anybodys,
+    /// A leaver's, and nobody else's.
+    Leavers,
+}
+
+/// What a claim may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimable {
+    /// Whose work.
+    pub whose: Whose,
+    /// Targets that rest: their workflows keep their turn, and lose nothing by it.
+    pub resting: Vec<TargetName>,
+}
+
+impl Claimable {
+    /// The looks for work, in order: at the leavers alone, then at all.
+    pub(super) fn looks(&self) -> Vec<Condition> {
+        let [leavers, all] = looks();
+        let looks = match self.whose {
+            Whose::Anybodys => vec![leavers, all],
+            Whose::Leavers => vec![leavers],
+        };
+        if self.resting.is_empty() {
+            return looks;
+        }
+        let resting = self.resting.iter().map(TargetName::as_str);
+        let awake = Condition::any().add(Column::Target.is_null()).add(Column::Target.is_not_in(resting));
+        looks.into_iter().map(|look| look.add(awake.clone())).collect()
+    }
+}
 
 /// The two looks for what is due: at the leavers alone, then at all. Two, because each is read in the order of an
 /// index, and one sorted by both would read everything that is due.
@@ -30,31 +66,16 @@ fn looks() -> [Condition; 2] {
     [Condition::all().add(leavers), Condition::all()]
 }
 
-/// The workflow in this state that is due and comes next: leavers first, then the longest due.
-pub async fn next(
-    store: &Store,
-    state: &str,
-    now: Timestamp,
-) -> Result<Option<Result<Workflow, Unfit>>, ReadFault> {
-    for look in looks() {
-        let row = Entity::find()
-            .filter(Column::State.eq(state))
-            .filter(look)
-            .filter(Column::DueAt.lte(now.as_utc()))
-            .order_by_asc(Column::DueAt)
-            .one(store.reads())
-            .await?;
-        if let Some(row) = row {
-            return Ok(Some(Workflow::fit(row)));
-        }
-    }
-    Ok(None)
-}
-
-/// When the next workflow of these states falls due.
-pub async fn next_at(store: &Store, states: &[&str]) -> Result<Option<Timestamp>, ReadFault> {
+/// When the next workflow of these states falls due that may be taken up.
+pub async fn next_at(store: &Store, states: &[&str], whose: Whose) -> Result<Option<Timestamp>, ReadFault> {
+    let [leavers, all] = looks();
+    let look = match whose {
+        Whose::Leavers => leavers,
+        Whose::Anybodys => all,
+    };
     let row = Entity::find()
         .filter(Column::State.is_in(states.iter().copied()))
+        .filter(look)
         .order_by_asc(Column::DueAt)
         .one(store.reads())
         .await?;
@@ -90,13 +111,14 @@ fn timed() -> Select<Entity> {
 pub(super) async fn lock_run<No>(
     tx: &Tx,
     passed_over: &[WorkflowId],
-) -> Result<Option<Result<Workflow, Unfit>>, Fault<No>> {
+    claimable: &Claimable,
+) -> Result<Option<Model>, Fault<No>> {
     // An approval that has ended begins nothing any more; the sweeper brings it to rest.
     let may_begin = Condition::any()
         .add(Column::State.eq("running"))
         .add(Column::ExpiresAt.is_null())
         .add(Column::ExpiresAt.gt(tx.at.as_utc()));
-    for look in looks() {
+    for look in claimable.looks() {
         let row = Entity::find()
             .filter(Column::State.is_in(["approved", "running"]))
             .filter(look)
@@ -108,15 +130,24 @@ pub(super) async fn lock_run<No>(
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .one(&tx.inner)
             .await?;
-        if let Some(row) = row {
-            return Ok(Some(Workflow::fit(row)));
+        if row.is_some() {
+            return Ok(row);
         }
     }
     Ok(None)
 }
 
-/// Moves the moment at which a workflow is looked at again. Not a change of the workflow: no event.
+/// Moves the moment at which a workflow is looked at again, by whoever has got somewhere with it. Not a change of the
+/// workflow: no event.
 pub(super) async fn postpone<No>(tx: &Tx, id: WorkflowId, due_at: Timestamp) -> Result<(), Fault<No>> {
+    let row =
+        ActiveModel { id: Set(id.0), due_at: Set(due_at.as_utc()), fruitless: Set(0), ..Default::default() };
+    Entity::update(row).exec(&tx.inner).await?;
+    Ok(())
+}
+
+/// The same, by whoever is still at it or has passed it over.
+pub(super) async fn hold<No>(tx: &Tx, id: WorkflowId, due_at: Timestamp) -> Result<(), Fault<No>> {
     let row = ActiveModel { id: Set(id.0), due_at: Set(due_at.as_utc()), ..Default::default() };
     Entity::update(row).exec(&tx.inner).await?;
     Ok(())

@@ -99,6 +99,11 @@ pub(super) async fn take<No>(
     Ok(Ok(Lease { name: name.to_owned(), holder, fence }))
 }
 
+/// Lets a lease go that was taken in this very transaction.
+pub(super) async fn let_go<No>(tx: &Tx, lease: &Lease) -> Result<(), Fault<No>> {
+    Held { lease: lease.clone() }.until(tx, tx.at).await
+}
+
 impl Held {
     /// Looks whether the lease still stands.
     pub(super) async fn prove<No: From<LeaseLost>>(tx: &Tx, lease: &Lease) -> Result<Self, Fault<No>> {

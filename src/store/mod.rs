@@ -11,6 +11,7 @@ pub mod batches;
 pub mod board;
 mod budget;
 pub mod concerned;
+pub mod claims;
 mod creates;
 pub mod runs;
 pub mod decisions;
@@ -34,6 +35,7 @@ pub mod outbox;
 pub mod people;
 pub mod plans;
 mod protected;
+pub mod late;
 pub mod reminders;
 mod rows;
 pub mod resets;
@@ -46,6 +48,7 @@ pub mod steps;
 pub mod trail;
 pub mod unfit;
 pub mod unfinished;
+pub mod watches;
 pub mod workflows;
 pub mod written;
 mod wake;
@@ -129,6 +132,11 @@ impl Store {
     /// A bell that rings after every commit of this process, and soon after others have committed. Subscribe before looking, then no ring is missed.
     pub fn bell(&self) -> watch::Receiver<u64> {
         self.inner.bell.subscribe()
+    }
+
+    /// Rings for whoever waits in this process for something other than a commit.
+    pub fn ring(&self) {
+        self.inner.bell.send_modify(|rung| *rung += 1);
     }
 
     /// Rings a last time, so that whoever waits for news stops waiting.

@@ -65,6 +65,7 @@ table!(workflow, "workflows", {
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
     waits_for: Option<Uuid>,
+    fruitless: i64,
 });
 
 table!(found_by, "workflow_words", {
@@ -103,6 +104,7 @@ table!(step, "steps", {
     form: Option<String>,
     open_attempt: Option<Uuid>,
     user_id: Option<i64>,
+    tried_since: Option<ChronoDateTimeUtc>,
 });
 
 table!(attempt, "attempts", {
@@ -366,4 +368,14 @@ table!(selection, "held_selections", {
     proposal_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     workflow_id: Uuid,
+});
+
+table!(watched_name, "watched_names", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+    target: String,
+    user_key: String,
+    until_at: ChronoDateTimeUtc,
+    due_at: ChronoDateTimeUtc,
+    tries: i64,
 });

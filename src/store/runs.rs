@@ -7,8 +7,9 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::claims::Due;
 use super::deed::{Deed, Fault, Tx};
-use super::due;
+use super::due::{self, Claimable};
 use super::lease::{self, Held, Lease, NotYours, Taken, standing};
 use super::people::{self, Barred};
 use super::plans;
@@ -19,6 +20,10 @@ use crate::clock::Stamp;
 use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::WrongMove;
+
+/// So long a lease that is held for no run is waited for before it is looked at again.
+const LOOK_AGAIN_SECONDS: i64 = 5;
 
 /// Takes the next run that is due, with the lease on its user.
 pub struct ClaimRun {
@@ -28,12 +33,14 @@ pub struct ClaimRun {
     pub holder: Uuid,
     /// The lease ends then, unless it is extended.
     pub until: Timestamp,
+    /// What may be taken.
+    pub claimable: Claimable,
 }
 
 #[async_trait]
 impl Deed for ClaimRun {
     type Done = Option<(Workflow, Lease)>;
-    type No = std::convert::Infallible;
+    type No = WrongMove;
 
     fn name(&self) -> &'static str {
         "claim_run"
@@ -49,15 +56,16 @@ impl Deed for ClaimRun {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         let mut passed_over = Vec::new();
-        while let Some(found) = due::lock_run(tx, &passed_over).await? {
-            let workflow = match found {
-                Ok(workflow) => workflow,
+        while let Some(row) = due::lock_run(tx, &passed_over, &self.claimable).await? {
+            let due = match Due::of(row) {
+                Ok(due) => due,
                 Err(unfit) => {
                     unfit::set_aside(tx, &unfit).await?;
                     passed_over.push(unfit.id);
                     continue;
                 }
             };
+            let workflow = &due.workflow;
             let (Some(target), Some(user)) = (&workflow.target, &workflow.user_name) else {
                 return Err(Fault::Broken(format!(
                     "workflow {} is approved without target and user",
@@ -67,18 +75,22 @@ impl Deed for ClaimRun {
             let whose = (workflow.id, self.holder);
             match lease::take(tx, &lease::name(target, user), whose, self.until).await? {
                 Ok(lease) => {
-                    due::postpone(tx, workflow.id, self.until).await?;
-                    return Ok(Some((workflow, lease)));
+                    if due.take_up(tx, self.until).await? {
+                        return Ok(Some((due.workflow, lease)));
+                    }
+                    lease::let_go(tx, &lease).await?;
+                    passed_over.push(workflow.id);
                 }
                 Err(Taken { until, by }) => {
                     // Who waits already has said for whom, and is woken by that one.
                     let other = by.filter(|run| *run != workflow.id && workflow.waits_for.is_none());
                     let waits = match other {
-                        Some(run) => due::wait_for(tx, &workflow, run, Some(until)).await?,
+                        Some(run) => due::wait_for(tx, workflow, run, Some(until)).await?,
                         None => false,
                     };
                     if !waits {
-                        due::postpone(tx, workflow.id, until).await?;
+                        // Held for no run that would wake this one when it ends: it may be free at any moment.
+                        due::hold(tx, workflow.id, until.min(tx.at.plus_seconds(LOOK_AGAIN_SECONDS))).await?;
                     }
                     passed_over.push(workflow.id);
                 }
@@ -252,7 +264,7 @@ impl Deed for Extend {
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
-        due::postpone(tx, self.workflow, self.until).await?;
+        due::hold(tx, self.workflow, self.until).await?;
         held.until(tx, self.until).await
     }
 }

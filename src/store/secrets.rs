@@ -103,7 +103,7 @@ pub(super) async fn refused<No>(
 ) -> Result<(), Fault<No>> {
     let is_nobodys = match step {
         // An earlier attempt that was lost may be carried out as late as it likes, with the password it was given.
-        PlannedStep::CreateUser(_) => !creates::is_unresolved(tx, workflow).await?,
+        PlannedStep::CreateUser(_) => creates::last_lost(tx, workflow).await?.is_none(),
         // Whatever an earlier attempt has set, the next password is set over it.
         PlannedStep::ResetPassword => true,
         PlannedStep::FindUser

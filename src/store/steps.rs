@@ -4,9 +4,11 @@
 //! records an outcome and the next intent; each intent and each outcome has exactly one audit event.
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
 use uuid::Uuid;
 
+use super::creates::Lost;
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::lease::{Held, Lease, NotYours, standing};
@@ -14,7 +16,7 @@ use super::people::{self, Linked};
 use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, due};
+use super::{Store, audit, creates, due, watches};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
@@ -90,6 +92,8 @@ pub struct Record {
     pub ended: Option<Ended>,
     /// What follows.
     pub next: Next,
+    /// A call of which no answer came may take effect so much later.
+    pub server_delay: TimeDelta,
 }
 
 #[async_trait]
@@ -160,6 +164,10 @@ impl Record {
         };
         attempt::Entity::update(row).exec(&tx.inner).await?;
         let planned = self.plan.steps.get(ended.step);
+        let lost = match planned {
+            Some(PlannedStep::CreateUser(_)) => creates::last_lost(tx, self.workflow).await?,
+            _ => None,
+        };
         if refused_a_write(ended)
             && let Some(planned) = planned
         {
@@ -179,10 +187,36 @@ impl Record {
                 }
             }
         }
-        audit::append(tx, self.workflow.into(), self.outcome_event(ended, &record.state)).await?;
+        let event = self.outcome_event(ended, &record.state);
+        let event = match lost {
+            Some(lost) => self.watch(tx, ended, lost, event).await?,
+            None => event,
+        };
+        audit::append(tx, self.workflow.into(), event).await?;
         audit::append_all(tx, self.workflow.into(), linked).await?;
         self.write_step(tx, ended.step, &record, ended.report.user_id).await?;
         Ok(stop)
+    }
+
+    /// A create is lost: its name is watched until it can take effect no more, or its account is found. The event says
+    /// so, and which call it is about.
+    async fn watch(
+        &self,
+        tx: &Tx,
+        ended: &Ended,
+        lost: Lost,
+        event: NewEvent,
+    ) -> Result<NewEvent, Fault<NotYours>> {
+        let event = match lost {
+            Lost::Unanswered(at) => event.text("unanswered_at", at.to_string()),
+            Lost::Interrupted(at) => event.text("interrupted_at", at.to_string()),
+        };
+        if matches!(ended.report.outcome, Outcome::Done | Outcome::AlreadySo) {
+            watches::over(tx, self.workflow).await?;
+            return Ok(event);
+        }
+        let until = watches::note(tx, &self.plan, self.server_delay).await?;
+        Ok(event.text("watched_until", until.to_string()))
     }
 
     async fn link(
@@ -403,6 +437,7 @@ pub(super) fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel 
         looks: Set(i64::from(record.looks)),
         form: Set(record.form.map(|form| form.word().to_owned())),
         open_attempt: Set(record.open.map(|id| id.0)),
+        tried_since: Set(record.since.map(Timestamp::as_utc)),
         ..Default::default()
     }
 }
@@ -448,6 +483,7 @@ fn record_of(row: step::Model) -> Result<StepRecord, ReadFault> {
         state,
         acts: u32::try_from(row.acts).unwrap_or(u32::MAX),
         looks: u32::try_from(row.looks).unwrap_or(u32::MAX),
+        since: row.tried_since.map(Timestamp::from_utc),
         open: row.open_attempt.map(AttemptId),
         form: form.transpose()?,
     })

@@ -217,6 +217,7 @@ pub(super) async fn apply<No>(
     row.vault_awaited_since = Set(None);
     row.vault_awaited_told = Set(None);
     row.waits_for = Set(None);
+    row.fruitless = Set(0);
     Entity::update(row).exec(&tx.inner).await?;
     audit::append(tx, workflow.id.into(), transition.event).await?;
     let plan_number = also.plan_number.unwrap_or(workflow.plan_number);
@@ -240,6 +241,7 @@ pub(super) async fn await_vault<No>(
         vault_awaited_told: Set(told.map(Timestamp::as_utc)),
         due_at: Set(due_at.as_utc()),
         updated_at: Set(tx.at.as_utc()),
+        fruitless: Set(0),
         ..Default::default()
     };
     Entity::update(row).exec(&tx.inner).await?;

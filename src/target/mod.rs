@@ -9,10 +9,11 @@ pub mod pvwa;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use crate::domain::ids::{AttemptId, VaultUserId};
+use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{GroupName, TargetName, UserName};
 use crate::domain::plan::{DialectSettings, Plan, PlannedStep};
+use crate::domain::resting::Admission;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::{Form, RecordSeal, Report};
 use crate::domain::time::Timestamp;
@@ -47,6 +48,22 @@ pub trait Target: Send + Sync {
     /// Calls are made again: a person has looked after what held them back. A target may bound how often it heeds
     /// that, and says so in the words of its refusal.
     async fn try_again(&self) {}
+
+    /// May calls be made for this workflow now? A target that fails again and again is left to rest, and is then tried by
+    /// one workflow for all. Whoever does not ask is served all the same.
+    fn admit(&self, _who: WorkflowId) -> Admission {
+        Admission::Go
+    }
+
+    /// Until when nobody takes up work with this target; nothing while anybody may.
+    fn passed_over_until(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// What is wrong with it at present, as far as this process has seen, in words.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 
     /// Leaves the target in order, at the end of the service. Bounded in time.
     async fn close(&self) {}

@@ -71,6 +71,7 @@ macro_rules! told_of_both_products {
 
 mod a_browser_approves;
 mod a_browser_signs_in;
+mod a_create_lands_late;
 mod a_leaver_is_not_undone;
 mod a_link_grows_old;
 mod a_vault_in_our_own_cellar;
@@ -92,6 +93,7 @@ mod an_operator_starts_it;
 mod every_change_may_fail;
 mod every_step_may_fail;
 mod leavers_go_first;
+mod nobody_holds_up_the_others;
 mod one_person_one_account;
 mod privileged_groups_want_more;
 mod programs_read_the_contract;

@@ -2,8 +2,12 @@ use chrono::TimeDelta;
 
 use super::*;
 
-const POLICY: RetryPolicy =
-    RetryPolicy { most_tries: 2, first_wait: TimeDelta::seconds(1), longest_wait: TimeDelta::seconds(60) };
+const POLICY: RetryPolicy = RetryPolicy {
+    most_tries: 2,
+    most_time: TimeDelta::hours(24),
+    first_wait: TimeDelta::seconds(1),
+    longest_wait: TimeDelta::seconds(60),
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(seconds).unwrap()
@@ -31,7 +35,7 @@ fn attempt() -> AttemptId {
 
 #[test]
 fn every_outcome_of_an_act_leads_to_one_state() {
-    let begun = StepRecord::fresh(at(0)).begin(attempt(), Purpose::Act);
+    let begun = StepRecord::fresh(at(0)).begin(attempt(), Purpose::Act, at(0));
     let word = |outcome| begun.clone().settle(Purpose::Act, &report(outcome), &waits(10)).state.word();
     assert_eq!(word(Outcome::Done), "done");
     assert_eq!(word(Outcome::AlreadySo), "already_so");
@@ -47,9 +51,9 @@ fn every_outcome_of_an_act_leads_to_one_state() {
 
 #[test]
 fn an_unknown_outcome_is_looked_up_and_never_acted_on() {
-    let begun = StepRecord::fresh(at(0)).begin(attempt(), Purpose::Act);
+    let begun = StepRecord::fresh(at(0)).begin(attempt(), Purpose::Act, at(0));
     let unknown = begun.settle(Purpose::Act, &report(Outcome::Unknown), &waits(10));
-    let looked = unknown.clone().begin(attempt(), Purpose::Look);
+    let looked = unknown.clone().begin(attempt(), Purpose::Look, at(0));
     assert_eq!(looked.acts, 1);
     let unreadable =
         looked.clone().settle(Purpose::Look, &report(Outcome::Retry { after_seconds: None }), &waits(11));
@@ -62,17 +66,38 @@ fn an_unknown_outcome_is_looked_up_and_never_acted_on() {
 fn tries_and_looks_are_bounded() {
     let mut record = StepRecord::fresh(at(0));
     for _ in 0..POLICY.most_tries {
-        record = record.begin(attempt(), Purpose::Act);
+        record = record.begin(attempt(), Purpose::Act, at(0));
         record = record.settle(Purpose::Act, &report(Outcome::Retry { after_seconds: None }), &waits(10));
     }
     assert_eq!(record.state.word(), "failed");
-    let mut record = StepRecord::fresh(at(0)).begin(attempt(), Purpose::Act);
+    let mut record = StepRecord::fresh(at(0)).begin(attempt(), Purpose::Act, at(0));
     record = record.settle(Purpose::Act, &report(Outcome::Unknown), &waits(10));
     for _ in 0..POLICY.most_tries {
-        record = record.begin(attempt(), Purpose::Look);
+        record = record.begin(attempt(), Purpose::Look, at(0));
         record = record.settle(Purpose::Look, &report(Outcome::Unknown), &waits(10));
     }
     assert_eq!(record.state.word(), "failed");
+}
+
+#[test]
+fn tries_and_looks_are_bounded_in_time_as_well() {
+    let day = 24 * 3_600;
+    let (busy, lost) = (Outcome::Retry { after_seconds: None }, Outcome::Unknown);
+    for (outcome, purpose, ended, state) in [
+        (&busy, Purpose::Act, 100 + day - 1, "waiting"),
+        (&busy, Purpose::Act, 100 + day, "failed"),
+        (&lost, Purpose::Act, 100 + day, "failed"),
+        (&busy, Purpose::Look, 100 + day - 1, "unknown"),
+        (&busy, Purpose::Look, 100 + day, "failed"),
+        (&Outcome::NotThere, Purpose::Look, 100 + day, "failed"),
+        (&Outcome::Done, Purpose::Look, 100 + day, "done"),
+    ] {
+        // The first try is what counts, however long ago the last one was begun.
+        let begun = StepRecord::fresh(at(0)).begin(attempt(), purpose, at(100));
+        let settled = begun.settle(purpose, &report(outcome.clone()), &waits(ended));
+        assert_eq!(settled.state.word(), state, "{outcome:?} {purpose:?} {ended}");
+        assert_eq!(settled.begin(attempt(), purpose, at(900)).since, Some(at(100)));
+    }
 }
 
 #[test]
@@ -80,12 +105,15 @@ fn what_went_to_somebody_else_is_undone_with_tries_of_its_own() {
     let undo = Form::TakeOut(MemberForm::NumericId);
     let mut record = StepRecord::fresh(at(0));
     for _ in 0..POLICY.most_tries {
-        record = record.begin(attempt(), Purpose::Act);
+        record = record.begin(attempt(), Purpose::Act, at(0));
     }
     let wrong = record.settle(Purpose::Act, &report(Outcome::Misdirected { undo }), &waits(10));
     assert_eq!((wrong.form, wrong.acts, &wrong.state), (Some(undo), 0, &StepState::Waiting { due: at(10) }));
-    let undone =
-        wrong.begin(attempt(), Purpose::Act).settle(Purpose::Act, &report(Outcome::TakenOut), &waits(11));
+    let undone = wrong.begin(attempt(), Purpose::Act, at(0)).settle(
+        Purpose::Act,
+        &report(Outcome::TakenOut),
+        &waits(11),
+    );
     assert_eq!((undone.form, undone.state.word()), (Some(Form::Member(MemberForm::UserName)), "failed"));
 }
 

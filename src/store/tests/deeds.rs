@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::stage::{Stage, accept, done, operator};
+use super::stage::{Stage, accept, anything, done, operator};
 use crate::domain::approval::{Decided, Refused, Verdict};
 use crate::domain::ids::ChainId;
 use crate::domain::step::{Outcome, Purpose, Report, Rest, StepRecord};
@@ -212,7 +212,8 @@ async fn two_claims(stage: &Stage) {
     for holder in 1..=6 {
         let stamp = stage.stamp();
         let until = stamp.at.plus_seconds(60);
-        let deed = runs::ClaimRun { stamp, holder: uuid::Uuid::from_u128(holder), until };
+        let deed =
+            runs::ClaimRun { stamp, holder: uuid::Uuid::from_u128(holder), until, claimable: anything() };
         let store = stage.store.clone();
         claims.spawn(async move { store.write(deed).await.unwrap() });
     }
@@ -268,7 +269,7 @@ async fn stopped_run(stage: &Stage) {
     let record = record.settle(Purpose::Act, &report, &stage.waits());
     let lost = Ended { step: 1, attempt, purpose: Purpose::Act, report, record: record.clone() };
     let attempt = stage.stamp().draw().id(crate::domain::ids::AttemptId::made);
-    let record = record.begin(attempt, Purpose::Look);
+    let record = record.begin(attempt, Purpose::Look, stage.now());
     let look = Intent { step: 1, attempt, purpose: Purpose::Look, record: record.clone(), sealed: None };
     let next = Next::Begin(Box::new(look));
     stage.store.write(stage.record(&plan, &lease, Some(lost), next)).await.unwrap();

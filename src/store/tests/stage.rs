@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use chrono::TimeDelta;
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseBackend, DatabaseConnection, Statement, Value,
 };
@@ -31,6 +32,7 @@ use crate::key::KeyRing;
 use crate::store::asks::{self, NewAsk};
 use crate::store::decisions::{Decide, TargetRead};
 use crate::store::deliveries::{AcceptDelivery, Alarm, Delivery, RefuseDelivery};
+use crate::store::due::{Claimable, Whose};
 use crate::store::lease::Lease;
 use crate::store::plans::KeepPlan;
 use crate::store::runs::{ClaimRun, StartRun, Stopped};
@@ -56,6 +58,7 @@ pub(crate) const POSTGRES: &str = "COUNTERSIGN_TEST_POSTGRES";
 
 const POLICY: RetryPolicy = RetryPolicy {
     most_tries: 3,
+    most_time: TimeDelta::hours(24),
     first_wait: chrono::TimeDelta::seconds(1),
     longest_wait: chrono::TimeDelta::seconds(60),
 };
@@ -241,7 +244,10 @@ impl Stage {
     pub(crate) async fn claim(&self, holder: u128) -> Option<(Workflow, Lease)> {
         let stamp = self.stamp();
         let until = stamp.at.plus_seconds(60);
-        self.store.write(ClaimRun { stamp, holder: Uuid::from_u128(holder), until }).await.unwrap()
+        self.store
+            .write(ClaimRun { stamp, holder: Uuid::from_u128(holder), until, claimable: anything() })
+            .await
+            .unwrap()
     }
 
     /// The deed by which a run of this plan begins, or does not.
@@ -268,7 +274,7 @@ impl Stage {
 
     pub(crate) fn intent(&self, step: usize, planned: &PlannedStep) -> (Next, AttemptId, StepRecord) {
         let attempt = self.stamp().draw().id(AttemptId::made);
-        let record = StepRecord::fresh(self.now()).begin(attempt, Purpose::Act);
+        let record = StepRecord::fresh(self.now()).begin(attempt, Purpose::Act, self.now());
         let sealed = matches!(planned, PlannedStep::CreateUser(_))
             .then(|| Sealed { id: self.stamp().draw().id(SecretId::made), bytes: vec![1, 2, 3] });
         let intent = Intent { step, attempt, purpose: Purpose::Act, record: record.clone(), sealed };
@@ -279,7 +285,8 @@ impl Stage {
         let stamp = self.stamp();
         let until = stamp.at.plus_seconds(60);
         let (workflow, plan, lease) = (plan.workflow, plan.clone(), lease.clone());
-        Record { stamp, lease, until, workflow, plan, ended, next }
+        let server_delay = TimeDelta::minutes(5);
+        Record { stamp, lease, until, workflow, plan, ended, next, server_delay }
     }
 
     /// A whole life, from the delivery to success.
@@ -488,4 +495,9 @@ pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
         access: None,
         before: None,
     }
+}
+
+/// Whatever is due.
+pub(crate) fn anything() -> Claimable {
+    Claimable { whose: Whose::Anybodys, resting: vec![] }
 }

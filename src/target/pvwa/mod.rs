@@ -5,15 +5,17 @@
 //! of its own whose calls are told in its report. Read `act.rs` for the steps, `answer.rs` for what answers mean,
 //! `gate.rs` for how a call is let in; the products differ in nothing else.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use async_trait::async_trait;
 use url::Url;
 
 use crate::clock::World;
 use crate::config::{Product, Proxy};
+use crate::domain::ids::WorkflowId;
 use crate::domain::names::TargetName;
 use crate::domain::plan::{DialectSettings, Plan};
+use crate::domain::resting::{Admission, Health, RestPolicy};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
 use crate::domain::time::Timestamp;
@@ -28,6 +30,7 @@ mod create;
 mod edit;
 mod existing;
 mod gate;
+mod health;
 mod groups;
 mod holder;
 mod join;
@@ -70,6 +73,10 @@ pub struct Connection {
     pub product: Product,
     /// How many calls may be under way at once: 1 to 256.
     pub max_concurrent_calls: usize,
+    /// How many calls are made in a second, where that is bounded.
+    pub calls_per_second: Option<u32>,
+    /// When it is left to rest.
+    pub rest: RestPolicy,
     /// How this vault is spoken to.
     pub dialect: DialectSettings,
     /// Certificates of a private authority in PEM, trusted besides the machine's own.
@@ -119,6 +126,9 @@ pub struct Pvwa {
     account: String,
     gate: Gate,
     world: World,
+    rest: RestPolicy,
+    /// How it fares, as far as this process has seen.
+    health: Mutex<Health>,
     /// The shape of user records, once a read has shown it.
     shape: OnceLock<Shape>,
 }
@@ -143,10 +153,13 @@ impl Pvwa {
         Ok(Self {
             name: connection.name,
             dialect: connection.dialect,
-            wire: Wire::new(api_url, http, connection.max_concurrent_calls)?,
+            wire: Wire::new(api_url, http, connection.max_concurrent_calls)?
+                .paced(connection.calls_per_second),
             account,
             gate: Gate::new(way, secret, world.clone()),
             world,
+            rest: connection.rest,
+            health: Mutex::new(Health::fresh()),
             shape: OnceLock::new(),
         })
     }
@@ -184,6 +197,18 @@ impl Target for Pvwa {
 
     async fn try_again(&self) {
         self.gate.try_again().await;
+    }
+
+    fn admit(&self, who: WorkflowId) -> Admission {
+        self.health().admit(who, self.world.now())
+    }
+
+    fn passed_over_until(&self) -> Option<Timestamp> {
+        self.health().passed_over_until(self.world.now())
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.health().trouble()
     }
 
     async fn close(&self) {

@@ -178,11 +178,12 @@ impl<'a> Talk<'a> {
     }
 
     async fn exchange(&mut self, call: &Call, effect: Effect) -> Result<Value, Fault> {
-        let pass = self.pvwa.gate.pass().await?;
+        let pass = self.pvwa.gate.pass().await.inspect_err(|fault| self.pvwa.not_signed_in(fault))?;
         if let Met::End(end) = self.send(call, effect, &pass).await? {
             return end;
         }
-        let renewed = self.pvwa.gate.renewed(&pass).await?;
+        let renewed = self.pvwa.gate.renewed(&pass).await;
+        let renewed = renewed.inspect_err(|fault| self.pvwa.not_signed_in(fault))?;
         if let Some(note) = renewed.note {
             tracing::warn!(vault = %self.pvwa.name, "{note}");
             self.note = Some(note);
@@ -208,8 +209,17 @@ impl<'a> Talk<'a> {
         let path =
             call.name.as_ref().map_or_else(|| call.path.clone(), |_| format!("{}/{{name}}/", call.path));
         self.calls.push(CallSeen { method: call.method.to_string(), path, status });
+        match &sent {
+            Sent::Answer(_) => {}
+            Sent::Unreached(why) => self.pvwa.failed(&format!("it cannot be reached: {why}"), None),
+            Sent::Lost(_) => self.pvwa.failed("it gave no whole answer in time", None),
+        }
         match (sent, effect) {
-            (Sent::Answer(answer), Effect::Reads | Effect::Writes) => Ok(met(classify(answer, effect))),
+            (Sent::Answer(answer), Effect::Reads | Effect::Writes) => {
+                let verdict = classify(answer, effect);
+                self.pvwa.heard(&verdict);
+                Ok(met(verdict))
+            }
             (Sent::Unreached(why), Effect::Reads | Effect::Writes) => {
                 Err(Fault::passing(format!("the vault cannot be reached: {why}")))
             }

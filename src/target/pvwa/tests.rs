@@ -30,6 +30,7 @@ use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Owner, Plan, PlannedAccount,
     PlannedGroup, PlannedStep, ResetOfDisabled, UserShape,
 };
+use crate::domain::resting::RestPolicy;
 use crate::domain::snapshot::{GroupKind, ProfileField, UserSource};
 use crate::domain::step::{Form, MemberForm, Report};
 use crate::domain::time::Timestamp;
@@ -120,6 +121,8 @@ fn connection(api: &str, token: &str, dialect: DialectSettings) -> Connection {
             client_secret: Secret::given(SecretString::from(SECRET)),
         }),
         max_concurrent_calls: 4,
+        calls_per_second: None,
+        rest: RestPolicy { after_faults: 1_000, longest: chrono::TimeDelta::minutes(5) },
         dialect,
         ca_pem: None,
         proxy: None,

@@ -3,6 +3,7 @@
 //! Must hold: every call ends within its time; nothing is sent twice behind our back; no credential reaches a log.
 //! Deliberately absent: what an answer means (see `answer.rs`) and where the pass comes from (see `gate.rs`).
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -17,6 +18,7 @@ use super::answer::{Answer, Body, clean};
 use super::cookies::Cookies;
 use super::sign_in::Pass;
 use crate::config::Proxy;
+use crate::domain::pace::Pace;
 use crate::domain::time::Timestamp;
 
 const WHOLE_CALL: Duration = Duration::from_secs(30);
@@ -53,6 +55,7 @@ pub(super) struct Wire {
     http: Client,
     base: Url,
     permits: Semaphore,
+    pace: Option<Mutex<Pace>>,
 }
 
 impl Wire {
@@ -60,7 +63,13 @@ impl Wire {
         if most_at_once == 0 || most_at_once > 256 {
             return Err(BadConnection::CallsAtOnce);
         }
-        Ok(Self { http, base, permits: Semaphore::new(most_at_once) })
+        Ok(Self { http, base, permits: Semaphore::new(most_at_once), pace: None })
+    }
+
+    /// The same, with so many calls a second at most.
+    pub(super) fn paced(mut self, calls_per_second: Option<u32>) -> Self {
+        self.pace = calls_per_second.map(|calls| Mutex::new(Pace::of(calls)));
+        self
     }
 
     /// Where the interface is.
@@ -70,6 +79,12 @@ impl Wire {
 
     /// Sends one call, once.
     pub(super) async fn send(&self, call: &Call, pass: &Pass, now: Timestamp) -> Sent {
+        let wait = self.pace.as_ref().map(|pace| {
+            pace.lock().unwrap_or_else(PoisonError::into_inner).take(now).to_std().unwrap_or_default()
+        });
+        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+            pause(wait).await;
+        }
         let Ok(_permit) = self.permits.acquire().await else {
             return Sent::Unreached("no more calls are made".to_owned());
         };
@@ -107,6 +122,14 @@ impl Wire {
         }
         address
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "calls are spread over time as the settings ask; none is put off by it"
+)]
+async fn pause(wait: Duration) {
+    tokio::time::sleep(wait).await;
 }
 
 /// The address of a path below the interface's own.

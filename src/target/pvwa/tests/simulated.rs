@@ -57,6 +57,7 @@ impl Trial {
         let (mut marks, mut story, mut before) = (Vec::new(), Vec::new(), None);
         let policy = RetryPolicy {
             most_tries: 4,
+            most_time: chrono::TimeDelta::hours(24),
             first_wait: chrono::TimeDelta::seconds(1),
             longest_wait: chrono::TimeDelta::seconds(60),
         };
@@ -77,7 +78,7 @@ impl Trial {
                 marks.push(Mark::of(attempt));
             }
             let record = StepRecord { form: ledger.form(&self.plan, place), ..ledger.steps[place].clone() };
-            ledger.steps[place] = record.begin(attempt, purpose);
+            ledger.steps[place] = record.begin(attempt, purpose, now);
             let mut call = call(&self.plan, step, &marks);
             call.mark = Mark::of(attempt);
             (call.user_id, call.form) = (ledger.user_id, ledger.steps[place].form);
