@@ -36,6 +36,10 @@ mod m0027_watched_names;
 mod m0028_tried_since;
 mod m0029_parts;
 mod m0030_nobody_known;
+mod m0031_unlinks;
+mod m0032_sent_passwords;
+mod m0033_enable_in_directory;
+mod m0034_enable_forms;
 mod spelling;
 
 /// All migrations in order.
@@ -76,6 +80,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0028_tried_since::Migration),
             Box::new(m0029_parts::Migration),
             Box::new(m0030_nobody_known::Migration),
+            Box::new(m0031_unlinks::Migration),
+            Box::new(m0032_sent_passwords::Migration),
+            Box::new(m0033_enable_in_directory::Migration),
+            Box::new(m0034_enable_forms::Migration),
         ]
     }
 }

@@ -254,7 +254,8 @@ async fn refuse(kit: &Kit, case: &Case, token: &str, refused: &Refused) -> HttpR
         | Refused::WithOperators
         | Refused::PlanChanged
         | Refused::Expired(_)
-        | Refused::OtherStage => StatusCode::CONFLICT,
+        | Refused::OtherStage
+        | Refused::AskedOtherwise(_) => StatusCode::CONFLICT,
         Refused::NotAsked
         | Refused::NoLongerEligible
         | Refused::SaidYesBefore

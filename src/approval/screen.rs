@@ -191,6 +191,7 @@ pub(super) fn why_not(case: &Case, refused: &Refused) -> String {
         | Refused::NoLongerEligible
         | Refused::SaidYesBefore
         | Refused::ProofTooWeak
+        | Refused::AskedOtherwise(_)
         | Refused::TheirOwn(_) => {
             let words = refused.to_string();
             let mut signs = words.chars();

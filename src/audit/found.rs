@@ -15,6 +15,8 @@ pub struct Verdict {
     pub sealed_to: i64,
     /// So many events wait for their place in the log.
     pub waiting: u64,
+    /// So many plans were made before the trail told who is asked about a plan. Whether that was changed cannot be said.
+    pub not_covered: u64,
     /// What is wrong, at most [`Verdict::MOST`] findings.
     pub faults: Vec<Found>,
     /// So many more findings were made and not kept.
@@ -26,7 +28,7 @@ impl Verdict {
     pub const MOST: usize = 1_000;
 
     pub(super) fn new() -> Self {
-        Self { events: 0, sealed_to: 0, waiting: 0, faults: Vec::new(), more: 0 }
+        Self { events: 0, sealed_to: 0, waiting: 0, not_covered: 0, faults: Vec::new(), more: 0 }
     }
 
     /// Is everything as it was written?

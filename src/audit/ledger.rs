@@ -1,7 +1,8 @@
 //! What the trail tells of a workflow, held against the rows beside the trail.
 //!
-//! Must hold: each decision, delivery, plan and attempt has its event, and the reverse; the state in the row is the
-//! one that the last event of a change of state brought about.
+//! Must hold: each decision, delivery, plan and attempt has its event, and the reverse; who is asked about a plan is
+//! whom its event tells, where events told that already; the state in the row is the one that the last event of a change
+//! of state brought about.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,9 @@ use super::found::{Found, Record, What};
 use crate::domain::audit::{EventKind, EventRead};
 use crate::domain::canon::Digest;
 use crate::domain::ids::ChainId;
+use crate::domain::routing::ResolvedStage;
 use crate::domain::time::Timestamp;
+use crate::store::asked_as_told::ROUTING;
 use crate::store::seals::Kept;
 use crate::store::trail::{AttemptRow, DecisionRow, EventRow, Told, WorkflowRow};
 
@@ -23,6 +26,24 @@ struct SaidEvent {
     at: Timestamp,
     actor: Option<String>,
     comment: Option<String>,
+}
+
+/// A plan as its event tells it.
+struct PlanEvent {
+    digest: String,
+    /// Was anybody asked about it? A wider plan takes the place of an approved one.
+    asks: Asks,
+    /// What stands for who is asked; absent in events of earlier versions, which do not cover it.
+    routing: Option<String>,
+}
+
+/// Whom a plan asks when it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// The people of its first stage, if it has one.
+    First,
+    /// Nobody.
+    Nobody,
 }
 
 /// An attempt as its events tell it.
@@ -41,7 +62,7 @@ pub(super) struct Replay {
     plan: i64,
     request: Option<String>,
     deliveries: BTreeMap<String, String>,
-    plans: BTreeMap<i64, String>,
+    plans: BTreeMap<i64, PlanEvent>,
     said: Vec<SaidEvent>,
     attempts: BTreeMap<String, AttemptEvents>,
     steps: BTreeMap<i64, String>,
@@ -80,7 +101,11 @@ impl Replay {
             EventKind::WorkflowReceived => self.request = Some(text(read, "request_sha256")),
             EventKind::WorkflowPlanned | EventKind::PlanWidened => {
                 self.plan = number(read, "plan");
-                self.plans.insert(self.plan, text(read, "digest"));
+                let routing = read.facts.get(ROUTING).and_then(serde_json::Value::as_str);
+                let asks = if kind == EventKind::WorkflowPlanned { Asks::First } else { Asks::Nobody };
+                let routing = routing.map(str::to_owned);
+                let told = PlanEvent { digest: text(read, "digest"), asks, routing };
+                self.plans.insert(self.plan, told);
                 self.steps.clear();
             }
             EventKind::DecisionRecorded => self.said.push(said(row, read)),
@@ -113,6 +138,8 @@ impl Replay {
             | EventKind::WorkflowExpired
             | EventKind::WorkflowStarted
             | EventKind::PersonLinked
+            | EventKind::UnlinkProposed
+            | EventKind::PersonUnlinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
             | EventKind::CredentialOffered
@@ -177,6 +204,8 @@ impl Replay {
             | EventKind::StepLookedUp
             | EventKind::StepMarkedDone
             | EventKind::PersonLinked
+            | EventKind::UnlinkProposed
+            | EventKind::PersonUnlinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
             | EventKind::CredentialOffered
@@ -203,6 +232,7 @@ impl Replay {
         }
         self.deliveries(told, &mut found);
         self.plans(told, &mut found);
+        self.asks(told, &mut found);
         self.decisions(&told.decisions, &mut found);
         self.attempts(&told.attempts, &mut found);
         for row in told.steps.iter().filter(|row| ["done", "already_so"].contains(&row.state.as_str())) {
@@ -247,13 +277,53 @@ impl Replay {
 
     fn plans(&self, told: &Told, found: &mut Vec<Found>) {
         for row in &told.plans {
-            if self.plans.get(&row.number) != Some(&row.bytes.to_string()) {
+            let told = self.plans.get(&row.number);
+            if told.map(|told| &told.digest) != Some(&row.bytes.to_string()) {
                 found.push(self.differs(format!("plan {} is not the one in the trail", row.number)));
+            }
+            let routing = told.and_then(|told| told.routing.as_ref());
+            if routing.is_some_and(|told| *told != row.routing.to_string()) {
+                found.push(self.differs(format!(
+                    "who is asked about plan {}, and how many of them must agree, is not what the trail tells",
+                    row.number
+                )));
             }
         }
         for number in self.plans.keys() {
             if !told.plans.iter().any(|row| row.number == *number) {
                 found.push(self.differs(format!("plan {number} is gone")));
+            }
+        }
+    }
+
+    /// So many plans were made before the trail told who is asked; whether that was changed cannot be said.
+    pub(super) fn not_covered(&self) -> u64 {
+        let without = self.plans.values().filter(|told| told.routing.is_none()).count();
+        u64::try_from(without).unwrap_or(u64::MAX)
+    }
+
+    /// Whoever has a link to a plan stands among those whom the plan asks, in that stage; and everybody of its first
+    /// stage has one, unless it took the place of an approved plan.
+    fn asks(&self, told: &Told, found: &mut Vec<Found>) {
+        for plan in &told.plans {
+            let Some(routing) = &plan.asked else { continue };
+            let people = |stage: i64| {
+                let stage = usize::try_from(stage).ok().and_then(|stage| routing.stages.get(stage));
+                let people = stage.map(ResolvedStage::people).unwrap_or_default();
+                people.iter().map(ToString::to_string).collect::<Vec<_>>()
+            };
+            let asked: Vec<_> = told.asks.iter().filter(|ask| ask.plan == plan.number).collect();
+            if asked.iter().any(|ask| !people(ask.stage).contains(&ask.approver)) {
+                let words =
+                    format!("somebody has a link to plan {} whom that plan does not ask", plan.number);
+                found.push(self.differs(words));
+            }
+            let first = asked.iter().filter(|ask| ask.stage == 0).count();
+            let asks = self.plans.get(&plan.number).is_some_and(|told| told.asks == Asks::First);
+            if asks && first != people(0).len() {
+                let words =
+                    format!("the links to plan {} are not those of the people whom it asks", plan.number);
+                found.push(self.differs(words));
             }
         }
     }
@@ -339,3 +409,6 @@ fn text(read: &EventRead, fact: &str) -> String {
 fn number(read: &EventRead, fact: &str) -> i64 {
     read.facts.get(fact).and_then(serde_json::Value::as_i64).unwrap_or(-1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,6 +181,7 @@ async fn chains(trail: &Trail, log: &LogSeen, verdict: &mut Verdict) -> Result<(
 
 async fn compare(trail: &Trail, replay: &Replay, verdict: &mut Verdict) -> Result<(), ReadFault> {
     let told = trail.told(replay.chain()).await?;
+    verdict.not_covered += replay.not_covered();
     verdict.add_all(replay.compare(&told));
     Ok(())
 }

@@ -32,12 +32,15 @@ fn in_journal(step: &PlannedStep) -> &'static [&'static str] {
         PlannedStep::RemoveFromGroup(_) => &["remove_member"],
         // A vault without a call for it takes the whole record.
         PlannedStep::DisableUser => &["disable_user", "update_user"],
+        PlannedStep::EnableUser => &["enable_user", "update_user"],
+        PlannedStep::ResetPassword => &["reset_password"],
         PlannedStep::UpdateUser(_) | PlannedStep::RequirePasswordChange => &["update_user"],
         PlannedStep::FindUser
         | PlannedStep::CaptureUserId
         | PlannedStep::RecordAccess
         | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
+        | PlannedStep::EnableInDirectory
         | PlannedStep::VerifyUser => &[],
     }
 }

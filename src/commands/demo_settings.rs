@@ -191,8 +191,8 @@ groups = [{platform}]
 hand_over_to = "manager"
 
 [[rules]]
-name = "joiners, movers, leavers"
-kinds = ["joiner", "mover", "leaver"]
+name = "joiners, movers, leavers, rehires"
+kinds = ["joiner", "mover", "leaver", "rehire"]
 stages = [{{ ask = ["group:pam-admins"], quorum = 1 }}]
 expire_after = "7d"
 

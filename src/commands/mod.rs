@@ -14,6 +14,7 @@ mod findings;
 mod held;
 pub mod logging;
 mod machine_user;
+mod person;
 mod proof;
 mod serve;
 mod sign_out;
@@ -58,6 +59,9 @@ enum Command {
     /// Release or reject leavers that are held because their source sent too many; it takes two people.
     #[command(subcommand)]
     Held(held::Held),
+    /// Show whose an account is, or take it back where it is not; taking back takes two people.
+    #[command(subcommand)]
+    Person(person::Person),
     /// Show the initial password of a new account, once.
     #[command(subcommand)]
     Credential(workflow::Credential),
@@ -156,6 +160,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Audit(audit) => audit.run(world).await,
             Command::Workflow(workflow) => workflow.run(world).await,
             Command::Held(held) => held.run(world).await,
+            Command::Person(person) => person.run(world).await,
             Command::Credential(credential) => credential.run(world).await,
             Command::SignOut(sign_out) => sign_out.run(world).await,
             Command::Simulator(simulate) => simulate.run(&world).await,

@@ -61,6 +61,12 @@ async fn examine(service: &Service, head: Option<&str>) -> ExitCode {
     }
     let (events, sealed, waiting) = (verdict.events, verdict.sealed_to, verdict.waiting);
     println!("{events} events examined; the log reaches to {sealed}; {waiting} wait for their place");
+    if verdict.not_covered > 0 {
+        println!(
+            "{} plans were made by an earlier version, whose trail does not tell who is asked; that is not covered",
+            verdict.not_covered
+        );
+    }
     match (verdict.is_sound(), events == 0 && sealed == 0, head) {
         // A head says that there was something.
         (false, _, _) | (true, true, Some(_)) => ExitCode::FAILURE,

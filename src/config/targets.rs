@@ -13,7 +13,9 @@ use super::products::{Product, Proxy, read_address, read_product, read_proxy};
 use super::reader::{Distinct, Refusal, Section};
 use super::stages::Askable;
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
-use crate::domain::plan::{Description, DialectSettings, DisableWith, GroupMember, UserShape};
+use crate::domain::plan::{
+    Description, DialectSettings, DisableWith, GroupMember, ResetOfDisabled, UserShape,
+};
 use crate::domain::resting::RestPolicy;
 
 /// A configured vault.
@@ -202,11 +204,16 @@ fn read_dialect(section: &Section<'_>) -> DialectSettings {
         None | Some(true) => Description::Kept,
         Some(false) => Description::NotKept,
     };
+    let reset_of_disabled = match section.yes_or_no("resets_disabled_users") {
+        None | Some(true) => ResetOfDisabled::Works,
+        Some(false) => ResetOfDisabled::Refused,
+    };
     DialectSettings {
         group_member: member.unwrap_or(GroupMember::Auto),
         user_shape: shape.unwrap_or(UserShape::Auto),
         description,
         disable_with: disable.unwrap_or_default(),
+        reset_of_disabled,
     }
 }
 

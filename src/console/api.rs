@@ -17,7 +17,7 @@ use crate::config::Scope;
 use crate::domain::ids::WorkflowId;
 use crate::kit::Kit;
 use crate::store::workflows::{self, Workflow};
-use crate::store::{ReadFault, audit, decisions, outbox, parts, plans, steps};
+use crate::store::{ReadFault, audit, decisions, listed, outbox, parts, plans, steps};
 use crate::web::problem::Problem;
 use crate::web::{bearer, json};
 
@@ -56,11 +56,10 @@ async fn page(kit: &Kit, request: &HttpRequest) -> Result<HttpResponse, Problem>
     bearer::client(&kit.settings.api_clients, request.headers(), Scope::WorkflowsRead)?;
     let wanted = PageWanted::read(request.query_string())?;
     let after = wanted.after_workflow()?;
-    let found =
-        workflows::page(&kit.store, after, wanted.one_more()).await.map_err(|fault| unread(&fault))?;
+    let found = listed::page(&kit.store, after, wanted.one_more()).await.map_err(|fault| unread(&fault))?;
     let (shown, more) = wanted.cut(found);
     let next_cursor = match (more, shown.last()) {
-        (Cut::Short, Some(last)) => Some(paging::workflow_cursor(last)),
+        (Cut::Short, Some(last)) => Some(paging::workflow_cursor(last.cursor())),
         (Cut::Short | Cut::Whole, _) => None,
     };
     Ok(json::answer(StatusCode::OK, &WorkflowPage::new(kit, &shown, next_cursor)))

@@ -22,6 +22,7 @@ use crate::pages::summary_in_words::full_name;
 use crate::pages::time_in_words::distance;
 use crate::store::ReadFault;
 use crate::store::board::{self, Place};
+use crate::store::listed::{Listed, Unreadable};
 use crate::store::workflows::Workflow;
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
@@ -78,7 +79,7 @@ struct Row {
     person: String,
     kind: String,
     account: String,
-    state: &'static str,
+    state: String,
     tone: &'static str,
     reason: Option<String>,
     source: String,
@@ -142,7 +143,7 @@ async fn gather(kit: &Kit, asked: &Asked, top: Top) -> Result<ListPage, ReadFaul
         person: asked.wanted.person.as_ref().map(PersonRef::to_string).unwrap_or_default(),
         states: choices(&states, asked.wanted.state),
         kinds: choices(&kinds, asked.wanted.kind.map(Kind::as_str)),
-        rows: found.iter().map(|workflow| row(&home, workflow, now)).collect(),
+        rows: found.iter().map(|listed| in_list(&home, listed, now)).collect(),
         newer: newer.map(href),
         older: older.map(href),
         narrows: asked.narrows(),
@@ -153,7 +154,7 @@ async fn gather(kit: &Kit, asked: &Asked, top: Top) -> Result<ListPage, ReadFaul
 }
 
 /// One page, and from where the pages beside it go on.
-async fn turn(kit: &Kit, asked: &Asked) -> Result<(Vec<Workflow>, Option<Place>, Option<Place>), ReadFault> {
+async fn turn(kit: &Kit, asked: &Asked) -> Result<(Vec<Listed>, Option<Place>, Option<Place>), ReadFault> {
     let one_more = u64::try_from(PAGE + 1).unwrap_or(u64::MAX);
     let mut place = asked.place;
     let mut found = board::page(&kit.store, &asked.wanted, place, one_more).await?;
@@ -172,10 +173,10 @@ async fn turn(kit: &Kit, asked: &Asked) -> Result<(Vec<Workflow>, Option<Place>,
     let newer = match place {
         Place::Top => None,
         // Behind the last one there is only the way back.
-        Place::OlderThan(_) => Some(found.first().map_or(Place::Top, |first| Place::NewerThan(first.id))),
-        Place::NewerThan(_) => found.first().map(|first| Place::NewerThan(first.id)),
+        Place::OlderThan(_) => Some(found.first().map_or(Place::Top, |first| Place::NewerThan(first.id()))),
+        Place::NewerThan(_) => found.first().map(|first| Place::NewerThan(first.id())),
     };
-    let last = found.last().map(|last| Place::OlderThan(last.id));
+    let last = found.last().map(|last| Place::OlderThan(last.id()));
     let older = match place {
         Place::NewerThan(_) => last,
         Place::Top | Place::OlderThan(_) => last.filter(|_| more),
@@ -215,6 +216,32 @@ pub(super) fn kind_in_words(kind: Kind) -> String {
     kind.as_str().replace('_', " ")
 }
 
+fn in_list(home: &Home, listed: &Listed, now: Timestamp) -> Row {
+    match listed {
+        Listed::Whole(workflow) => row(home, workflow, now),
+        Listed::Unreadable(told) => damaged(home, told, now),
+    }
+}
+
+/// A record that makes no workflow is told in its place.
+fn damaged(home: &Home, told: &Unreadable, now: Timestamp) -> Row {
+    Row {
+        href: home.path(&format!("/workflows/{}", told.id)),
+        who: told.id.to_string(),
+        person: String::new(),
+        kind: String::new(),
+        account: String::new(),
+        state: visible(&told.state),
+        tone: "alert",
+        reason: Some("this record cannot be read; it must be mended in the database".to_owned()),
+        source: String::new(),
+        reference: String::new(),
+        at: told.created_at.to_string(),
+        moment: told.created_at.in_words(),
+        ago: distance(now, told.created_at),
+    }
+}
+
 fn row(home: &Home, workflow: &Workflow, now: Timestamp) -> Row {
     let request: Option<Request> = workflow.request.open(Tag::Request).ok();
     let account = match (&workflow.user_name, &workflow.target) {
@@ -242,7 +269,7 @@ fn row(home: &Home, workflow: &Workflow, now: Timestamp) -> Row {
         person: workflow.person_ref.to_string(),
         kind: kind_in_words(workflow.kind),
         account: visible(&account),
-        state: workflow.state.in_words(),
+        state: workflow.state.in_words().to_owned(),
         tone: tone(&workflow.state),
         reason,
         source: workflow.source.to_string(),

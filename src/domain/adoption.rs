@@ -56,7 +56,16 @@ mod tests {
         let call = |status| CallSeen { method: "POST".to_owned(), path: "Users".to_owned(), status };
         let calls = posted.iter().copied().map(call).collect();
         let stranger = stranger.map(VaultUserId);
-        Report { outcome, words: "w".to_owned(), calls, user_id: None, stranger, access: None, before: None }
+        Report {
+            outcome,
+            words: "w".to_owned(),
+            calls,
+            user_id: None,
+            made_by: None,
+            stranger,
+            access: None,
+            before: None,
+        }
     }
 
     fn found(tries: &[(&str, Option<&Report>)]) -> Option<i64> {

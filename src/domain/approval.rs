@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::canon::Digest;
 use super::names::EmailAddress;
 use super::operator::{Concerned, Operator, TheirOwn, may_act};
-use super::routing::{ResolvedStage, Routing};
+use super::routing::{AskedOtherwise, ResolvedStage, Routing};
 use super::sign_in::Proof;
 use super::time::Timestamp;
 
@@ -176,6 +176,9 @@ pub enum Refused {
     /// The proof of the person is too weak for this plan.
     #[error("this plan can only be decided by somebody who has signed in with a code")]
     ProofTooWeak,
+    /// Who is asked was changed in the database.
+    #[error(transparent)]
+    AskedOtherwise(#[from] AskedOtherwise),
     /// Nobody approves what is his own.
     #[error(transparent)]
     TheirOwn(#[from] TheirOwn),

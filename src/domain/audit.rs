@@ -84,6 +84,10 @@ event_kinds! {
     LateAccountAwaited = "late_account.awaited";
     /// A person, a user name and a vault number belong together.
     PersonLinked = "person.linked";
+    /// Somebody proposed to take such a link back; another person has to confirm it.
+    UnlinkProposed = "person.unlink_proposed";
+    /// Two people took such a link back.
+    PersonUnlinked = "person.unlinked";
     /// A password was generated and sealed.
     CredentialSealed = "credential.sealed";
     /// A sealed password was shown to somebody.

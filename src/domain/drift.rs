@@ -5,11 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::VaultGroupId;
+use super::ids::{VaultGroupId, VaultUserId};
 use super::kind::Kind;
+use super::memberships::{ends_here, label};
 use super::names::{GroupName, Location, UserType};
 use super::plan::{FieldChange, Plan, PlannedAccount, PlannedGroup, PlannedStep};
-use super::snapshot::{GroupKind, ProfileField, Snapshot, UserSeen, UserSource, VaultGroup, VaultUser};
+use super::snapshot::{
+    GroupKind, MemberOf, ProfileField, Snapshot, UserSeen, UserSource, VaultGroup, VaultUser,
+};
 
 /// What has changed in the target since the plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +47,15 @@ impl Difference {
             "privileged: one more stage is asked, and everybody signs in with a code",
         )
     }
+
+    /// An account that was known to be the person's, and is not any more.
+    pub fn unlinked(id: VaultUserId) -> Self {
+        Self::new(
+            format!("whose the account with number {id} is"),
+            "this person's, as it was known",
+            "not known any more: two operators have taken it back",
+        )
+    }
 }
 
 /// Compares a plan with a fresh reading, each kind by its own row of the table.
@@ -51,10 +63,10 @@ pub fn drift(plan: &Plan, snapshot: &Snapshot) -> Drift {
     match (&plan.account, plan.kind) {
         (None, _) => of_new_account(plan, snapshot),
         (Some(account), Kind::Leaver) => of_leaver(plan, account, snapshot),
-        (
-            Some(account),
-            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend,
-        ) => of_mover(plan, account, snapshot),
+        (Some(account), Kind::Rehire) => of_rehire(plan, account, snapshot),
+        (Some(account), Kind::Joiner | Kind::Mover | Kind::ResetPassword | Kind::Unsuspend) => {
+            of_mover(plan, account, snapshot)
+        }
     }
 }
 
@@ -98,6 +110,18 @@ fn of_leaver(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Drif
         drift.named.extend(enabled(plan, account, user));
         drift.named.extend(membership_drift(plan, user));
     }
+    drift
+}
+
+/// Whether the account is enabled is only named: the plan ends with an enabled account either way, and before it is
+/// enabled its groups and its password are those that were approved. A membership that the plan neither keeps nor ends
+/// voids, because enabling the account would bring it to life.
+fn of_rehire(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Drift {
+    let mut drift = Drift { voids: identity(plan, account, snapshot), named: Vec::new() };
+    drift.voids.extend(plan.joins().filter_map(|group| group_drift(group, snapshot)));
+    let UserSeen::Present(user) = &snapshot.user else { return drift };
+    drift.voids.extend(beyond_plan(plan, user));
+    drift.named.extend(enabled(plan, account, user));
     drift
 }
 
@@ -183,6 +207,26 @@ fn membership_drift(plan: &Plan, user: &VaultUser) -> Vec<Difference> {
         .chain(plan.leaves().map(|group| (group, true)))
         .filter_map(differs)
         .collect()
+}
+
+/// Memberships that a plan which names all of them does not name, and what of them is no longer told.
+fn beyond_plan(plan: &Plan, user: &VaultUser) -> Vec<Difference> {
+    let of_user = format!("the groups of {}", plan.user_name);
+    let Some(held) = &user.groups else {
+        return vec![Difference::new(of_user, "told by the vault", "not told by the vault")];
+    };
+    let named = |member: &&MemberOf| plan.joins().chain(plan.leaves()).any(|group| group.id == member.id);
+    let beyond = held.iter().filter(|member| ends_here(member).is_some() && !named(member));
+    let mut found: Vec<_> = beyond
+        .map(|member| {
+            let what = format!("{} in the group {}", plan.user_name, label(member));
+            Difference::new(what, "no member", "a member")
+        })
+        .collect();
+    if user.unnumbered_groups > 0 && !plan.steps.contains(&PlannedStep::LeaveGroupsByHand) {
+        found.push(Difference::new(of_user, "all shown with a number", "one is shown without a number"));
+    }
+    found
 }
 
 fn group_drift(planned: &PlannedGroup, snapshot: &Snapshot) -> Option<Difference> {

@@ -39,7 +39,7 @@ pub struct Plan {
     pub dialect: DialectSettings,
     /// When execution may begin.
     pub not_before: Timestamp,
-    /// Who will receive the initial password.
+    /// Who will receive the password that the plan sets.
     pub hand_over: HandOver,
     /// Random, so that nobody can guess a plan from its digest. Hexadecimal.
     pub salt: String,
@@ -51,9 +51,9 @@ impl Plan {
     pub fn assumed_groups(&self) -> Vec<GroupName> {
         match self.kind {
             Kind::Leaver => Vec::new(),
-            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
-                self.groups()
-            }
+            // What goes is known by its number; only what comes leans on a name.
+            Kind::Rehire => self.joins().map(|group| group.name.clone()).collect(),
+            Kind::Joiner | Kind::Mover | Kind::ResetPassword | Kind::Unsuspend => self.groups(),
         }
     }
 
@@ -162,8 +162,14 @@ pub enum PlannedStep {
     LeaveGroupsByHand,
     /// A person disables the account in its directory; no vault can.
     DisableInDirectory,
+    /// Give the account a password that nobody has known before.
+    ResetPassword,
     /// Make the vault ask for a new password at the next log-on.
     RequirePasswordChange,
+    /// Make the account able to log on.
+    EnableUser,
+    /// A person enables the account in its directory; no vault can.
+    EnableInDirectory,
     /// Read everything again and compare it with the plan.
     VerifyUser,
 }
@@ -182,7 +188,10 @@ impl PlannedStep {
             Self::DisableUser => "disable_user",
             Self::LeaveGroupsByHand => "leave_groups_by_hand",
             Self::DisableInDirectory => "disable_in_directory",
+            Self::ResetPassword => "reset_password",
             Self::RequirePasswordChange => "require_password_change",
+            Self::EnableUser => "enable_user",
+            Self::EnableInDirectory => "enable_in_directory",
             Self::VerifyUser => "verify_user",
         }
     }
@@ -195,20 +204,23 @@ impl PlannedStep {
             | Self::RecordAccess
             | Self::LeaveGroupsByHand
             | Self::DisableInDirectory
+            | Self::EnableInDirectory
             | Self::VerifyUser => Effect::Reads,
             Self::CreateUser(_)
             | Self::UpdateUser(_)
             | Self::AddToGroup(_)
             | Self::RemoveFromGroup(_)
             | Self::DisableUser
-            | Self::RequirePasswordChange => Effect::Writes,
+            | Self::ResetPassword
+            | Self::RequirePasswordChange
+            | Self::EnableUser => Effect::Writes,
         }
     }
 
     /// Who carries this step out?
     pub const fn doer(&self) -> Doer {
         match self {
-            Self::LeaveGroupsByHand | Self::DisableInDirectory => Doer::Person,
+            Self::LeaveGroupsByHand | Self::DisableInDirectory | Self::EnableInDirectory => Doer::Person,
             Self::FindUser
             | Self::CreateUser(_)
             | Self::CaptureUserId
@@ -217,7 +229,9 @@ impl PlannedStep {
             | Self::RemoveFromGroup(_)
             | Self::RecordAccess
             | Self::DisableUser
+            | Self::ResetPassword
             | Self::RequirePasswordChange
+            | Self::EnableUser
             | Self::VerifyUser => Doer::Countersign,
         }
     }
@@ -235,7 +249,10 @@ impl PlannedStep {
             | Self::DisableUser
             | Self::LeaveGroupsByHand
             | Self::DisableInDirectory
+            | Self::ResetPassword
             | Self::RequirePasswordChange
+            | Self::EnableUser
+            | Self::EnableInDirectory
             | Self::VerifyUser => None,
         }
     }
@@ -324,12 +341,26 @@ pub struct DialectSettings {
     pub user_shape: UserShape,
     /// Does this target keep descriptions?
     pub description: Description,
-    /// How a user is disabled.
+    /// How a user is disabled, and enabled again.
     #[serde(default)]
     pub disable_with: DisableWith,
+    /// Does this target set the password of a user who is disabled?
+    #[serde(default)]
+    pub reset_of_disabled: ResetOfDisabled,
 }
 
-/// How a user is disabled.
+/// Does a target set the password of a user who is disabled?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetOfDisabled {
+    /// Yes, so that nobody is enabled before everything else is done.
+    #[default]
+    Works,
+    /// No: the user is enabled first, without any group, and gets the password at once.
+    Refused,
+}
+
+/// How a user is disabled, and enabled again: both calls came with the same version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DisableWith {
@@ -376,7 +407,7 @@ pub enum Description {
     NotKept,
 }
 
-/// Who receives the initial password.
+/// Who receives the password that a plan sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "to", content = "address")]
 pub enum HandOver {

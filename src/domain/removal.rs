@@ -5,10 +5,10 @@
 //! waits for a person, and so does what nobody tells: unknown groups are not no groups.
 
 use super::drift::identity;
-use super::names::GroupName;
+use super::memberships::ends_here;
 use super::plan::{Plan, PlannedAccount, PlannedGroup, PlannedStep};
 use super::request::LeaverTerms;
-use super::snapshot::{GroupKind, MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
+use super::snapshot::{Snapshot, UserSeen, UserSource, VaultUser};
 
 /// Of an account that neither its number nor its name leads to any more.
 pub const GONE: &str = "the account is no longer in the vault; nothing to end";
@@ -33,35 +33,6 @@ pub fn removal_steps(user: &VaultUser, terms: &LeaverTerms) -> Vec<PlannedStep> 
     }
     steps.push(PlannedStep::VerifyUser);
     steps
-}
-
-/// A membership that can be ended in the vault, as a plan names it; none where only a directory, or a hand, can end it.
-///
-/// The vault tells the kind of each group in the user's record and in the list of groups. Where neither does, the
-/// membership is planned to end all the same, and the page says so: the vault itself refuses to change a directory's
-/// group, so trying does no harm, and access that is left in silence does. The refusal goes to a person with the reason.
-pub fn removable(member: &MemberOf) -> Option<PlannedGroup> {
-    match member.kind {
-        Some(GroupKind::Directory) => return None,
-        Some(GroupKind::Vault) | None => {}
-    }
-    let name = GroupName::parse(&member.name).ok()?;
-    Some(PlannedGroup { name, id: member.id, kind: member.kind })
-}
-
-/// A membership that a leaver's plan ends. The number alone names it; where the name is missing or unfit, a label stands
-/// for it.
-pub fn ends_here(member: &MemberOf) -> Option<PlannedGroup> {
-    let name = GroupName::parse(&label(member)).ok()?;
-    removable(&MemberOf { name: name.as_str().to_owned(), ..member.clone() })
-}
-
-/// What a group is called for a person: its name, or its number where it has none that fits.
-pub fn label(member: &MemberOf) -> String {
-    match GroupName::parse(&member.name) {
-        Ok(name) => name.as_str().to_owned(),
-        Err(_) => format!("number {}", member.id),
-    }
 }
 
 /// The same leaver's plan over a fresh reading, where the same account is in a group that the plan does not take it
@@ -97,6 +68,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::VaultGroupId;
     use crate::domain::request::LeaverMode;
+    use crate::domain::snapshot::{GroupKind, MemberOf};
 
     fn terms(remove_groups: bool) -> LeaverTerms {
         LeaverTerms { mode: LeaverMode::Disable, reason_code: None, remove_groups, revoke_sessions: false }
@@ -156,19 +128,6 @@ mod tests {
         assert_eq!(kinds(&none, true), ["find_user", "record_access", "disable_user", "verify_user"]);
         let unnumbered = VaultUser { unnumbered_groups: 1, ..none };
         assert_eq!(kinds(&unnumbered, true), by_hand);
-    }
-
-    #[test]
-    fn a_group_ends_by_its_number_whatever_its_name_is() {
-        for name in ["", "two\nlines", &"x".repeat(129)] {
-            let member =
-                MemberOf { id: VaultGroupId(9), name: name.to_owned(), kind: Some(GroupKind::Vault) };
-            let planned = ends_here(&member).unwrap();
-            assert_eq!((planned.id, planned.name.as_str()), (VaultGroupId(9), "number 9"));
-            // What may be granted is known by its name, and a label is none.
-            assert_eq!(removable(&member), None);
-            assert_eq!(ends_here(&MemberOf { kind: Some(GroupKind::Directory), ..member }), None);
-        }
     }
 
     #[test]

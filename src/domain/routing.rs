@@ -37,6 +37,14 @@ pub struct Routing {
     pub privileged: Option<Privileged>,
 }
 
+/// The routing in the row is not the one of which the trail tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the record of who is asked about this plan, and of how many must agree, is not the one of which the audit trail \
+     tells, so nothing is decided or begun by it; an operator must look (`countersign audit verify`)"
+)]
+pub struct AskedOtherwise;
+
 /// What is asked besides the rule, because a plan brings somebody into privileged groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -98,10 +98,10 @@ impl MemberForm {
     }
 }
 
-/// The way a user is disabled in one attempt.
+/// The way a user is enabled or disabled in one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum DisableForm {
+pub enum SwitchForm {
     /// By the vault's own call.
     Call,
     /// By writing the whole record.
@@ -117,18 +117,22 @@ pub enum Form {
     /// Somebody else got in when the member was named like this, and is taken out again.
     TakeOut(MemberForm),
     /// The user is disabled like this.
-    Disable(DisableForm),
+    Disable(SwitchForm),
+    /// The user is enabled like this.
+    Enable(SwitchForm),
 }
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Member(MemberForm::UserName),
         Self::Member(MemberForm::NumericId),
         Self::TakeOut(MemberForm::UserName),
         Self::TakeOut(MemberForm::NumericId),
-        Self::Disable(DisableForm::Call),
-        Self::Disable(DisableForm::Put),
+        Self::Disable(SwitchForm::Call),
+        Self::Disable(SwitchForm::Put),
+        Self::Enable(SwitchForm::Call),
+        Self::Enable(SwitchForm::Put),
     ];
 
     /// The word in the database.
@@ -138,8 +142,10 @@ impl Form {
             Self::Member(MemberForm::NumericId) => "numeric-id",
             Self::TakeOut(MemberForm::UserName) => "take-out-user-name",
             Self::TakeOut(MemberForm::NumericId) => "take-out-numeric-id",
-            Self::Disable(DisableForm::Call) => "disable-call",
-            Self::Disable(DisableForm::Put) => "disable-put",
+            Self::Disable(SwitchForm::Call) => "disable-call",
+            Self::Disable(SwitchForm::Put) => "disable-put",
+            Self::Enable(SwitchForm::Call) => "enable-call",
+            Self::Enable(SwitchForm::Put) => "enable-put",
         }
     }
 
@@ -175,6 +181,9 @@ pub struct Report {
     /// The account's number, where the attempt learnt it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<VaultUserId>,
+    /// The attempt that made the account, where its mark or its answer tells: not always the attempt at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<AttemptId>,
     /// Who holds the wanted name, where that is somebody whom this workflow did not make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stranger: Option<VaultUserId>,

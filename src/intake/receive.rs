@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::refusal::Refusal;
 use crate::clock::Stamp;
-use crate::config::{Format, SettableField, Source};
+use crate::config::{Format, Source};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{DeliveryId, WorkflowId};
 use crate::domain::request::{FieldFault, Request, RequestContext};
@@ -20,9 +20,10 @@ use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::kit::Kit;
+use crate::rules::asked_for::set_without_leave;
 use crate::store::deliveries::{AcceptDelivery, Accepted, Delivery, RefuseDelivery, Repeat};
 use crate::store::workflows::{self, Workflow};
-use crate::store::{Deed, WriteFault};
+use crate::store::{Deed, WriteFault, deliveries};
 use crate::target::Adoption;
 use crate::web::json;
 use crate::web::problem::Problem;
@@ -42,7 +43,7 @@ pub async fn receive(kit: &Kit, source: &Source, message: Message) -> HttpRespon
     let delivery = Delivery { id, source: source.name.clone(), key: message.key, body: message.body };
     let taken = match understand(kit, source, &stamp, &delivery).await {
         Ok(meant) => accept(kit, &stamp, &delivery, &meant).await,
-        Err(refusal) => Err(refusal),
+        Err(refusal) => taken_before(kit, &delivery, refusal).await,
     };
     let outcome = match taken {
         Ok(accepted) => Ok(accepted),
@@ -114,23 +115,24 @@ async fn understand(
 fn out_of_reach(request: &Request, source: &Source, now: Timestamp) -> Vec<FieldFault> {
     let mut faults = request.faults_at(now);
     faults.extend(request.not_available_yet());
-    faults.extend(request.set_fields().into_iter().filter(|field| !may_set(source, field)).map(|field| {
-        FieldFault {
-            pointer: format!("/{}", field.replace('.', "/")),
-            code: "may_not_set",
-            wanted: "left out: this source may not set it".to_owned(),
-        }
+    faults.extend(set_without_leave(source, request).into_iter().map(|field| FieldFault {
+        pointer: format!("/{}", field.replace('.', "/")),
+        code: "may_not_set",
+        wanted: "left out: this source may not set it".to_owned(),
     }));
     faults
 }
 
-fn may_set(source: &Source, field: &str) -> bool {
-    let field = match field {
-        // A mover's two lists are the one leave to name groups.
-        "account.groups_add" | "account.groups_remove" => Some(SettableField::Groups),
-        other => SettableField::parse(other),
-    };
-    field.is_some_and(|field| source.may_set.contains(&field))
+/// The same bytes under the same key are a repeat, whatever today's settings make of them.
+async fn taken_before(kit: &Kit, delivery: &Delivery, refusal: Refusal) -> Result<Accepted, Refusal> {
+    match deliveries::taken_before(&kit.store, delivery).await {
+        Ok(Some(accepted)) => Ok(accepted),
+        Ok(None) => Err(refusal),
+        Err(fault) => {
+            tracing::error!(source = %delivery.source, %fault, "a repeated delivery could not be looked up");
+            Err(Refusal::Unavailable)
+        }
+    }
 }
 
 /// Was this very request taken in before?

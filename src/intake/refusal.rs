@@ -89,7 +89,7 @@ impl Refusal {
                 pointer: "/person_ref".to_owned(),
                 code: "request_still_open",
                 wanted: format!(
-                    "one request of this kind for a person at a time; workflow {open} is not at its end"
+                    "one joiner or rehire, and one mover, of a person at a time; workflow {open} is not at its end"
                 ),
             }],
             Self::Unavailable => vec![],

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::routes;
 use crate::domain::ids::WorkflowId;
 use crate::store::trail::Trail;
-use crate::store::{audit, outbox, workflows};
+use crate::store::{audit, listed, outbox, workflows};
 use crate::web::tests::{NEXT_SECRET, Stage, joiner, told, told_text};
 
 /// How many audit events there are: every deed of intake leaves at least one.
@@ -21,7 +21,7 @@ async fn events(stage: &Stage) -> u64 {
 }
 
 async fn workflow_count(stage: &Stage) -> usize {
-    workflows::page(&stage.kit.store, None, 1000).await.unwrap().len()
+    listed::page(&stage.kit.store, None, 1000).await.unwrap().len()
 }
 
 async fn owed(stage: &Stage) -> i64 {

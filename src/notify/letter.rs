@@ -14,7 +14,7 @@ use crate::domain::canon::Tag;
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, GroupName, ShortText};
-use crate::domain::request::Request;
+use crate::domain::request::{Request, What};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State};
 use crate::kit::Kit;
@@ -344,7 +344,11 @@ async fn groups_known(kit: &Kit, workflow: Option<&Workflow>) -> Result<Vec<Stri
     groups.extend(kit.settings.profiles.iter().flat_map(|profile| &profile.groups).map(GroupName::key));
     let Some(workflow) = workflow else { return Ok(groups) };
     let request: Request = workflow.request.open(Tag::Request)?;
-    let asked = request.new_joiner().and_then(|joiner| joiner.account.groups.as_ref());
+    let asked = match request.what() {
+        Some(What::Joiner(joiner)) => joiner.account.groups.as_ref(),
+        Some(What::Rehire(rehire)) => rehire.account.groups.as_ref(),
+        Some(What::Mover(_) | What::Leaver(_) | What::ResetPassword(_) | What::Unsuspend(_)) | None => None,
+    };
     groups.extend(asked.into_iter().flat_map(|asked| asked.iter()).map(GroupName::key));
     if let Some(kept) = plans::find(&kit.store, workflow.id, workflow.plan_number).await? {
         groups.extend(kept.sealed.open()?.groups().iter().map(GroupName::key));

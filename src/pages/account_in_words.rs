@@ -5,8 +5,8 @@
 
 use super::line::{Line, line};
 use crate::domain::kind::Kind;
+use crate::domain::memberships::{ends_here, label};
 use crate::domain::plan::{NewUser, Owner, Plan, PlannedAccount, PlannedGroup, PlannedStep, UserChange};
-use crate::domain::removal::{ends_here, label};
 use crate::domain::snapshot::{MemberOf, Snapshot, UserSeen, UserSource, VaultUser};
 use crate::domain::time::Timestamp;
 use crate::web::visible::visible;
@@ -38,6 +38,9 @@ pub(super) fn new_user(plan: &Plan) -> Option<&NewUser> {
         | PlannedStep::DisableUser
         | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
+        | PlannedStep::ResetPassword
+        | PlannedStep::EnableUser
+        | PlannedStep::EnableInDirectory
         | PlannedStep::RequirePasswordChange
         | PlannedStep::VerifyUser => None,
     })
@@ -56,6 +59,9 @@ pub(super) fn change(plan: &Plan) -> Option<&UserChange> {
         | PlannedStep::DisableUser
         | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
+        | PlannedStep::ResetPassword
+        | PlannedStep::EnableUser
+        | PlannedStep::EnableInDirectory
         | PlannedStep::RequirePasswordChange
         | PlannedStep::VerifyUser => None,
     })
@@ -99,7 +105,8 @@ fn known(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Vec<Line
     let UserSeen::Present(user) = &snapshot.user else { return lines };
     if plan.kind != Kind::Leaver {
         lines.push(line("Licence seat", &format!("{}, as it is", user.user_type)));
-        lines.push(line("Comes into", &names(plan.joins())));
+        let label = if plan.kind == Kind::Rehire { "Will be in" } else { "Comes into" };
+        lines.push(line(label, &names(plan.joins())));
     }
     lines.push(line("Goes out of", &goes_out_of(plan)));
     let Stays { kept, directory } = stays(plan, user);
@@ -114,8 +121,17 @@ fn known(plan: &Plan, account: &PlannedAccount, snapshot: &Snapshot) -> Vec<Line
 }
 
 fn log_on(plan: &Plan, account: &PlannedAccount) -> &'static str {
-    let ends = |step: &PlannedStep| matches!(step, PlannedStep::DisableUser);
-    match (plan.steps.iter().any(ends), account.source, account.enabled) {
+    let has = |wanted: &PlannedStep| plan.steps.contains(wanted);
+    if has(&PlannedStep::EnableInDirectory) {
+        return "for a person to enable in the directory; the vault cannot";
+    }
+    if has(&PlannedStep::EnableUser) {
+        return match account.enabled {
+            Some(true) => "enabled, as it is",
+            Some(false) | None => "enabled, with a new password",
+        };
+    }
+    match (has(&PlannedStep::DisableUser), account.source, account.enabled) {
         (true, _, _) => "disabled",
         (false, UserSource::Directory, _) if plan.kind == Kind::Leaver => {
             "for a person to disable in the directory; the vault cannot"

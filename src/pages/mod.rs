@@ -20,3 +20,4 @@ mod unfit;
 pub mod unusual;
 pub mod whole_in_words;
 mod unusual_account;
+mod unusual_return;

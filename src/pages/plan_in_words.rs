@@ -14,7 +14,7 @@ use super::time_in_words::{distance, runs};
 use super::unusual::unusual;
 use super::whole_in_words::whole_in_words;
 use crate::domain::names::EmailAddress;
-use crate::domain::plan::{HandOver, Plan};
+use crate::domain::plan::{HandOver, Plan, PlannedStep};
 use crate::domain::request::Request;
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::{GroupSeen, Snapshot, UserSeen};
@@ -117,7 +117,7 @@ pub fn plan_in_words(
         unusual: unusual(request, plan, (&kept.snapshot, &kept.routing), now),
         routing: routing_in_words::routing(&kept.routing, said, you, open_stage),
         runs: runs(request.effective(), plan.not_before, now),
-        password: new_user(plan).map(|_| password(&plan.hand_over, &kept.routing)),
+        password: password(plan, &kept.routing),
         undo: undo(plan, workflow),
         since_before,
         number: kept.number,
@@ -196,20 +196,27 @@ fn vault(plan: &Plan, snapshot: &Snapshot) -> Vec<Line> {
     lines
 }
 
-fn password(hand_over: &HandOver, routing: &Routing) -> String {
-    let made = "An initial password is generated and kept sealed; no mail and no page of this request ever shows it.";
-    if let Some(to) = hand_over.address().filter(|to| asks(routing, to)) {
-        return format!(
+/// What becomes of the password that a plan sets, if it sets one.
+fn password(plan: &Plan, routing: &Routing) -> Option<String> {
+    let (which, whom) = match new_user(plan) {
+        Some(_) => ("An initial password", "the new user"),
+        None if plan.steps.contains(&PlannedStep::ResetPassword) => ("A new password", "the user"),
+        None => return None,
+    };
+    let made =
+        format!("{which} is generated and kept sealed; no mail and no page of this request ever shows it.");
+    if let Some(to) = plan.hand_over.address().filter(|to| asks(routing, to)) {
+        return Some(format!(
             "{made} It was meant for {to}, who is asked to approve this request and is therefore passed over: it is \
              handed over to nobody, and an operator can show it once."
-        );
+        ));
     }
-    match hand_over {
-        HandOver::Subject(address) => format!("{made} It is meant for the new user, {address}."),
+    Some(match &plan.hand_over {
+        HandOver::Subject(address) => format!("{made} It is meant for {whom}, {address}."),
         HandOver::Manager(address) => format!("{made} It is meant for the manager, {address}."),
         HandOver::Address(address) => format!("{made} It is meant for {address}."),
         HandOver::Nobody => format!("{made} It is handed to nobody: the account logs on in another way."),
-    }
+    })
 }
 
 #[cfg(test)]

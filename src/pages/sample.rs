@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::plan_in_words::{Material, PlanInWords};
 use crate::domain::approval::{Said, Verdict};
-use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::ids::{VaultGroupId, WorkflowId};
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
-    PlannedStep, SealedPlan, UserShape,
+    PlannedStep, ResetOfDisabled, SealedPlan, UserShape,
 };
 use crate::domain::request::Request;
 use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
@@ -117,6 +117,7 @@ pub(crate) fn plan() -> Plan {
             user_shape: UserShape::Auto,
             description: Description::Kept,
             disable_with: DisableWith::Auto,
+            reset_of_disabled: ResetOfDisabled::Works,
         },
         not_before: Timestamp::parse("2026-11-30T23:00:00Z").unwrap(),
         hand_over: HandOver::Subject(address("zoe.obrien@example.com")),
@@ -212,6 +213,7 @@ pub(crate) fn kept() -> KeptPlan {
         sealed: SealedPlan::seal(&plan()).unwrap(),
         snapshot: snapshot(),
         routing: routing(),
+        routing_digest: Digest::of_bytes(b"routing"),
         voided_by: Vec::new(),
         made_at: now().plus_seconds(-170),
     }
@@ -269,6 +271,7 @@ pub(crate) fn run() -> super::progress::Run {
             words: (*words).to_owned(),
             calls: Vec::new(),
             user_id: None,
+            made_by: None,
             stranger: None,
             access: None,
             before: None,

@@ -80,6 +80,13 @@ pub fn sentence(plan: &Plan, step: &PlannedStep) -> String {
         PlannedStep::DisableInDirectory => format!(
             "Wait for a person to disable {user} in its directory. {target} cannot do that; an operator marks it done."
         ),
+        PlannedStep::ResetPassword => {
+            format!("Give {user} in {target} a new password, so that the old one opens nothing any more.")
+        }
+        PlannedStep::EnableUser => format!("Enable {user} in {target}, so that it can log on again."),
+        PlannedStep::EnableInDirectory => format!(
+            "Wait for a person to enable {user} in its directory. {target} cannot do that; an operator marks it done."
+        ),
         PlannedStep::RequirePasswordChange => {
             format!("Make {target} ask {user} for a new password at the next log-on.")
         }
@@ -136,6 +143,9 @@ pub fn title(step: &PlannedStep) -> String {
         PlannedStep::DisableUser => "Disable the user".to_owned(),
         PlannedStep::LeaveGroupsByHand => "Take out of its groups, by hand".to_owned(),
         PlannedStep::DisableInDirectory => "Disable in the directory, by hand".to_owned(),
+        PlannedStep::ResetPassword => "Set a new password".to_owned(),
+        PlannedStep::EnableUser => "Enable the user".to_owned(),
+        PlannedStep::EnableInDirectory => "Enable in the directory, by hand".to_owned(),
         PlannedStep::RequirePasswordChange => "Require a new password".to_owned(),
         PlannedStep::VerifyUser => "Read back and compare".to_owned(),
     }
@@ -154,6 +164,9 @@ pub fn title_of_word(word: &str) -> &str {
         "disable_user" => "Disable the user",
         "leave_groups_by_hand" => "Take out of its groups, by hand",
         "disable_in_directory" => "Disable in the directory, by hand",
+        "reset_password" => "Set a new password",
+        "enable_user" => "Enable the user",
+        "enable_in_directory" => "Enable in the directory, by hand",
         "require_password_change" => "Require a new password",
         "verify_user" => "Read back and compare",
         other => other,

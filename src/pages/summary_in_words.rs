@@ -5,7 +5,7 @@
 use super::account_in_words::{change, new_user};
 use crate::domain::kind::Kind;
 use crate::domain::names::ShortText;
-use crate::domain::plan::{Plan, PlannedGroup};
+use crate::domain::plan::{Plan, PlannedGroup, ResetOfDisabled};
 use crate::domain::request::Request;
 use crate::domain::snapshot::{ProfileField, Snapshot, UserSeen, UserSource};
 use crate::store::workflows::Workflow;
@@ -82,6 +82,7 @@ pub(super) fn summary(plan: &Plan) -> String {
                 groups(plan.leaves())
             ),
         },
+        Some(account) if plan.kind == Kind::Rehire => comes_back(plan, account.source),
         Some(_) => {
             let fields = match change(plan).map_or(0, |change| change.fields.len()) {
                 0 => "leaves its record as it is".to_owned(),
@@ -94,6 +95,30 @@ pub(super) fn summary(plan: &Plan) -> String {
                 groups(plan.leaves())
             )
         }
+    }
+}
+
+fn comes_back(plan: &Plan, source: UserSource) -> String {
+    let (user, target) = (&plan.user_name, &plan.target);
+    let (goes, comes) = (groups(plan.leaves()), groups(plan.joins()));
+    match source {
+        UserSource::Vault => {
+            let order = match plan.dialect.reset_of_disabled {
+                ResetOfDisabled::Works => {
+                    format!("gives it a new password, adds it to {comes}, and enables it at the end")
+                }
+                ResetOfDisabled::Refused => {
+                    format!("enables it, gives it a new password at once, and adds it to {comes}")
+                }
+            };
+            format!(
+                "Countersign takes the user {user} in {target} out of {goes}, {order}. Its record stays as it is."
+            )
+        }
+        UserSource::Directory => format!(
+            "Countersign takes the user {user} in {target} out of {goes} and adds it to {comes}. The user comes from a \
+             directory, so a person enables it there."
+        ),
     }
 }
 
@@ -110,7 +135,7 @@ fn groups<'p>(groups: impl Iterator<Item = &'p PlannedGroup>) -> String {
 /// How it is undone.
 pub(super) fn undo(plan: &Plan, workflow: &Workflow) -> String {
     match (&plan.account, plan.kind) {
-        (None, _) => format!(
+        (None, _) | (Some(_), Kind::Rehire) => format!(
             "Disable the account: ask for a leaver for {}. Countersign deletes no user, so that the past of an \
              account stays readable.",
             workflow.person_ref

@@ -123,6 +123,19 @@ fn sentence(told: &Told) -> String {
             ),
             None => format!("Person and user number {} were linked.", number(told, "user_id")),
         },
+        EventKind::UnlinkProposed => format!(
+            "{} proposed to take back that person and user number {} belong together{}",
+            actor(told),
+            number(told, "user_id"),
+            reason(told)
+        ),
+        EventKind::PersonUnlinked => format!(
+            "Two people, {} and {}, took back that person and user number {} belong together{}",
+            told.personal("proposed_by").map_or_else(|| "(cleared)".to_owned(), visible),
+            actor(told),
+            number(told, "user_id"),
+            reason(told)
+        ),
         EventKind::CredentialSealed => "An initial password was generated and sealed.".to_owned(),
         EventKind::CredentialDestroyed => match told.text("because") {
             Some(because) => format!("The sealed password was erased: {}.", visible(because)),

@@ -10,6 +10,7 @@ use super::routing_in_words::{self, asks};
 use super::time_in_words::distance;
 use super::unfit::cut;
 use super::unusual_account::of_known_account;
+use super::unusual_return::record_stays;
 use crate::domain::plan::{NewUser, Plan, PlannedStep};
 use crate::domain::request::{EmploymentType, Request};
 use crate::domain::routing::{Because, Routing};
@@ -29,6 +30,7 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
         Some(account) => points.extend(of_known_account(plan, account, snapshot)),
     }
     points.extend(passed_over(plan, routing));
+    points.extend(record_stays(request, plan, snapshot));
     points.extend(privileged(routing));
     points.extend(hidden(request));
     for step in &plan.steps {
@@ -48,6 +50,9 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
             | PlannedStep::DisableUser
             | PlannedStep::LeaveGroupsByHand
             | PlannedStep::DisableInDirectory
+            | PlannedStep::ResetPassword
+            | PlannedStep::EnableUser
+            | PlannedStep::EnableInDirectory
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}
         }

@@ -62,6 +62,11 @@ fn directory(plan: &Plan, account: &PlannedAccount) -> Option<String> {
              directory, it can still log on, and this request waits."
                 .to_owned(),
         ),
+        (UserSource::Directory, Kind::Rehire) => Some(
+            "The user comes from a directory. The vault can neither enable it nor set its password: its groups come and \
+             go, and then this request waits until a person has enabled it in the directory."
+                .to_owned(),
+        ),
         (UserSource::Directory, _) => Some(
             "The user comes from a directory, which keeps its record: names, mail and the like are not changed here."
                 .to_owned(),
@@ -75,6 +80,12 @@ fn standing(plan: &Plan, user: &VaultUser) -> Vec<String> {
         (Some(false), Kind::Leaver) => {
             points.push("The user is disabled already; that will be read and not written.".to_owned());
         }
+        (Some(false), Kind::Rehire) => {}
+        (Some(true), Kind::Rehire) => points.push(
+            "The user is enabled already, which is unusual for somebody who comes back: this person, or somebody else, \
+             can use the account today. It gets a new password and only the groups of this plan."
+                .to_owned(),
+        ),
         (Some(false), _) => points.push("The user is disabled, and it stays disabled.".to_owned()),
         (Some(true) | None, _) => {}
     }
@@ -116,9 +127,9 @@ fn memberships(plan: &Plan, user: &VaultUser) -> Vec<String> {
         ),
         (false, false) => {}
     }
-    if plan.kind == Kind::Leaver {
+    if matches!(plan.kind, Kind::Leaver | Kind::Rehire) {
         let Stays { kept, directory } = stays(plan, user);
-        if !kept.is_empty() {
+        if plan.kind == Kind::Leaver && !kept.is_empty() {
             points.push(format!("These memberships stay, as the request says: {}.", kept.join(", ")));
         }
         if !directory.is_empty() {
@@ -179,6 +190,12 @@ mod tests {
         assert!(directory[0].contains("can still log on"));
         assert!(points(|_, user| user.enabled = Some(false))[0].contains("disabled already"));
         assert!(points(|_, user| user.suspended = Some(true))[0].contains("suspended"));
+        let back = |enabled| {
+            points(|plan, user| {
+                (plan.kind, user.enabled) = (Kind::Rehire, Some(enabled));
+            })
+        };
+        assert!(back(true)[0].contains("enabled already, which is unusual") && back(false).is_empty());
         let powers = points(|_, user| user.authorizations = Some(vec!["AddSafes".to_owned()]));
         assert!(powers[0].contains("AddSafes"));
         assert!(points(|_, user| user.groups = None)[0].contains("does not tell"));

@@ -4,7 +4,7 @@ use super::NoPlan;
 use crate::config::{HandOverTo, Profile, TargetSettings};
 use crate::domain::names::{GroupName, Location, UserType};
 use crate::domain::plan::HandOver;
-use crate::domain::request::{Joiner, Request};
+use crate::domain::request::{Account, Joiner, Request};
 use crate::kit::Kit;
 use crate::rules::profiles::{NoSingleProfile, choose_profile};
 
@@ -57,23 +57,29 @@ pub(super) fn granted<'k>(
 ) -> Result<Granted<'k>, NoPlan> {
     let Chosen { target, profile } = chosen;
     let traits = &joiner.account.traits;
-    let mut groups = profile.groups.clone();
-    for group in joiner.account.groups.iter().flat_map(|groups| groups.iter()) {
-        if groups.iter().all(|known| known.key() != group.key()) {
-            groups.push(group.clone());
-        }
-    }
     Ok(Granted {
         target,
         profile: profile.name.to_string(),
         user_type: traits.user_type.clone().unwrap_or_else(|| profile.user_type.clone()),
         location: traits.location.clone().unwrap_or_else(|| profile.location.clone()),
-        groups,
+        groups: groups(profile, &joiner.account),
         hand_over: hand_over(profile, request)?,
     })
 }
 
-fn hand_over(profile: &Profile, request: &Request) -> Result<HandOver, NoPlan> {
+/// The groups of the profile, and those that the request itself adds.
+pub(super) fn groups(profile: &Profile, account: &Account) -> Vec<GroupName> {
+    let mut groups = profile.groups.clone();
+    for group in account.groups.iter().flat_map(|groups| groups.iter()) {
+        if groups.iter().all(|known| known.key() != group.key()) {
+            groups.push(group.clone());
+        }
+    }
+    groups
+}
+
+/// Who receives the password, by the profile.
+pub(super) fn hand_over(profile: &Profile, request: &Request) -> Result<HandOver, NoPlan> {
     let missing = |whose: &str| {
         NoPlan::NeedsPerson(format!(
             "the profile \"{}\" hands the password over to the {whose}, and the request gives no address of the {whose}",
@@ -83,9 +89,7 @@ fn hand_over(profile: &Profile, request: &Request) -> Result<HandOver, NoPlan> {
     match &profile.hand_over_to {
         HandOverTo::Nobody => Ok(HandOver::Nobody),
         HandOverTo::Address(address) => Ok(HandOver::Address(address.clone())),
-        HandOverTo::Subject => {
-            request.email().cloned().map(HandOver::Subject).ok_or_else(|| missing("new user"))
-        }
+        HandOverTo::Subject => request.email().cloned().map(HandOver::Subject).ok_or_else(|| missing("user")),
         HandOverTo::Manager => {
             let manager = request.employment.manager.as_ref().and_then(|manager| manager.email.clone());
             manager.map(HandOver::Manager).ok_or_else(|| missing("manager"))

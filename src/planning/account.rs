@@ -38,23 +38,20 @@ pub(super) async fn held(
 ) -> Result<Held, NoPlan> {
     let accounts = people::accounts(&kit.store, &workflow.namespace, &workflow.person_ref).await?;
     let linked = accounts.iter().find(|(target, _)| *target == settings.name).map(|(_, account)| account);
-    let (known_name, snapshot, owner) = match linked {
-        Some(linked) => {
-            let read = by_link(kit, request, settings, (workflow, linked), besides).await;
-            if let Err(NoPlan::NothingToEnd(_)) = read {
-                one_name(request, (&accounts, linked), None, settings)?;
+    let (known_name, snapshot, owner) = if let Some(linked) = linked {
+        let read = by_link(kit, request, settings, (workflow, linked), besides).await;
+        if let Err(NoPlan::NothingToEnd(_)) = read {
+            one_name(request, (&accounts, linked), None, settings)?;
+        }
+        read?
+    } else {
+        let names = match workflow.kind {
+            Kind::Leaver => known_names(request, &accounts),
+            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
+                request.username().cloned().into_iter().collect()
             }
-            read?
-        }
-        None => {
-            let names = match workflow.kind {
-                Kind::Leaver => known_names(request, &accounts),
-                Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
-                    request.username().cloned().into_iter().collect()
-                }
-            };
-            by_name(kit, workflow, settings, &names, besides).await?
-        }
+        };
+        by_name(kit, workflow, settings, &names, besides).await?
     };
     let UserSeen::Present(user) = &snapshot.user else {
         return Err(NoPlan::NoAccount(format!("{} has no user {known_name}", settings.name)));

@@ -10,6 +10,7 @@ mod account;
 mod joiner;
 mod leaver;
 mod mover;
+mod rehire;
 mod spread;
 
 use std::time::Duration;
@@ -29,8 +30,10 @@ use crate::domain::routing::Routing;
 use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::kit::Kit;
 use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
+use crate::rules::asked_for::{permit_request, permit_time};
 use crate::rules::routing::{Unasked, Wanted, route};
 use crate::store::claims::ClaimPlan;
+use crate::store::concerned::{concerned, concerned_by};
 use crate::store::due;
 use crate::store::late::AwaitLate;
 use crate::store::people;
@@ -260,6 +263,8 @@ impl Planner {
         let request: Request = workflow.request.open(Tag::Request)?;
         let words = serde_json::to_value(&request).map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let kit = &self.kit;
+        permit_request(&kit.settings, &workflow.source, &request)?;
+        permit_time(&request, kit.world.now())?;
         let (plan, snapshot) = match request.what() {
             Some(What::Joiner(joiner)) => {
                 let chosen = access::choose(kit, &words).await?;
@@ -273,7 +278,11 @@ impl Planner {
                 let own = self.spread(workflow, &request).await?;
                 leaver::plan(kit, workflow, &request, leaver, own).await?
             }
-            Some(What::Rehire(_) | What::ResetPassword(_) | What::Unsuspend(_)) | None => {
+            Some(What::Rehire(rehire)) => {
+                let chosen = access::choose(kit, &words).await?;
+                rehire::plan(kit, workflow, &request, rehire, chosen).await?
+            }
+            Some(What::ResetPassword(_) | What::Unsuspend(_)) | None => {
                 let kind = workflow.kind;
                 return Err(NoPlan::NeedsPerson(format!("a {kind} is not carried out by this version")));
             }
@@ -283,7 +292,9 @@ impl Planner {
         let unasked = self.unasked(workflow, &plan, &snapshot).await?;
         let target = kit.settings.target(&plan.target);
         let privileged = target.and_then(|target| privileged_joins(target, &plan));
-        let wanted = Wanted { kind: workflow.kind, req: &words, unasked, privileged: privileged.as_ref() };
+        let concerned = concerned_by(&kit.store, workflow, (&plan.user_name, &snapshot)).await?;
+        let privileged = privileged.as_ref();
+        let wanted = Wanted { kind: workflow.kind, req: &words, unasked, privileged, concerned: &concerned };
         let routing = route(&self.kit.engine, policy, &self.kit.settings, &wanted).await;
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let sealed = SealedPlan::seal(&plan)?;
@@ -377,8 +388,9 @@ impl Planner {
     async fn first_people(&self, workflow: &Workflow) -> Vec<EmailAddress> {
         let Ok(request) = workflow.request.open::<serde_json::Value>(Tag::Request) else { return Vec::new() };
         let rules = &self.kit.policy.rules;
-        let unasked = Unasked::No;
-        let wanted = Wanted { kind: workflow.kind, req: &request, unasked, privileged: None };
+        let Ok(concerned) = concerned(&self.kit.store, workflow).await else { return Vec::new() };
+        let (kind, unasked) = (workflow.kind, Unasked::No);
+        let wanted = Wanted { kind, req: &request, unasked, privileged: None, concerned: &concerned };
         let routing = route(&self.kit.engine, rules, &self.kit.settings, &wanted).await;
         routing
             .ok()

@@ -1,4 +1,4 @@
-//! Generating an initial password.
+//! Generating a password for an account that is made, or gets a new one.
 //!
 //! Must hold: 24 characters from four classes, each character uniform over its set and each class present; the vault
 //! takes at most 39. Characters that are easily taken for one another are left out, since people type this once.

@@ -4,12 +4,13 @@
 
 use secrecy::SecretString;
 
-use super::allowed::forbidden;
+use super::allowed::{forbidden, forbidden_request};
 use super::begin::{Begun, Widened};
 use super::claimed::{Left, Run, Runner};
 use super::password;
 use crate::domain::canon::Tag;
 use crate::domain::ids::{AttemptId, SecretId};
+use crate::domain::kind::Kind;
 use crate::domain::plan::PlannedStep;
 use crate::domain::request::{Request, What};
 use crate::domain::resting::Admission;
@@ -19,11 +20,13 @@ use crate::key::Purpose as SealedFor;
 use crate::store::ReadFault;
 use crate::store::lease::Lease;
 use crate::store::plans;
+use crate::store::recording::{Ended, Intent, Next, Recorded};
+use crate::store::resets;
 use crate::store::secrets::{self, Sealed};
-use crate::store::steps::{self, Ended, Intent, Next, Recorded};
+use crate::store::steps;
 use crate::store::workflows::Workflow;
 use crate::store::written;
-use crate::target::{Again, LeftIn, Mark, StepCall};
+use crate::target::{Again, LeftIn, Mark, SentBefore, StepCall};
 
 impl Runner<'_> {
     pub(super) async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<(), Left> {
@@ -37,10 +40,12 @@ impl Runner<'_> {
             let reason = format!("the target {} is no longer configured", plan.target);
             return self.stop(&workflow, &lease, reason).await;
         };
-        if let Some(stopped) = forbidden(&self.kit.settings, &workflow.state, &plan, &kept.routing) {
+        let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
+        let stopped = forbidden_request(self.kit, &workflow, &request)
+            .or_else(|| forbidden(&self.kit.settings, &workflow.state, &plan, &kept.routing));
+        if let Some(stopped) = stopped {
             return self.stop_because(&workflow, &lease, stopped).await;
         }
-        let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
         let leaver = match request.what() {
             Some(What::Leaver(leaver)) => Some(leaver.terms.clone()),
             Some(_) | None => None,
@@ -128,8 +133,8 @@ impl Runner<'_> {
         let attempt = AttemptId::made(world.now(), world.bytes());
         let form = ledger.form(&run.plan, place);
         let begun = StepRecord { form, ..record }.begin(attempt, purpose, world.now());
-        let (sealed, password) = self.password_for(run, step, purpose).await?;
-        let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed };
+        let Sent { sealed, secret, password } = self.password_for(run, step, purpose).await?;
+        let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed, secret };
         match self.record(run, ended, Next::Begin(Box::new(intent))).await? {
             Recorded::AsAsked => {}
             Recorded::Stopped => return Ok(None),
@@ -153,12 +158,10 @@ impl Runner<'_> {
             adoption: run.workflow.adoption,
             form: begun.form,
             password,
+            sent_before: self.sent_before(run, step, attempt).await?,
             again,
             before,
-            left: match &run.leaver {
-                Some(terms) if terms.remove_groups => LeftIn::NoneOfTheVault,
-                Some(_) | None => LeftIn::OthersThanPlanned,
-            },
+            left: left_in(run),
         };
         let report = match purpose {
             Purpose::Act => self.holding(run, run.target.act(&call)).await?,
@@ -180,32 +183,66 @@ impl Runner<'_> {
         Ok(Some(Ended { step: place, attempt, purpose, report, record: settled }))
     }
 
+    /// Has an attempt before this one perhaps set the very password that this one sets?
+    async fn sent_before(
+        &self,
+        run: &Run<'_>,
+        step: &PlannedStep,
+        attempt: AttemptId,
+    ) -> Result<SentBefore, Left> {
+        let sets = *step == PlannedStep::ResetPassword
+            && resets::perhaps_set(&self.kit.store, run.workflow.id, attempt).await?;
+        Ok(if sets { SentBefore::Perhaps } else { SentBefore::No })
+    }
+
     fn settle(&self, begun: StepRecord, purpose: Purpose, report: &Report) -> StepRecord {
         let policy = self.kit.retry_policy();
         let waits = Waits { policy: &policy, now: self.kit.world.now(), chance: self.kit.world.number() };
         begun.settle(purpose, report, &waits)
     }
 
-    /// The sealed password of this run, made now if there is none; only making an account needs one.
-    async fn password_for(
-        &self,
-        run: &Run<'_>,
-        step: &PlannedStep,
-        purpose: Purpose,
-    ) -> Result<(Option<Sealed>, Option<SecretString>), Left> {
-        if !matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
-            return Ok((None, None));
+    /// The sealed password of this run, made now if there is none; only making an account and resetting its password
+    /// need one.
+    async fn password_for(&self, run: &Run<'_>, step: &PlannedStep, purpose: Purpose) -> Result<Sent, Left> {
+        let sets_one = matches!(step, PlannedStep::CreateUser(_) | PlannedStep::ResetPassword);
+        if !sets_one || purpose != Purpose::Act {
+            return Ok(Sent::default());
         }
         if let Some(standing) = secrets::initial_password(&self.kit.store, run.workflow.id).await? {
             let clear = self.kit.keys.open(SealedFor::InitialPassword, standing.id.0, &standing.bytes)?;
             let clear = String::from_utf8_lossy(&clear).into_owned();
-            return Ok((None, Some(SecretString::from(clear))));
+            let password = Some(SecretString::from(clear));
+            return Ok(Sent { sealed: None, secret: Some(standing.id), password });
         }
         let world = &self.kit.world;
         let id = SecretId::made(world.now(), world.bytes());
         let clear = password::generate(world);
         let bytes = self.kit.keys.seal(SealedFor::InitialPassword, id.0, clear.as_bytes(), world)?;
-        Ok((Some(Sealed { id, bytes }), Some(SecretString::from(clear.as_str()))))
+        let password = Some(SecretString::from(clear.as_str()));
+        Ok(Sent { sealed: Some(Sealed { id, bytes }), secret: Some(id), password })
+    }
+}
+
+/// What an attempt sends as the initial password.
+#[derive(Default)]
+struct Sent {
+    /// Made for it, to be kept with its intent.
+    sealed: Option<Sealed>,
+    /// Which sealed value it is.
+    secret: Option<SecretId>,
+    /// In clear, for the one call.
+    password: Option<SecretString>,
+}
+
+/// Which memberships may be left when this run has ended.
+fn left_in(run: &Run<'_>) -> LeftIn {
+    match (&run.leaver, run.plan.kind) {
+        (Some(terms), _) if terms.remove_groups => LeftIn::NoneOfTheVault,
+        (None, Kind::Rehire) => LeftIn::OnlyJoined,
+        (Some(_), _)
+        | (None, Kind::Joiner | Kind::Mover | Kind::Leaver | Kind::ResetPassword | Kind::Unsuspend) => {
+            LeftIn::OthersThanPlanned
+        }
     }
 }
 

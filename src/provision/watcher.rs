@@ -22,7 +22,7 @@ use crate::store::lease::Lease;
 use crate::store::watches::{self, ClaimWatch, EndLook, Sight, Watch};
 use crate::store::workflows::Workflow;
 use crate::store::{ReadFault, plans, steps};
-use crate::target::{Adoption, Again, LeftIn, Mark, StepCall, Target};
+use crate::target::{Adoption, Again, LeftIn, Mark, SentBefore, StepCall, Target};
 use crate::worker::{Did, TurnFailed, Worker, upright};
 
 /// So long a look, or a try, may hold the lease.
@@ -203,6 +203,7 @@ impl Watched<'_> {
             again: Again::Yes,
             before: None,
             left: LeftIn::OthersThanPlanned,
+            sent_before: SentBefore::No,
         }
     }
 }
@@ -217,5 +218,6 @@ async fn bounded(conversation: impl Future<Output = Report> + Send) -> Report {
         stranger: None,
         access: None,
         before: None,
+        made_by: None,
     })
 }

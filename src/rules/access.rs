@@ -7,10 +7,11 @@ use crate::config::{self, TargetSettings};
 use crate::domain::built_in::{is_built_in, is_same_account};
 use crate::domain::drift::Difference;
 use crate::domain::kind::Kind;
-use crate::domain::names::{GroupName, Location, UserName};
+use crate::domain::names::{GroupName, Location, SourceName, UserName};
 use crate::domain::plan::{NewUser, Plan, PlannedGroup, PlannedStep, UserChange};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::{ComponentUser, ProfileField, Snapshot, UserSeen};
+use crate::domain::time::Timestamp;
 
 /// Why a plan is not allowed; the text is for the operator who must look.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,24 @@ pub enum NotAllowed {
     /// The group became privileged after the asking.
     #[error("the group {0} is privileged now, and the plan was approved without the stage that this wants")]
     Privileged(String),
+    /// The source has gone from the settings.
+    #[error("the source {0} is no longer in the settings, so nothing that it asked for is done")]
+    Source(SourceName),
+    /// The source has lost the leave to set a field of its request.
+    #[error("the source {by} may not set {field} any more, and this request sets it (may_set of the source)")]
+    Field {
+        /// Who sent it.
+        by: SourceName,
+        /// The field, as a dotted name.
+        field: &'static str,
+    },
+    /// The account that is asked for would have ended already.
+    #[error(
+        "the account was to end at {}, and that time has passed; give this request up, and let it be asked for again with \
+         another expires_at",
+        .0.in_words()
+    )]
+    Ended(Timestamp),
 }
 
 impl NotAllowed {
@@ -46,7 +65,13 @@ impl NotAllowed {
     pub const fn is_of_protected_account(&self) -> bool {
         match self {
             Self::Protected(_) | Self::BuiltIn(_) | Self::OwnAccount(_) | Self::Component(_) => true,
-            Self::UserType(_) | Self::Location(_) | Self::Group(_) | Self::Privileged(_) => false,
+            Self::UserType(_)
+            | Self::Location(_)
+            | Self::Group(_)
+            | Self::Privileged(_)
+            | Self::Source(_)
+            | Self::Field { .. }
+            | Self::Ended(_) => false,
         }
     }
 }
@@ -69,16 +94,17 @@ pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
             PlannedStep::CreateUser(user) => permit_user(target, user)?,
             PlannedStep::AddToGroup(group) => permit_group(target, group)?,
             PlannedStep::UpdateUser(change) => permit_change(target, change)?,
-            // A leaver loses every membership; a mover only such as could be given back.
-            PlannedStep::RemoveFromGroup(group) if plan.kind != Kind::Leaver => permit_group(target, group)?,
+            PlannedStep::RemoveFromGroup(group) => permit_removal(target, plan.kind, group)?,
             PlannedStep::FindUser
             | PlannedStep::CaptureUserId
-            | PlannedStep::RemoveFromGroup(_)
             | PlannedStep::RecordAccess
             | PlannedStep::DisableUser
             | PlannedStep::LeaveGroupsByHand
             | PlannedStep::DisableInDirectory
+            | PlannedStep::ResetPassword
             | PlannedStep::RequirePasswordChange
+            | PlannedStep::EnableUser
+            | PlannedStep::EnableInDirectory
             | PlannedStep::VerifyUser => {}
         }
     }
@@ -140,6 +166,14 @@ pub fn permit_name(target: &TargetSettings, name: &UserName) -> Result<(), NotAl
 fn permit_group(target: &TargetSettings, group: &PlannedGroup) -> Result<(), NotAllowed> {
     let listed = target.grantable_groups.iter().any(|one| one.key() == group.name.key());
     if listed { Ok(()) } else { Err(NotAllowed::Group(group.name.to_string())) }
+}
+
+/// Who leaves or comes back loses every membership that the plan does not name; a mover only such as could be given back.
+fn permit_removal(target: &TargetSettings, kind: Kind, group: &PlannedGroup) -> Result<(), NotAllowed> {
+    match kind {
+        Kind::Leaver | Kind::Rehire => Ok(()),
+        Kind::Joiner | Kind::Mover | Kind::ResetPassword | Kind::Unsuspend => permit_group(target, group),
+    }
 }
 
 fn permit_change(target: &TargetSettings, change: &UserChange) -> Result<(), NotAllowed> {

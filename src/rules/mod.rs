@@ -4,6 +4,7 @@
 //! counts as true. This folder is the only place that knows the interpreter.
 
 pub mod access;
+pub mod asked_for;
 mod engine;
 mod expression;
 mod fault;

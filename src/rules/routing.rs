@@ -1,7 +1,9 @@
 //! Who must approve: the first rule that matches, and the people behind its words.
 //!
 //! Must hold: when a condition fails, a manager is unknown or too few people are left, the default rule is taken and
-//! the result says why; a yes counts in one stage, so that each needs people besides those before it. Privileged groups are never granted without their own stage, nor to somebody's link alone. Deliberately absent: who may decide right now (the core's decision rule).
+//! the result says why; who could not decide by the decision rule counts for nobody, and a yes counts in one stage, so
+//! that each stage needs people besides those before it. Privileged groups are never granted without their own stage,
+//! nor to somebody's link alone. Deliberately absent: who may decide right now (the core's decision rule).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +16,7 @@ use crate::config::{self, Approval, Ask, Fault, Rule, Settings, Stage};
 use crate::domain::approval::Eligible;
 use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, TargetName};
+use crate::domain::operator::{Concerned, Operator, may_act};
 use crate::domain::routing::{AskedAs, Because, Pool, Privileged, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::Strength;
 
@@ -78,6 +81,8 @@ pub struct Wanted<'a> {
     pub unasked: Unasked,
     /// The privileged groups that come, if any does. Then it never goes without anybody being asked.
     pub privileged: Option<&'a PrivilegedJoins<'a>>,
+    /// Who asked for it and whom it is about, as the decision rule will see them.
+    pub concerned: &'a Concerned,
 }
 
 /// May a leaver go without anybody being asked?
@@ -185,16 +190,13 @@ fn routing(
 fn resolve(rule: &Rule, settings: &Settings, wanted: &Wanted<'_>) -> Result<Vec<ResolvedStage>, Unresolved> {
     let req = wanted.req;
     let manager = address_at(req, "/employment/manager/email");
-    let barred: BTreeSet<String> = ["/subject/email", "/ticket/requested_by"]
-        .into_iter()
-        .filter_map(|place| address_at(req, place))
-        .map(|address| address.key())
-        .collect();
+    let may_decide =
+        |person: &EmailAddress| may_act(&Operator::SignedIn(person.clone()), wanted.concerned).is_ok();
     // Somebody who is named as the own manager, or asks on behalf of others, decides nothing here.
-    let manager = manager.filter(|address| !barred.contains(&address.key()));
+    let manager = manager.filter(may_decide);
     let able = |stages: &[ResolvedStage]| -> BTreeSet<String> {
         let people = stages.iter().flat_map(ResolvedStage::people);
-        people.map(|person| person.key()).filter(|key| !barred.contains(key)).collect()
+        people.filter(may_decide).map(|person| person.key()).collect()
     };
     let mut stages: Vec<ResolvedStage> = Vec::new();
     for stage in rule.stages.iter().chain(wanted.privileged.map(|joins| joins.stage)) {

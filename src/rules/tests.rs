@@ -10,7 +10,8 @@ use super::routing::{Unasked, Wanted, compile_rules, route};
 use super::*;
 use crate::config::tests::{GOOD, load};
 use crate::domain::kind::Kind;
-use crate::domain::names::TargetName;
+use crate::domain::names::{EmailAddress, TargetName, UserName};
+use crate::domain::operator::Concerned;
 use crate::domain::routing::{AskedAs, Because, ResolvedStage, Routing};
 
 /// Long enough for a loaded machine; the one test of the time limit sets its own.
@@ -185,8 +186,20 @@ async fn routed(text: &str, kind: Kind, req: &Value) -> Routing {
     let settings = load(text).unwrap();
     let engine = engine();
     let rules = compile_rules(&engine, &settings).unwrap();
-    let wanted = Wanted { kind, req, unasked: Unasked::No, privileged: None };
+    let concerned = concerned(req);
+    let wanted = Wanted { kind, req, unasked: Unasked::No, privileged: None, concerned: &concerned };
     route(&engine, &rules, &settings, &wanted).await.unwrap()
+}
+
+/// Whom a request of these tests concerns.
+fn concerned(req: &Value) -> Concerned {
+    let text = |place| req.pointer(place).and_then(Value::as_str);
+    let address = |place| text(place).and_then(|text| EmailAddress::parse(text).ok());
+    Concerned {
+        requester: address("/ticket/requested_by"),
+        addresses: address("/subject/email").into_iter().collect(),
+        accounts: text("/subject/username").and_then(|text| UserName::parse(text).ok()).into_iter().collect(),
+    }
 }
 
 fn people(stage: &ResolvedStage) -> Vec<String> {
@@ -218,6 +231,11 @@ async fn the_default_rule_is_taken_and_says_why() {
     let failed = "needs \"type\", which the request does not have".to_owned();
     let mut cy_asks = joiner();
     cy_asks["ticket"] = json!({ "requested_by": "cy@example.com" });
+    // The decision rule takes whoever is called like the account for its owner.
+    let mut called_cy = joiner();
+    called_cy["subject"]["username"] = json!("Cy");
+    let mut called_max = joiner();
+    called_max["subject"]["username"] = json!("MAX");
     for (kind, req, because) in [
         (Kind::Joiner, &contractor, Because::NothingElseMatched),
         (Kind::Leaver, &joiner(), Because::NothingElseMatched),
@@ -225,6 +243,8 @@ async fn the_default_rule_is_taken_and_says_why() {
         (Kind::Joiner, &no_manager, Because::ManagerUnknown { rule: rule() }),
         (Kind::Joiner, &own_manager, Because::ManagerUnknown { rule: rule() }),
         (Kind::Joiner, &cy_asks, Because::TooFewPeople { rule: rule() }),
+        (Kind::Joiner, &called_cy, Because::TooFewPeople { rule: rule() }),
+        (Kind::Joiner, &called_max, Because::ManagerUnknown { rule: rule() }),
     ] {
         let routing = routed(GOOD, kind, req).await;
         assert_eq!((routing.rule.as_str(), routing.because), ("the rest", because));
@@ -254,7 +274,8 @@ async fn nobody_is_asked_only_about_people_whose_account_is_known() {
         (Kind::Leaver, &json!({}), Unasked::PerHour(5), "the rest", failed, None),
         (Kind::Mover, &intern, Unasked::PerHour(5), "the rest", Because::NothingElseMatched, None),
     ] {
-        let wanted = Wanted { kind, req, unasked, privileged: None };
+        let concerned = concerned(req);
+        let wanted = Wanted { kind, req, unasked, privileged: None, concerned: &concerned };
         let routing = route(&engine, &rules, &settings, &wanted).await.unwrap();
         assert_eq!((routing.rule.as_str(), routing.because), (rule, because));
         assert_eq!(routing.timing.unasked_per_hour, budget, "{kind} {unasked:?}");

@@ -12,9 +12,9 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use super::Store;
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
+use super::listed::Listed;
 use super::rows::found_by;
 use super::rows::workflow::{Column, Entity};
-use super::workflows::Workflow;
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
 use crate::domain::names::PersonRef;
@@ -46,12 +46,7 @@ pub enum Place {
 }
 
 /// A page of workflows, newest first, at most `most`.
-pub async fn page(
-    store: &Store,
-    wanted: &Wanted,
-    place: Place,
-    most: u64,
-) -> Result<Vec<Workflow>, ReadFault> {
+pub async fn page(store: &Store, wanted: &Wanted, place: Place, most: u64) -> Result<Vec<Listed>, ReadFault> {
     let mut query = Entity::find();
     if let Some(state) = wanted.state {
         query = query.filter(Column::State.eq(state));
@@ -84,7 +79,7 @@ pub async fn page(
     if matches!(place, Place::NewerThan(_)) {
         rows.reverse();
     }
-    rows.into_iter().map(Workflow::from_row).collect()
+    Ok(rows.into_iter().map(Listed::from_row).collect())
 }
 
 /// How many workflows stand in this state, counted no further than `most`.

@@ -31,7 +31,11 @@ pub(super) async fn mark_done<No>(tx: &Tx, workflow: &Workflow) -> Result<Option
 /// Marks those steps of a wider plan done that a person has done under the plan before; called with the workflow as it
 /// stood under that plan.
 pub(super) async fn carry_over<No>(tx: &mut Tx, workflow: &Workflow, wider: u32) -> Result<(), Fault<No>> {
-    let by_hand = [PlannedStep::LeaveGroupsByHand.kind(), PlannedStep::DisableInDirectory.kind()];
+    let by_hand = [
+        PlannedStep::LeaveGroupsByHand.kind(),
+        PlannedStep::DisableInDirectory.kind(),
+        PlannedStep::EnableInDirectory.kind(),
+    ];
     let of_plan = |number: u32| {
         step::Entity::find()
             .filter(step::Column::WorkflowId.eq(workflow.id.0))

@@ -22,6 +22,17 @@ pub async fn concerned(store: &Store, workflow: &Workflow) -> Result<Concerned, 
     read(store.reads(), workflow).await
 }
 
+/// Whom it will concern once there is a plan for this account, made of what was seen.
+pub async fn concerned_by(
+    store: &Store,
+    workflow: &Workflow,
+    (account, seen): (&UserName, &Snapshot),
+) -> Result<Concerned, ReadFault> {
+    let mut concerned = by_names(store.reads(), workflow, Some(seen)).await?;
+    concerned.accounts.push(account.clone());
+    Ok(concerned)
+}
+
 /// Whom it concerns, in the transaction that decides.
 pub(super) async fn of<No>(tx: &Tx, workflow: &Workflow) -> Result<Concerned, Fault<No>> {
     Ok(read(&tx.inner, workflow).await?)
@@ -39,16 +50,24 @@ pub(super) async fn forbid_ones_own<No>(
 }
 
 async fn read(connection: &impl ConnectionTrait, workflow: &Workflow) -> Result<Concerned, ReadFault> {
-    let request: Option<Request> = workflow.request.open(Tag::Request).ok();
     let number = i64::from(workflow.plan_number);
     let plan = plan::Entity::find_by_id((workflow.id.0, number)).one(connection).await?;
     let seen = plan.and_then(|row| CanonicalBytes::stored(row.snapshot).open::<Snapshot>(Tag::Snapshot).ok());
+    by_names(connection, workflow, seen.as_ref()).await
+}
+
+async fn by_names(
+    connection: &impl ConnectionTrait,
+    workflow: &Workflow,
+    seen: Option<&Snapshot>,
+) -> Result<Concerned, ReadFault> {
+    let request: Option<Request> = workflow.request.open(Tag::Request).ok();
     let said = request.as_ref();
     let mut accounts: Vec<UserName> = workflow.user_name.clone().into_iter().collect();
     accounts.extend(said.and_then(|request| request.username()).cloned());
     accounts.extend(linked(connection, workflow).await?);
     let addresses: [Option<EmailAddress>; 2] =
-        [said.and_then(|request| request.email()).cloned(), seen.and_then(|seen| seen.address())];
+        [said.and_then(|request| request.email()).cloned(), seen.and_then(Snapshot::address)];
     Ok(Concerned {
         requester: said.and_then(Request::requester),
         addresses: addresses.into_iter().flatten().collect(),

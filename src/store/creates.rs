@@ -1,13 +1,18 @@
-//! The attempts at making a workflow's account, over all its plans: what is still unresolved, and who may be adopted.
+//! The attempts at making a workflow's account, over all its plans: what is still unresolved, who may be adopted, and
+//! which password the account has.
+//!
+//! Must hold: a password is on offer only if it was sent in the very attempt that made the account. A vault may make it
+//! although it said no, so a password that was refused is kept until a look has found the name free.
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::deed::{Fault, Tx};
 use super::rows::{attempt, step};
+use super::{outbox, secrets};
 use crate::domain::adoption::{Tried, adoptable};
 use crate::domain::canon::{CanonicalBytes, Tag};
-use crate::domain::ids::{VaultUserId, WorkflowId};
-use crate::domain::step::Report;
+use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
+use crate::domain::step::{Outcome, Purpose, Report};
 use crate::domain::time::Timestamp;
 
 /// One attempt as it was recorded.
@@ -40,6 +45,59 @@ pub(super) async fn may_be_adopted<No>(
 ) -> Result<Option<VaultUserId>, Fault<No>> {
     let recorded = of_workflow(tx, workflow).await?;
     Ok(adoptable(&recorded.iter().map(Recorded::tried).collect::<Vec<_>>()))
+}
+
+/// Settles what becomes of the sealed password when an attempt at making the account has ended.
+pub(super) async fn ended<No>(
+    tx: &mut Tx,
+    workflow: WorkflowId,
+    purpose: Purpose,
+    report: &Report,
+) -> Result<(), Fault<No>> {
+    match report.outcome {
+        Outcome::Done | Outcome::AlreadySo => only_what_was_sent(tx, workflow, report.made_by).await,
+        // The name is free, so a password that was refused is nobody's. An attempt that was lost may still be carried
+        // out as late as it likes, with the password it was given.
+        Outcome::NotThere if purpose == Purpose::Look && last_lost(tx, workflow).await?.is_none() => {
+            secrets::destroy(tx, workflow).await
+        }
+        Outcome::NotThere
+        | Outcome::Retry { .. }
+        | Outcome::OtherForm { .. }
+        | Outcome::Misdirected { .. }
+        | Outcome::TakenOut
+        | Outcome::Unknown
+        | Outcome::Refused
+        | Outcome::NeedsPerson => Ok(()),
+    }
+}
+
+/// The account is there. Keeps the sealed password only if it is the account's: the one that the attempt has sent which
+/// made it or, where nothing tells which attempt that was, the only one that this workflow ever had.
+async fn only_what_was_sent<No>(
+    tx: &mut Tx,
+    workflow: WorkflowId,
+    made_by: Option<AttemptId>,
+) -> Result<(), Fault<No>> {
+    let Some(standing) = secrets::sealed(tx, workflow).await? else { return Ok(()) };
+    let sent = match made_by {
+        Some(attempt) => {
+            let made = attempt::Entity::find_by_id(attempt.0).one(&tx.inner).await?;
+            made.and_then(|row| row.secret_id)
+        }
+        None => None,
+    };
+    let is_its = match sent {
+        Some(secret) => secret == standing.id.0,
+        None => secrets::ever_made(tx, workflow).await? == 1,
+    };
+    if is_its {
+        return Ok(());
+    }
+    secrets::erase(tx, standing.id, workflow, "the account was made with another one").await?;
+    let because = "the account was made by an earlier attempt, with a password that is not kept any more, so none is \
+                   handed over; it needs a new one in the vault";
+    outbox::raise_alarm(tx, workflow.into(), Some(workflow), because).await
 }
 
 /// The last attempt that may have made an account of which nobody has heard, now or later, with the password that is

@@ -11,7 +11,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::decision;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, concerned, outbox, plans, reminders};
+use super::{Store, asked_as_told, audit, concerned, outbox, plans, reminders};
 use crate::clock::Stamp;
 use crate::domain::approval::{
     Answer, Asking, Decided, Refused, Said, Standing, Verdict, counts_already, decide,
@@ -91,6 +91,7 @@ impl Deed for Decide {
             return Err(Fault::Refused(Refused::PlanChanged));
         }
         let plan = plans::current(tx, &workflow).await?.ok_or(Fault::Refused(Refused::PlanChanged))?;
+        asked_as_told::prove(tx, workflow.id, plan.asked(), Refused::AskedOtherwise).await?;
         let said = said_in(tx, &workflow).await?;
         let open = workflow.state.open_stage();
         let concerned = concerned::of(tx, &workflow).await?;

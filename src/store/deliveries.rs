@@ -13,7 +13,7 @@ use super::deed::{Deed, Fault, Tx};
 pub use super::outbox::Alarm;
 use super::rows::delivery;
 use super::workflows::Workflow;
-use super::{audit, board, outbox, people, workflows};
+use super::{ReadFault, Store, audit, board, outbox, people, workflows};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
@@ -32,6 +32,13 @@ pub struct Delivery {
     pub key: String,
     /// The raw bytes.
     pub body: Vec<u8>,
+}
+
+impl Delivery {
+    /// Does this row keep the same bytes?
+    fn is_of(&self, row: &delivery::Model) -> bool {
+        row.body_hash == Digest::of_bytes(&self.body).0
+    }
 }
 
 /// Takes a message in that means a new workflow, or an old one once more.
@@ -99,10 +106,13 @@ impl Deed for AcceptDelivery {
             .filter(delivery::Column::DeliveryKey.eq(self.delivery.key.as_str()))
             .one(&tx.inner)
             .await?;
-        if let Some(id) = known.and_then(|row| row.workflow_id) {
+        if let Some((id, same)) = known.and_then(|row| Some((row.workflow_id?, self.delivery.is_of(&row)))) {
             let standing = workflows::lock(tx, WorkflowId(id)).await?;
             let standing =
                 standing.ok_or_else(|| Fault::Broken("a delivery without its workflow".to_owned()))?;
+            if same {
+                return Ok(self.repeat(&standing));
+            }
             return self.repeat_of(&standing, OtherMeaning::DeliveryKey);
         }
         let source = &self.workflow.source;
@@ -134,14 +144,18 @@ impl Deed for AcceptDelivery {
 }
 
 impl AcceptDelivery {
-    /// Canonical requests are compared, not bytes. A deed that is run again after an unknown outcome meets its own
-    /// workflow here, and that is no repeat.
+    /// Where the bytes differ, canonical requests are compared. A deed that is run again after an unknown outcome meets
+    /// its own workflow, and that is no repeat.
     fn repeat_of(&self, standing: &Workflow, other: OtherMeaning) -> Result<Accepted, Fault<OtherMeaning>> {
         if standing.request != self.workflow.request {
             return Err(Fault::Refused(other));
         }
+        Ok(self.repeat(standing))
+    }
+
+    fn repeat(&self, standing: &Workflow) -> Accepted {
         let repeat = if standing.id == self.workflow.id { Repeat::First } else { Repeat::Again };
-        Ok(Accepted { workflow: standing.id, state: standing.state.word(), repeat })
+        Accepted { workflow: standing.id, state: standing.state.word(), repeat }
     }
 
     /// A leaver is taken in however many there are: removing twice harms nobody.
@@ -181,6 +195,25 @@ impl AcceptDelivery {
             None => event,
         }
     }
+}
+
+/// What became of these very bytes under this key, if they were taken in before. Settings that have changed since may
+/// read them otherwise, or not at all; that makes no other event of them.
+pub async fn taken_before(store: &Store, delivery: &Delivery) -> Result<Option<Accepted>, ReadFault> {
+    let row = delivery::Entity::find()
+        .filter(delivery::Column::Source.eq(delivery.source.as_str()))
+        .filter(delivery::Column::DeliveryKey.eq(delivery.key.as_str()))
+        .one(store.reads())
+        .await?;
+    let Some(id) = row.filter(|row| delivery.is_of(row)).and_then(|row| row.workflow_id) else {
+        return Ok(None);
+    };
+    let standing = workflows::find(store, WorkflowId(id)).await?;
+    Ok(standing.map(|workflow| Accepted {
+        workflow: workflow.id,
+        state: workflow.state.word(),
+        repeat: Repeat::Again,
+    }))
 }
 
 /// Keeps an authentic message that was refused, once; a later refusal of the same bytes is told only where it is for

@@ -82,14 +82,14 @@ pub(super) fn meaning(fault: &DbErr) -> Meaning {
 
 #[cfg(test)]
 mod tests {
+    use crate::store::listed;
     use crate::store::tests::stage::Stage;
-    use crate::store::workflows;
 
     #[tokio::test]
     async fn a_read_that_fails_says_why() {
         let stage = Stage::sqlite().await;
         stage.outsider().await.run("alter table workflows rename to mislaid", []).await.unwrap();
-        let fault = workflows::page(&stage.store, None, 1).await.unwrap_err();
+        let fault = listed::page(&stage.store, None, 1).await.unwrap_err();
         let words = fault.to_string();
         assert!(words.starts_with("the database cannot be read: "), "{words}");
         assert!(words.contains("no such table: workflows"), "{words}");

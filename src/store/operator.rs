@@ -11,12 +11,15 @@ use super::fault::ReadFault;
 use super::leavers::InTheWay;
 use super::rows::{attempt, decision, event};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, by_hand, concerned, creates, leavers, people, plans, steps, unfinished};
+use super::{
+    Store, asked_as_told, audit, by_hand, concerned, creates, leavers, people, plans, steps, unfinished,
+};
 use crate::clock::Stamp;
 use crate::domain::approval::Verdict;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{ChainId, VaultUserId, WorkflowId};
 use crate::domain::operator::{Operator, TheirOwn};
+use crate::domain::routing::AskedOtherwise;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State, WrongMove};
 use crate::target::Adoption;
@@ -124,6 +127,9 @@ pub enum NoExit {
     /// What a leaver has taken, or is about to take, would be given back.
     #[error("{0}")]
     Leaver(InTheWay),
+    /// Who was asked was changed in the database.
+    #[error(transparent)]
+    AskedOtherwise(AskedOtherwise),
     /// This operator may not decide it.
     #[error(transparent)]
     NotYours(#[from] TheirOwn),
@@ -214,12 +220,13 @@ impl TakeExit {
 }
 
 /// The end of the approval that stands, if it has one.
-async fn approval_ends<No>(
+async fn approval_ends(
     tx: &Tx,
     workflow: &Workflow,
     not_before: Timestamp,
-) -> Result<Option<Timestamp>, Fault<No>> {
+) -> Result<Option<Timestamp>, Fault<NoExit>> {
     let Some(plan) = plans::current(tx, workflow).await? else { return Ok(None) };
+    asked_as_told::prove(tx, workflow.id, plan.asked(), NoExit::AskedOtherwise).await?;
     let last = decision::Entity::find()
         .filter(decision::Column::WorkflowId.eq(workflow.id.0))
         .filter(decision::Column::PlanNumber.eq(i64::from(workflow.plan_number)))

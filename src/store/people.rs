@@ -100,6 +100,8 @@ pub(super) enum Barred {
     HasAccount(VaultUserId),
     /// The account that would be changed is not the one that is linked to the person.
     LinkedOtherwise(VaultUserId),
+    /// The account was linked when the plan was made, and two people have taken that back since.
+    Unlinked(VaultUserId),
     /// A leaver of the same person forbids it.
     Leaver(InTheWay),
     /// Another run of the same person is under way, or stopped half-way.
@@ -121,13 +123,16 @@ pub(super) async fn bar<No>(
         return Ok(Some(Barred::Leaver(found)));
     }
     let link = person_link::Entity::find_by_id((id.0, target.as_str().to_owned())).one(&tx.inner).await?;
-    if let Some(link) = link {
-        let linked = VaultUserId(link.vault_user_id);
-        match &plan.account {
-            None => return Ok(Some(Barred::HasAccount(linked))),
-            Some(account) if account.id != linked => return Ok(Some(Barred::LinkedOtherwise(linked))),
-            Some(_) => {}
+    let linked = link.map(|link| VaultUserId(link.vault_user_id));
+    match (linked, &plan.account) {
+        (Some(linked), None) => return Ok(Some(Barred::HasAccount(linked))),
+        (Some(linked), Some(account)) if account.id != linked => {
+            return Ok(Some(Barred::LinkedOtherwise(linked)));
         }
+        (None, Some(PlannedAccount { id, owner: Owner::Linked | Owner::Renamed { .. }, .. })) => {
+            return Ok(Some(Barred::Unlinked(*id)));
+        }
+        (Some(_) | None, Some(_)) | (None, None) => {}
     }
     let stopped_midway =
         Condition::all().add(Column::State.eq("needs_attention")).add(Column::Stalled.eq("running"));

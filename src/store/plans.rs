@@ -13,10 +13,10 @@ use super::fault::ReadFault;
 use super::lease::{Held, Lease, NotYours};
 use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, by_hand, nobody_known, outbox, protected, reminders, steps};
+use super::{Store, asked_as_told, audit, by_hand, nobody_known, outbox, protected, reminders, steps};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
@@ -38,6 +38,8 @@ pub struct KeptPlan {
     pub snapshot: Snapshot,
     /// Who is asked.
     pub routing: Routing,
+    /// SHA-256 of that as it stands in its row.
+    pub routing_digest: Digest,
     /// What voided it, if something did.
     pub voided_by: Vec<Difference>,
     /// When it was made.
@@ -108,6 +110,7 @@ impl Deed for KeepPlan {
                 .number("privileged_stage", i64::from(privileged.stage))
                 .text("sign_in", self.routing.sign_in.word());
         }
+        transition.event = asked_as_told::told(transition.event, &self.routing)?;
         insert(tx, (&self.plan, &self.sealed), &self.snapshot, &self.routing).await?;
         asks::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
         reminders::begin(tx, self.workflow, (self.plan.number, 0), self.routing.timing).await?;
@@ -371,11 +374,13 @@ impl Deed for WidenPlan {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
         Held::prove::<NotYours>(tx, &self.lease).await?;
         let workflow = workflows::locked(tx, self.plan.workflow).await?;
-        let transition = workflow.state.widened(self.plan.number, self.sealed.digest(), &self.because)?;
+        let mut transition = workflow.state.widened(self.plan.number, self.sealed.digest(), &self.because)?;
         let before = current(tx, &workflow).await?;
         let Some(before) = before.filter(|before| before.number + 1 == self.plan.number) else {
             return Err(Fault::Refused(WrongMove { from: workflow.state, wanted: "this plan" }.into()));
         };
+        transition.event =
+            asked_as_told::told_again(tx, transition.event, (workflow.id, before.number)).await?;
         insert(tx, (&self.plan, &self.sealed), &self.snapshot, &before.routing).await?;
         let mut also = Also { plan_number: Some(self.plan.number), ..Also::default() };
         let half_way = matches!(workflow.state, State::Running);
@@ -458,6 +463,11 @@ pub(super) async fn current<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<K
 }
 
 impl KeptPlan {
+    /// Its number and what stands for its routing, to be held against the trail.
+    pub(super) fn asked(&self) -> (u32, Digest) {
+        (self.number, self.routing_digest)
+    }
+
     fn from_row(row: rows::Model) -> Result<Self, ReadFault> {
         let name = format!("{}/{}", row.workflow_id, row.number);
         let digest = audit::digest("plans", &name, &row.digest)?;
@@ -467,6 +477,7 @@ impl KeptPlan {
             number: u32::try_from(row.number).unwrap_or(u32::MAX),
             sealed: SealedPlan::stored(row.bytes, digest)?,
             snapshot: CanonicalBytes::stored(row.snapshot).open(Tag::Snapshot)?,
+            routing_digest: Digest::of_bytes(&row.routing),
             routing: CanonicalBytes::stored(row.routing).open(Tag::Routing)?,
             voided_by: voided_by.unwrap_or_default(),
             made_at: Timestamp::from_utc(row.made_at),

@@ -121,6 +121,7 @@ table!(attempt, "attempts", {
     ended_at: Option<ChronoDateTimeUtc>,
     outcome: Option<String>,
     report: Option<Vec<u8>>,
+    secret_id: Option<Uuid>,
 });
 
 table!(ask, "asks", {
@@ -185,6 +186,27 @@ table!(person_link, "person_links", {
     vault_user_id: i64,
     workflow_id: Uuid,
     linked_at: ChronoDateTimeUtc,
+});
+
+table!(unlink, "unlink_proposals", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    person_id: Uuid,
+    target: String,
+    vault_user_id: i64,
+    linked_at: ChronoDateTimeUtc,
+    reason: String,
+    proposed_by: String,
+    proposed_key: String,
+    proposed_user: String,
+    proposed_number: Option<i64>,
+    proposed_account: Option<String>,
+    proposed_at: ChronoDateTimeUtc,
+    confirmed_by: Option<String>,
+    confirmed_key: Option<String>,
+    confirmed_user: Option<String>,
+    confirmed_number: Option<i64>,
+    confirmed_at: Option<ChronoDateTimeUtc>,
 });
 
 table!(secret, "secrets", {

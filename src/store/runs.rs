@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::asked_as_told;
 use super::claims::Due;
 use super::deed::{Deed, Fault, Tx};
 use super::due::{self, Claimable};
@@ -164,6 +165,7 @@ impl Deed for StartRun {
                         due::postpone(tx, workflow.id, tx.at).await?;
                     }
                 }
+                Entry::Void(because) => void(tx, &workflow, &because).await?,
                 Entry::Closed(reason) => {
                     let transition = workflow.state.needs_attention(reason)?;
                     workflows::apply(tx, &workflow, transition, Also::default()).await?;
@@ -177,12 +179,7 @@ impl Deed for StartRun {
                 let transition = workflow.state.needs_attention(reason.clone())?;
                 protected::stop(tx, &workflow, transition, reason).await?;
             }
-            Some(Stopped::Voided(because)) => {
-                plans::void(tx, workflow.id, workflow.plan_number, because).await?;
-                let transition = workflow.state.replanning(workflow.replans, because)?;
-                let also = Also { replans: Some(workflow.replans + 1), ..Also::default() };
-                workflows::apply(tx, &workflow, transition, also).await?;
-            }
+            Some(Stopped::Voided(because)) => void(tx, &workflow, because).await?,
         }
         due::wake(tx, workflow.id).await?;
         held.until(tx, tx.at).await?;
@@ -196,9 +193,13 @@ impl StartRun {
         let Some(kept) = plans::current(tx, workflow).await? else {
             return Ok(Entry::Closed("the plan of this run is gone".to_owned()));
         };
+        if let Err(otherwise) = asked_as_told::as_told(tx, workflow.id, kept.asked()).await? {
+            return Ok(Entry::Closed(otherwise.to_string()));
+        }
         let plan = kept.sealed.open().map_err(super::ReadFault::from)?;
         match people::bar(tx, workflow, &plan).await? {
             Some(Barred::NotYet(run)) => return Ok(Entry::NotYet(run)),
+            Some(Barred::Unlinked(id)) => return Ok(Entry::Void(vec![Difference::unlinked(id)])),
             Some(barred) => return Ok(Entry::Closed(in_words(&barred))),
             None => {}
         }
@@ -210,10 +211,19 @@ impl StartRun {
     }
 }
 
+/// The approval is void, and the plan is made again.
+async fn void(tx: &mut Tx, workflow: &Workflow, because: &[Difference]) -> Result<(), Fault<NotYours>> {
+    plans::void(tx, workflow.id, workflow.plan_number, because).await?;
+    let transition = workflow.state.replanning(workflow.replans, because)?;
+    let also = Also { replans: Some(workflow.replans + 1), ..Also::default() };
+    workflows::apply(tx, workflow, transition, also).await
+}
+
 /// May a run begin, as far as the person is concerned?
 enum Entry {
     Free,
     NotYet(WorkflowId),
+    Void(Vec<Difference>),
     Closed(String),
 }
 
@@ -223,6 +233,7 @@ fn in_words(barred: &Barred) -> String {
         Barred::LinkedOtherwise(id) => {
             format!("this person is linked to another account in the target, number {id}")
         }
+        Barred::Unlinked(id) => format!("this person was unlinked from the account with number {id}"),
         Barred::Leaver(found) => found.to_string(),
         Barred::OtherRun(id) => {
             format!("another request for this person, workflow {id}, is not at its end yet")

@@ -1,9 +1,9 @@
-//! Sealed secrets of a workflow: the initial password of a new account.
+//! Sealed secrets of a workflow: the password of an account that is made, or gets a new one.
 //!
 //! Must hold: clear text never comes here; at most one sealed value stands for a workflow; what is over is erased in
 //! the same transaction that says so. Who may see it, and when it is over: `hand_overs` and `reveals`.
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, Set};
 
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
@@ -11,6 +11,7 @@ use super::rows::secret;
 use super::{Store, audit};
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{SecretId, WorkflowId};
+use crate::domain::time::Timestamp;
 
 /// A sealed value and the row it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,12 @@ const PURPOSE: &str = "initial_password";
 pub async fn initial_password(store: &Store, workflow: WorkflowId) -> Result<Option<Sealed>, ReadFault> {
     let row = standing(workflow).one(store.reads()).await?;
     Ok(row.and_then(|row| Some(Sealed { id: SecretId(row.id), bytes: row.sealed? })))
+}
+
+/// Since when the password stands that is sealed now.
+pub(super) async fn sealed_at(store: &Store, workflow: WorkflowId) -> Result<Option<Timestamp>, ReadFault> {
+    let row = standing(workflow).one(store.reads()).await?;
+    Ok(row.map(|row| Timestamp::from_utc(row.made_at)))
 }
 
 /// Keeps a sealed password.
@@ -85,6 +92,14 @@ pub(super) async fn erase<No>(
         .text("because", because);
     audit::append(tx, workflow.into(), event).await?;
     Ok(())
+}
+
+/// So many passwords this workflow has had, whatever became of them.
+pub(super) async fn ever_made<No>(tx: &Tx, workflow: WorkflowId) -> Result<u64, Fault<No>> {
+    let all = secret::Entity::find()
+        .filter(secret::Column::WorkflowId.eq(workflow.0))
+        .filter(secret::Column::Purpose.eq(PURPOSE));
+    Ok(all.count(&tx.inner).await?)
 }
 
 /// Destroys the standing password: the vault refused it, so it is nobody's.

@@ -16,10 +16,13 @@ use uuid::Uuid;
 
 use super::Store;
 use super::fault::ReadFault;
-use super::rows::{attempt, decision, delivery, event, head, personal, plan, seal, step, unsealed, workflow};
+use super::rows::{
+    ask, attempt, decision, delivery, event, head, personal, plan, seal, step, unsealed, workflow,
+};
 use super::seals::{Kept, StoredEvent, kept, stored};
-use crate::domain::canon::Digest;
+use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::ids::ChainId;
+use crate::domain::routing::Routing;
 use crate::domain::time::Timestamp;
 
 /// The trail as of one moment.
@@ -95,6 +98,8 @@ pub struct Told {
     pub deliveries: Vec<DeliveryRow>,
     /// Its plans.
     pub plans: Vec<PlanRow>,
+    /// Who was asked.
+    pub asks: Vec<AskRow>,
     /// What approvers said.
     pub decisions: Vec<DecisionRow>,
     /// Where the steps of the current plan stand.
@@ -136,6 +141,21 @@ pub struct PlanRow {
     pub number: i64,
     /// SHA-256 of its bytes, computed now.
     pub bytes: Digest,
+    /// SHA-256 of the record of who is asked, computed now.
+    pub routing: Digest,
+    /// That record itself, where it can be read.
+    pub asked: Option<Routing>,
+}
+
+/// The row of somebody who was asked.
+#[derive(Debug, Clone)]
+pub struct AskRow {
+    /// About which plan.
+    pub plan: i64,
+    /// In which stage.
+    pub stage: i64,
+    /// Who.
+    pub approver: String,
 }
 
 /// A decision's row.
@@ -370,6 +390,7 @@ impl Trail {
             });
         };
         let plans = plan::Entity::find().filter(plan::Column::WorkflowId.eq(id)).all(&self.tx).await?;
+        let asks = ask::Entity::find().filter(ask::Column::WorkflowId.eq(id)).all(&self.tx).await?;
         let decisions =
             decision::Entity::find().filter(decision::Column::WorkflowId.eq(id)).all(&self.tx).await?;
         let steps = step::Entity::find()
@@ -389,6 +410,7 @@ impl Trail {
             }),
             deliveries: deliveries.into_iter().map(DeliveryRow::from_row).collect(),
             plans: plans.iter().map(PlanRow::from_row).collect(),
+            asks: asks.into_iter().map(AskRow::from_row).collect(),
             decisions: decisions.into_iter().map(DecisionRow::from_row).collect(),
             steps: steps.into_iter().map(|row| StepRow { number: row.number, state: row.state }).collect(),
             attempts: attempts.into_iter().map(AttemptRow::from_row).collect(),
@@ -404,7 +426,18 @@ impl DeliveryRow {
 
 impl PlanRow {
     fn from_row(row: &plan::Model) -> Self {
-        Self { number: row.number, bytes: Digest::of_bytes(&row.bytes) }
+        Self {
+            number: row.number,
+            bytes: Digest::of_bytes(&row.bytes),
+            routing: Digest::of_bytes(&row.routing),
+            asked: CanonicalBytes::stored(row.routing.clone()).open(Tag::Routing).ok(),
+        }
+    }
+}
+
+impl AskRow {
+    fn from_row(row: ask::Model) -> Self {
+        Self { plan: row.plan_number, stage: row.stage, approver: row.approver }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Workflow rows that make no sense: damage, or a hand that bypassed the service.
 //!
 //! Must hold: such a row stops nobody else. It is set aside and looked at again in a while, so that one that was mended
-//! goes on by itself; the operators are alarmed about it once.
+//! goes on by itself; the operators are alarmed about it once. How a list tells of it: `listed`.
 
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};

@@ -261,7 +261,6 @@ impl Deed for EndLook {
         let workflow = workflows::locked(tx, self.workflow).await?;
         if let Some(watch) = find(tx, self.workflow).await? {
             match &self.sight {
-                Sight::NotOurs => self.again_or_over(tx, &watch).await?,
                 // One that waits for an operator says so itself.
                 Sight::Doubtful(id) if workflow.state.is_final() => {
                     let words = format!(
@@ -272,7 +271,7 @@ impl Deed for EndLook {
                     outbox::raise_alarm(tx, self.workflow.into(), Some(self.workflow), &words).await?;
                     over(tx, self.workflow).await?;
                 }
-                Sight::Doubtful(_) => self.again_or_over(tx, &watch).await?,
+                Sight::NotOurs | Sight::Doubtful(_) => self.again_or_over(tx, &watch).await?,
                 Sight::Unreadable(words) => self.unread(tx, &watch, words).await?,
             }
         }

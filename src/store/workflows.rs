@@ -3,10 +3,7 @@
 //! Must hold: [`apply`] is the only writer of a workflow's state; it writes the state, the event and the owed
 //! messages together. A mix of columns that the states do not know is reported with the row's id.
 
-use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    Select, Set,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select, Set};
 
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
@@ -69,15 +66,6 @@ pub struct Workflow {
     pub updated_at: Timestamp,
 }
 
-/// The last workflow of a page, from which the next page goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// When it was taken in.
-    pub created_at: Timestamp,
-    /// Its id.
-    pub id: WorkflowId,
-}
-
 /// One workflow by id.
 pub async fn find(store: &Store, id: WorkflowId) -> Result<Option<Workflow>, ReadFault> {
     Entity::find_by_id(id.0).one(store.reads()).await?.map(Workflow::from_row).transpose()
@@ -95,23 +83,6 @@ pub async fn find_by_source_ref(
 
 fn of_source_ref(source: &SourceName, reference: &SourceRef) -> Select<Entity> {
     Entity::find().filter(Column::Source.eq(source.as_str())).filter(Column::SourceRef.eq(reference.as_str()))
-}
-
-/// A page of workflows, newest first.
-pub async fn page(store: &Store, after: Option<Cursor>, most: u64) -> Result<Vec<Workflow>, ReadFault> {
-    let mut query = Entity::find();
-    if let Some(cursor) = after {
-        let at = cursor.created_at.as_utc();
-        let same_moment = Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.lt(cursor.id.0));
-        query = query.filter(Condition::any().add(Column::CreatedAt.lt(at)).add(same_moment));
-    }
-    let rows = query
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(most)
-        .all(store.reads())
-        .await?;
-    rows.into_iter().map(Workflow::from_row).collect()
 }
 
 /// How many workflows stand in each state.
@@ -143,11 +114,22 @@ pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Optio
     let row = Entity::find()
         .filter(Column::Namespace.eq(like.namespace.as_str()))
         .filter(Column::PersonRef.eq(like.person_ref.as_str()))
-        .filter(Column::Kind.eq(like.kind.as_str()))
+        .filter(Column::Kind.is_in(alike(like.kind).iter().map(|kind| kind.as_str())))
         .filter(Column::State.is_not_in(at_rest))
         .one(&tx.inner)
         .await?;
     Ok(row.map(|row| WorkflowId(row.id)))
+}
+
+/// The kinds of which a person has one open at a time: whoever begins, begins once.
+const fn alike(kind: Kind) -> &'static [Kind] {
+    match kind {
+        Kind::Joiner | Kind::Rehire => &[Kind::Joiner, Kind::Rehire],
+        Kind::Mover => &[Kind::Mover],
+        Kind::Leaver => &[Kind::Leaver],
+        Kind::ResetPassword => &[Kind::ResetPassword],
+        Kind::Unsuspend => &[Kind::Unsuspend],
+    }
 }
 
 /// What a transition changes in the row besides the state.

@@ -135,14 +135,25 @@ pub struct StepCall<'a> {
     pub adoption: Adoption,
     /// How to go about it, where an earlier attempt has settled that.
     pub form: Option<Form>,
-    /// The initial password; present for `create_user` alone.
+    /// The password that this attempt sets; present for acts at `create_user` and `reset_password` alone.
     pub password: Option<SecretString>,
+    /// Has an earlier attempt perhaps set this very password?
+    pub sent_before: SentBefore,
     /// Does a passing fault of this attempt lead to another one?
     pub again: Again,
     /// For a look: the account's record as the last act at this step had read it, where that act has told.
     pub before: Option<RecordSeal>,
     /// Which memberships may be left when everything is read again?
     pub left: LeftIn,
+}
+
+/// Has an earlier attempt perhaps set the password of this one?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentBefore {
+    /// No: it goes out for the first time, or came back refused before.
+    No,
+    /// It went out, and nobody knows what came of it.
+    Perhaps,
 }
 
 /// Which memberships may be left at the end.
@@ -152,6 +163,8 @@ pub enum LeftIn {
     OthersThanPlanned,
     /// None that the vault can end, whenever it came.
     NoneOfTheVault,
+    /// Of those that the vault can end, the ones that the plan brings about and no others.
+    OnlyJoined,
 }
 
 /// Is there another attempt after one that met a passing fault?
@@ -174,17 +187,25 @@ pub enum Adoption {
 
 /// What an attempt at making an account writes in front of its description, so that it is recognised later.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark(String);
+pub struct Mark {
+    text: String,
+    attempt: AttemptId,
+}
 
 impl Mark {
     /// The mark of one attempt: `cs-` and 32 hexadecimal digits.
     pub fn of(attempt: AttemptId) -> Self {
-        Self(format!("cs-{}", attempt.0.simple()))
+        Self { text: format!("cs-{}", attempt.0.simple()), attempt }
     }
 
     /// The mark as it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whose mark it is.
+    pub fn attempt(&self) -> AttemptId {
+        self.attempt
     }
 
     /// Does a description open with this mark?

@@ -74,7 +74,7 @@ async fn whatever_comes_first_no_stranger_is_touched_and_nobody_is_left_enabled(
         for happens in order {
             match happens {
                 Administrator => {
-                    admins = stage.simulator.vault.add_user(&json!({ "username": "zobrien" })).ok()
+                    admins = stage.simulator.vault.add_user(&json!({ "username": "zobrien" })).ok();
                 }
                 Landing => stage.clock.advance(TimeDelta::seconds(130)),
                 Leaver => {

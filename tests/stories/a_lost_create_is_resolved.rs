@@ -6,13 +6,16 @@ use countersign::store::WriteFault;
 use countersign::store::operator::{Exit, NoExit};
 use serde_json::{Value, json};
 
-use crate::stage::{Choices, Stage};
+use crate::stage::{Choices, Dialect, Stage};
 
 told_on_both! {
     a_stranger_is_nobodys_to_adopt_however_it_was_met
     what_is_adopted_is_compared_with_the_plan_before_anything_is_written
     who_holds_the_name_by_then_is_not_the_one_that_was_adopted
     a_create_that_lands_late_has_the_password_that_is_kept
+    a_create_that_was_refused_and_carried_out_has_the_password_that_is_kept
+    a_password_that_was_refused_is_replaced_once_the_name_is_seen_free
+    a_password_that_the_account_was_not_made_with_is_offered_to_nobody
 }
 
 fn says(status: u16, body: Value) -> Effect {
@@ -125,4 +128,71 @@ async fn a_create_that_lands_late_has_the_password_that_is_kept(stage: Stage) {
     assert_eq!(stage.retry(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     // Among other things: the password that is handed over is the one in the vault.
     stage.check(&workflow).await;
+}
+
+/// What a vault may say that means no, with the status it says it with.
+fn refusals() -> [(u16, Value); 2] {
+    [
+        (403, json!({ "ErrorCode": "PASWS041E", "ErrorMessage": "You are not authorized." })),
+        (500, json!({ "ErrorCode": "ITATS013E", "ErrorMessage": "The vault says no." })),
+    ]
+}
+
+/// The vault makes the account and says no all the same.
+async fn a_create_that_was_refused_and_carried_out_has_the_password_that_is_kept(stage: Stage) {
+    for dialect in [Dialect::Product, Dialect::GuideAuto] {
+        for (status, body) in refusals() {
+            let choices = Choices { dialect, ..Choices::default() };
+            let stage = Stage::with(stage.database.another(), choices).await;
+            let workflow = stage.approved().await;
+            let after = Effect::Status { status, body: Some(body), retry_after: None, moment: Moment::After };
+            fault(&stage, "POST", "/Users", after);
+            assert_eq!(stage.rest(&workflow).await, "needs_attention");
+            assert_eq!(stage.writes(), ["create_user"]);
+            assert_eq!(stage.retry(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+            let clear = stage.sealed_password(&workflow).await.expect("a password is kept");
+            let id = stage.simulator.vault.id_of("zobrien").unwrap();
+            assert!(stage.simulator.vault.password_is(id, &clear), "{status}: another password is kept");
+            stage.check(&workflow).await;
+        }
+    }
+}
+
+async fn a_password_that_was_refused_is_replaced_once_the_name_is_seen_free(stage: Stage) {
+    let workflow = stage.approved().await;
+    let (status, body) = refusals()[0].clone();
+    fault(&stage, "POST", "/Users", says(status, body));
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    let refused = stage.sealed_password(&workflow).await;
+    assert!(refused.is_some(), "the vault may have made the account all the same");
+    assert_eq!(stage.retry(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.outcomes(&workflow, "create_user").await, ["refused", "not_there", "done"]);
+    assert_ne!(
+        stage.sealed_password(&workflow).await,
+        refused,
+        "a password that was refused is not sent again"
+    );
+    stage.check(&workflow).await;
+}
+
+/// The look finds the name free, and the account comes up later: with a password that is gone.
+async fn a_password_that_the_account_was_not_made_with_is_offered_to_nobody(stage: Stage) {
+    let workflow = stage.approved().await;
+    let (status, body) = refusals()[0].clone();
+    let after = Effect::Status { status, body: Some(body), retry_after: None, moment: Moment::After };
+    fault(&stage, "POST", "/Users", after);
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    // The look after the refused create misses the account: the second search after the retry, which reads all anew.
+    let nobody = Fault::on("GET", "/Users?search", 1, says(200, json!({ "Users": [], "Total": 0 })));
+    stage.simulator.vault.add_fault(nobody.from_nth(2));
+    assert_eq!(stage.retry(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.outcomes(&workflow, "create_user").await, ["refused", "not_there", "done"]);
+    assert_eq!(stage.writes(), ["create_user", "add_member", "add_member"]);
+    assert_eq!(stage.sealed_password(&workflow).await, None, "the account has another password");
+    stage.settle().await;
+    let told = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    let says = |text: &String| text.contains("with a password that is not kept any more");
+    assert_eq!(told.iter().filter(|mail| mail.text.as_ref().is_some_and(says)).count(), 1);
+    assert!(stage.simulator.mailbox.mails().iter().all(|mail| !mail.everything().contains("/credentials/")));
+    stage.check_proof(&[workflow]).await;
 }

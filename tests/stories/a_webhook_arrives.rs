@@ -163,11 +163,8 @@ async fn what_is_not_there_yet_and_what_may_not_be_set_is_refused(stage: Stage) 
             "subject": { "username": "zobrien" }, "employment": { "department": "IT Ops" },
         })
     };
-    for kind in ["rehire", "reset_password", "unsuspend"] {
+    for kind in ["reset_password", "unsuspend"] {
         let mut body = base(kind);
-        if kind == "rehire" {
-            body["effective"] = json!({ "at": "2026-12-02" });
-        }
         if kind == "reset_password" {
             body["reset_password"] = json!({ "delivery": "vault" });
         }

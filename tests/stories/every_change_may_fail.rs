@@ -1,4 +1,4 @@
-//! Every write of a mover and of a leaver meets every mishap, one at a time, over real HTTP.
+//! Every write of a mover, a leaver and a rehire meets every mishap, one at a time, over real HTTP.
 //!
 //! Must hold: the writes are not listed here but taken from a run that meets nothing, so a new one is tried without a
 //! new line; whatever happens, the groups are at each rest between what they were and what was approved, nobody else
@@ -24,6 +24,11 @@ macro_rules! each_write_meets_each_mishap {
             async fn of_a_leaver() {
                 super::each_write_of(Product::$product, Dialect::$dialect, &super::LEAVER).await;
             }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn of_a_rehire() {
+                super::each_write_of(Product::$product, Dialect::$dialect, &super::REHIRE).await;
+            }
         }
     )* };
 }
@@ -40,6 +45,7 @@ struct Change {
     kind: &'static str,
     comes: &'static [&'static str],
     goes: &'static [&'static str],
+    enabled_before: bool,
     enabled: bool,
     location: &'static str,
 }
@@ -48,6 +54,7 @@ const MOVER: Change = Change {
     kind: "mover",
     comes: &["Linux Admins"],
     goes: &[FORMER],
+    enabled_before: true,
     enabled: true,
     location: "\\Users\\Ops",
 };
@@ -55,9 +62,20 @@ const LEAVER: Change = Change {
     kind: "leaver",
     comes: &[],
     goes: &["Ops-Readers", FORMER],
+    enabled_before: true,
     enabled: false,
     location: "\\Users\\Platform",
 };
+const REHIRE: Change = Change {
+    kind: "rehire",
+    comes: &["Linux Admins"],
+    goes: &[FORMER],
+    enabled_before: false,
+    enabled: true,
+    location: "\\Users\\Platform",
+};
+/// What everybody's password was before.
+const OLD_PASSWORD: &str = "Known-to-1-and-all";
 
 fn status(status: u16, moment: Moment) -> Effect {
     Effect::Status { status, body: None, retry_after: None, moment }
@@ -119,6 +137,7 @@ impl Trial<'_> {
         let name = format!("person{}x", self.people);
         let before = ["Ops-Readers", FORMER];
         let user = json!({ "username": name, "location": "\\Users\\Platform", "groups": before,
+            "enableUser": self.change.enabled_before, "initialPassword": OLD_PASSWORD,
             "personalDetails": { "firstName": "Zoë", "lastName": "O'Brien" } });
         vault.add_user(&user).unwrap();
         let workflow = self.approved(&name).await;
@@ -153,7 +172,7 @@ impl Trial<'_> {
     async fn approved(&self, name: &str) -> String {
         let parts = json!({
             "person_ref": format!("E-{name}"), "subject": { "username": name },
-            "employment": { "department": "IT Ops" },
+            "employment": { "department": "IT Ops", "manager": { "email": "max@example.com" } },
         });
         let answer = self.stage.told(self.change.kind, &format!("CHANGE-{name}"), parts).await;
         assert_eq!(answer.status, 202, "{}", answer.body);
@@ -193,6 +212,13 @@ impl Trial<'_> {
         }
         for group in &stays {
             assert!(groups.contains(group), "{told}: {group} is gone");
+        }
+        if self.change.kind == "rehire" && user["enableUser"] == true {
+            // Enabled last: the groups are the approved ones, and nobody knows the password.
+            assert_eq!(groups.len(), stays.len() + comes.len(), "{told}: {groups:?}");
+            let vault = &self.stage.simulator.vault;
+            assert!(!vault.password_is(vault.id_of(name).unwrap(), OLD_PASSWORD), "{told}");
+            assert_eq!(user["changePassOnNextLogon"], true, "{told}");
         }
         match state {
             "succeeded" => {

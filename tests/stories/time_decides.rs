@@ -13,6 +13,7 @@ told_on_both! {
     who_has_not_answered_is_reminded_and_nobody_else
     an_approval_that_begins_nothing_ends
     an_approval_counts_from_the_effective_time
+    an_account_whose_end_has_passed_is_not_made
     both_groups_of_a_stage_must_say_yes
     a_leaver_does_not_end_in_silence
     an_operator_decides_an_overdue_leaver_on_the_console
@@ -56,6 +57,28 @@ async fn who_has_not_answered_is_reminded_and_nobody_else(stage: Stage) {
     assert_eq!(stage.decide(&stage.link(BO), "approve", "").await.status, 303);
     assert_eq!(stage.state(&workflow).await, "approved");
     stage.check_proof(&[workflow]).await;
+}
+
+/// Its last day passes while people think, or before the vault could be read.
+async fn an_account_whose_end_has_passed_is_not_made(stage: Stage) {
+    let ends = |number: u8, body: &mut serde_json::Value| {
+        body["source_ref"] = json!(format!("ENDS-{number}"));
+        body["person_ref"] = json!(format!("E{number}"));
+        body["subject"]["username"] = json!(format!("zobrien{number}e"));
+        body["account"] = json!({ "expires_at": "2026-12-03T00:00:00Z" });
+    };
+    let asked = stage.hire_told(|body| ends(1, body)).await;
+    let mut body = stage.joiner().body();
+    ends(2, &mut body);
+    let unplanned = stage.post("msg_ends_2", body.to_string().as_bytes()).await.workflow();
+    stage.clock.advance(TimeDelta::days(4));
+    assert_eq!(stage.decide(&stage.link(ANA), "approve", "").await.status, 303);
+    for workflow in [asked, unplanned] {
+        assert_eq!(stage.rest(&workflow).await, "needs_attention");
+        let reason = stage.reason(&workflow).await;
+        assert!(reason.contains("the account was to end at") && reason.contains("has passed"), "{reason}");
+    }
+    assert!(stage.writes().is_empty());
 }
 
 async fn an_approval_that_begins_nothing_ends(stage: Stage) {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Each change, and what the finding must say.
-const CHANGES: [(&str, &str); 17] = [
+const CHANGES: [(&str, &str); 20] = [
     ("update workflows set state = 'rejected'", "the row says rejected, the trail says succeeded"),
     ("update workflows set request = x'00'", "its request is not the one in the trail"),
     ("update workflows set plan_number = 0", "its stage, its plan or what it waits for"),
@@ -20,6 +20,12 @@ const CHANGES: [(&str, &str); 17] = [
         "insert into decisions select x'00000000000000000000000000000001', workflow_id, 1, 1, approver, approver_key, verdict, comment, digest, decided_at from decisions limit 1",
         "no event tells of decision",
     ),
+    (
+        "update plans set routing = cast(replace(cast(routing as text), '\"quorum\":', '\"quorum\":9') as blob)",
+        "who is asked about plan 1",
+    ),
+    ("update asks set approver = 'eve@example.com'", "a link to plan 1 whom that plan does not ask"),
+    ("delete from asks where stage = 0", "the links to plan 1 are not those of the people whom it asks"),
     ("delete from attempts", "is gone"),
     ("update attempts set outcome = 'already_so'", "the outcome of attempt"),
     ("update attempts set purpose = 'look'", "no event tells of the intent of attempt"),

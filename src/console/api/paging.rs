@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
-use crate::store::workflows::{Cursor, Workflow};
+use crate::store::listed::Cursor;
 use crate::web::problem::{FieldProblem, Problem};
 
 const MOST: u64 = 100;
@@ -106,7 +106,7 @@ impl PageWanted {
 }
 
 /// Where the page after this workflow begins.
-pub(super) fn workflow_cursor(last: &Workflow) -> String {
+pub(super) fn workflow_cursor(last: Cursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{} {}", last.created_at, last.id))
 }
 

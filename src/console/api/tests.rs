@@ -11,7 +11,7 @@ use crate::domain::ids::{DeliveryId, VaultGroupId, WorkflowId};
 use crate::domain::names::{EmailAddress, GroupName, Location, SourceName, TargetName, UserName, UserType};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
-    PlannedStep, SealedPlan, UserShape,
+    PlannedStep, ResetOfDisabled, SealedPlan, UserShape,
 };
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
@@ -106,6 +106,7 @@ fn plan(stage: &Stage, id: WorkflowId) -> Plan {
             user_shape: UserShape::Auto,
             description: Description::Kept,
             disable_with: DisableWith::Auto,
+            reset_of_disabled: ResetOfDisabled::Works,
         },
         not_before: stage.kit.world.now(),
         hand_over: HandOver::Nobody,

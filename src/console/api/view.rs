@@ -20,6 +20,7 @@ use crate::kit::Kit;
 use crate::store::ReadFault;
 use crate::store::audit::Told;
 use crate::store::decisions::Recorded;
+use crate::store::listed::Listed;
 use crate::store::outbox::OwedMessage;
 use crate::store::plans::KeptPlan;
 use crate::store::workflows::Workflow;
@@ -27,13 +28,45 @@ use crate::store::workflows::Workflow;
 /// One page of workflows, newest first.
 #[derive(Serialize)]
 pub(super) struct WorkflowPage {
-    workflows: Vec<WorkflowShown>,
+    workflows: Vec<InList>,
     next_cursor: Option<String>,
 }
 
 impl WorkflowPage {
-    pub(super) fn new(kit: &Kit, shown: &[Workflow], next_cursor: Option<String>) -> Self {
-        Self { workflows: shown.iter().map(|one| WorkflowShown::new(kit, one)).collect(), next_cursor }
+    pub(super) fn new(kit: &Kit, shown: &[Listed], next_cursor: Option<String>) -> Self {
+        Self { workflows: shown.iter().map(|one| InList::new(kit, one)).collect(), next_cursor }
+    }
+}
+
+/// One row of a page; one that is damaged is told in its place, so that the others are.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum InList {
+    Whole(Box<WorkflowShown>),
+    Unreadable(UnreadableShown),
+}
+
+#[derive(Serialize)]
+struct UnreadableShown {
+    id: WorkflowId,
+    state: String,
+    created_at: Timestamp,
+    unreadable: &'static str,
+    url: String,
+}
+
+impl InList {
+    fn new(kit: &Kit, listed: &Listed) -> Self {
+        match listed {
+            Listed::Whole(workflow) => Self::Whole(Box::new(WorkflowShown::new(kit, workflow))),
+            Listed::Unreadable(told) => Self::Unreadable(UnreadableShown {
+                id: told.id,
+                state: told.state.clone(),
+                created_at: told.created_at,
+                unreadable: "this record cannot be read; it must be mended in the database",
+                url: url(kit, told.id),
+            }),
+        }
     }
 }
 

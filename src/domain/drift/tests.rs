@@ -113,6 +113,58 @@ fn each_change_voids_or_is_named_as_the_kind_has_it() {
     }
 }
 
+/// A plan of somebody who comes back: the account leaves group 9 and is to be in group 7.
+fn returning() -> Plan {
+    let group = |id, name| PlannedGroup {
+        name: GroupName::parse(name).unwrap(),
+        id: VaultGroupId(id),
+        kind: Some(GroupKind::Vault),
+    };
+    let steps = vec![
+        PlannedStep::FindUser,
+        PlannedStep::RemoveFromGroup(group(9, "Elsewhere")),
+        PlannedStep::ResetPassword,
+        PlannedStep::AddToGroup(group(7, "Ops-Readers")),
+        PlannedStep::EnableUser,
+        PlannedStep::VerifyUser,
+    ];
+    Plan { steps, ..changing(Kind::Rehire) }
+}
+
+#[test]
+fn whoever_comes_back_may_be_enabled_or_not_but_in_no_group_beyond_the_plan() {
+    type Change = fn(&mut VaultUser);
+    let beyond = |user: &mut VaultUser, kind| {
+        let member = MemberOf { id: VaultGroupId(11), name: "New".to_owned(), kind };
+        user.groups.as_mut().unwrap().push(member);
+    };
+    let table: [(&str, i64, Change, (usize, usize)); 9] = [
+        ("nothing", 7, |_| {}, (0, 0)),
+        ("number", 7, |user| user.id = VaultUserId(4), (1, 0)),
+        ("name", 7, |user| user.user_name = "zoe".to_owned(), (1, 0)),
+        ("source", 7, |user| user.source = UserSource::Directory, (1, 0)),
+        ("enabled", 7, |user| user.enabled = Some(false), (0, 1)),
+        ("an approved group made anew", 8, |_| {}, (1, 0)),
+        ("memberships that are over", 7, |user| user.groups = Some(vec![]), (0, 0)),
+        ("memberships that are not told", 7, |user| user.groups = None, (1, 0)),
+        ("a group without a number", 7, |user| user.unnumbered_groups = 1, (1, 0)),
+    ];
+    let counts = |group: i64, change: &dyn Fn(&mut VaultUser)| {
+        let mut snapshot = seen(Some((group, "Ops-Readers", GroupKind::Vault)));
+        let mut user = account();
+        change(&mut user);
+        snapshot.user = UserSeen::Present(Box::new(user));
+        let drift = drift(&returning(), &snapshot);
+        (drift.voids.len(), drift.named.len())
+    };
+    for (what, group, change, expected) in table {
+        assert_eq!(counts(group, &change), expected, "{what}");
+    }
+    assert_eq!(counts(7, &|user| beyond(user, Some(GroupKind::Vault))), (1, 0));
+    assert_eq!(counts(7, &|user| beyond(user, None)), (1, 0), "what nobody tells may be the vault's");
+    assert_eq!(counts(7, &|user| beyond(user, Some(GroupKind::Directory))), (0, 0), "the directory's own");
+}
+
 #[test]
 fn an_account_that_is_gone_voids_for_everybody() {
     let mut snapshot = seen(None);

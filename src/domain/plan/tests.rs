@@ -30,6 +30,7 @@ pub(in crate::domain) fn plan() -> Plan {
             user_shape: UserShape::Auto,
             description: Description::Kept,
             disable_with: DisableWith::Auto,
+            reset_of_disabled: ResetOfDisabled::Works,
         },
         not_before: Timestamp::from_unix_seconds(5).unwrap(),
         hand_over: HandOver::Nobody,

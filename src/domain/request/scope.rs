@@ -23,9 +23,9 @@ impl Request {
     pub fn not_available_yet(&self) -> Vec<FieldFault> {
         let mut faults = Vec::new();
         match self.kind() {
-            Kind::Joiner | Kind::Mover | Kind::Leaver => {}
-            Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
-                faults.push(not_yet("/kind", "kinds other than joiner, mover and leaver"));
+            Kind::Joiner | Kind::Mover | Kind::Leaver | Kind::Rehire => {}
+            Kind::ResetPassword | Kind::Unsuspend => {
+                faults.push(not_yet("/kind", "kinds other than joiner, mover, leaver and rehire"));
             }
         }
         if self.op() != Op::New {
@@ -47,6 +47,9 @@ impl Request {
         }
         if let Some(What::Mover(mover)) = self.what() {
             faults.extend(unavailable_to_movers(&mover.account));
+        }
+        if let Some(What::Rehire(rehire)) = self.what() {
+            faults.extend(unavailable_to_rehires(&rehire.account.traits));
         }
         if let Some(What::Leaver(leaver)) = self.what() {
             if leaver.terms.mode == LeaverMode::Delete {
@@ -97,8 +100,7 @@ impl Request {
                 wanted: format!("a time at most {FARTHEST_DAYS} days ahead"),
             });
         }
-        let expires_at = self.account_traits().and_then(|traits| traits.expires_at);
-        if expires_at.is_some_and(|expires_at| expires_at <= now) {
+        if self.account_ends().is_some_and(|expires_at| expires_at <= now) {
             faults.push(FieldFault {
                 pointer: "/account/expires_at".to_owned(),
                 code: "past",
@@ -106,6 +108,11 @@ impl Request {
             });
         }
         faults
+    }
+
+    /// When the account that is asked for would cease to work, where the request says so.
+    pub fn account_ends(&self) -> Option<Timestamp> {
+        self.account_traits().and_then(|traits| traits.expires_at)
     }
 
     fn account_traits(&self) -> Option<&AccountTraits> {
@@ -173,6 +180,28 @@ fn unavailable_to_movers(account: &AccountChange) -> Vec<FieldFault> {
             account.change_password_on_next_logon == Some(true),
             "/account/change_password_on_next_logon",
             "a new password for a user who moves",
+        ),
+    ]
+    .into_iter()
+    .filter(|(is_set, _, _)| *is_set)
+    .map(|(_, pointer, what)| not_yet(pointer, what))
+    .collect()
+}
+
+/// What a rehire cannot change yet: the record of the account stays as it is.
+fn unavailable_to_rehires(traits: &AccountTraits) -> Vec<FieldFault> {
+    [
+        (traits.user_type.is_some(), "/account/user_type", "another licence seat for a user"),
+        (
+            traits.location.is_some(),
+            "/account/location",
+            "another location for a user who comes back; ask for a mover",
+        ),
+        (traits.expires_at.is_some(), "/account/expires_at", "another end for a user"),
+        (
+            traits.description.is_some(),
+            "/account/description",
+            "another description for a user who comes back; ask for a mover",
         ),
     ]
     .into_iter()

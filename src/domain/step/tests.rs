@@ -23,6 +23,7 @@ fn report(outcome: Outcome) -> Report {
         words: "words".to_owned(),
         calls: vec![],
         user_id: None,
+        made_by: None,
         stranger: None,
         access: None,
         before: None,

@@ -7,7 +7,7 @@ use crate::domain::ids::{VaultGroupId, WorkflowId};
 use crate::domain::names::{EmailAddress, GroupName, UserName};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, Plan, PlannedGroup, PlannedStep,
-    UserShape,
+    ResetOfDisabled, UserShape,
 };
 use crate::domain::routing::Privileged;
 use crate::domain::sign_in::Strength;
@@ -47,6 +47,7 @@ fn plan(steps: Vec<PlannedStep>) -> Plan {
             user_shape: UserShape::Auto,
             description: Description::Kept,
             disable_with: DisableWith::Auto,
+            reset_of_disabled: ResetOfDisabled::Works,
         },
         not_before: at,
         hand_over: HandOver::Nobody,
@@ -65,7 +66,9 @@ async fn routed_with(text: &str, kind: Kind, req: &Value, unasked: Unasked) -> R
     let joins = privileged_joins(&target, &comes).unwrap();
     let engine = engine();
     let rules = compile_rules(&engine, &settings).unwrap();
-    route(&engine, &rules, &settings, &Wanted { kind, req, unasked, privileged: Some(&joins) }).await
+    let concerned = concerned(req);
+    let wanted = Wanted { kind, req, unasked, privileged: Some(&joins), concerned: &concerned };
+    route(&engine, &rules, &settings, &wanted).await
 }
 
 #[tokio::test]

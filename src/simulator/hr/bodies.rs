@@ -1,4 +1,4 @@
-//! What this HR system says when somebody joins, moves or leaves: `jml/1` bodies.
+//! What this HR system says when somebody joins, moves, leaves or comes back: `jml/1` bodies.
 //!
 //! Must hold: the event's reference and the person's are the caller's, so that the same event can be told twice.
 //! Deliberately not here: signing and sending.
@@ -187,6 +187,68 @@ impl Leaver {
         body["leaver"] = json!({ "mode": "disable", "reason_code": self.reason_code });
         if let Some(username) = &self.username {
             body["subject"] = json!({ "username": username });
+        }
+        body
+    }
+
+    /// The bytes to sign and send.
+    pub fn bytes(&self) -> Vec<u8> {
+        sent(&self.body())
+    }
+}
+
+/// A person who comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehire {
+    /// The event's own reference (`source_ref`).
+    pub source_ref: String,
+    /// The person's stable number (`person_ref`).
+    pub person_ref: String,
+    /// The login name, if this HR system says it.
+    pub username: Option<String>,
+    /// The person's address; may be empty.
+    pub email: String,
+    /// The job title; may be empty.
+    pub title: String,
+    /// The department.
+    pub department: String,
+    /// The manager's address; may be empty.
+    pub manager_email: String,
+    /// First day back (`YYYY-MM-DD`) or moment (RFC 3339).
+    pub effective_at: String,
+    /// The zone of that day, by its IANA name; may be empty.
+    pub zone: String,
+    /// Reason, in the requester's words.
+    pub reason: String,
+}
+
+impl Rehire {
+    /// Somebody who comes back to IT Ops on this day.
+    pub fn example(source_ref: &str, person_ref: &str, effective_at: &str) -> Self {
+        Self {
+            source_ref: source_ref.to_owned(),
+            person_ref: person_ref.to_owned(),
+            username: None,
+            email: String::new(),
+            title: String::new(),
+            department: "IT Ops".to_owned(),
+            manager_email: "max@example.com".to_owned(),
+            effective_at: effective_at.to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            reason: "Came back".to_owned(),
+        }
+    }
+
+    /// The body as JSON.
+    pub fn body(&self) -> Value {
+        let mut body = event("rehire", &self.source_ref, &self.person_ref, &self.reason);
+        body["effective"] = day(&self.effective_at, &self.zone);
+        body["employment"] = work(&self.title, &self.department, &self.manager_email);
+        if let Some(username) = &self.username {
+            body["subject"] = json!({ "username": username });
+        }
+        if !self.email.is_empty() {
+            body["subject"]["email"] = json!(self.email);
         }
         body
     }

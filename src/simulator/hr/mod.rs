@@ -1,4 +1,4 @@
-//! An HR system that tells of joiners, movers and leavers by signed webhooks (Standard Webhooks, symmetric `v1`).
+//! An HR system that tells of joiners, movers, leavers and rehires by signed webhooks (Standard Webhooks, symmetric `v1`).
 //!
 //! Must hold: the signature covers the very bytes that are sent. It is made here from the specification alone, so
 //! that a mistake in the service's verifier cannot hide. Deliberately not here: retries.
@@ -19,7 +19,7 @@ use sha2::Sha256;
 use super::chance::Chance;
 use super::clock::SimClock;
 use super::serving::Served;
-pub use bodies::{Joiner, Leaver, Mover};
+pub use bodies::{Joiner, Leaver, Mover, Rehire};
 
 /// How long the HR system waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -92,16 +92,17 @@ struct Desk {
     webhook: Option<Webhook>,
     chance: Chance,
     staff: Vec<Employee>,
+    former: Vec<Employee>,
 }
 
-/// Somebody whom this HR system has hired.
+/// Somebody whom this HR system has hired, and who may have left since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Employee {
     /// The stable number.
     pub person_ref: String,
     /// First and last name.
     pub name: String,
-    /// The department of today.
+    /// The department of today, or of the last day.
     pub department: String,
 }
 
@@ -115,7 +116,8 @@ pub struct Hr {
 impl Hr {
     /// An HR system that does not know yet whom to tell.
     pub fn new(clock: SimClock, seed: u64) -> Self {
-        let desk = Desk { webhook: None, chance: Chance::seeded(seed), staff: Vec::new() };
+        let desk =
+            Desk { webhook: None, chance: Chance::seeded(seed), staff: Vec::new(), former: Vec::new() };
         Self { desk: Arc::new(Mutex::new(desk)), clock }
     }
 
@@ -171,7 +173,29 @@ impl Hr {
     pub async fn dismiss(&self, leaver: &Leaver) -> Result<Answer, HrError> {
         let answer = self.tell(&leaver.source_ref, leaver.bytes()).await?;
         if answer.status == 202 {
-            self.desk().staff.retain(|employee| employee.person_ref != leaver.person_ref);
+            let mut desk = self.desk();
+            let (gone, stay) = std::mem::take(&mut desk.staff)
+                .into_iter()
+                .partition(|one| one.person_ref == leaver.person_ref);
+            desk.staff = stay;
+            desk.former.extend::<Vec<Employee>>(gone);
+        }
+        Ok(answer)
+    }
+
+    /// Tells of somebody who has left and comes back.
+    pub async fn rehire(&self, rehire: &Rehire) -> Result<Answer, HrError> {
+        let answer = self.tell(&rehire.source_ref, rehire.bytes()).await?;
+        if answer.status == 202 {
+            let mut desk = self.desk();
+            let (back, gone) = std::mem::take(&mut desk.former)
+                .into_iter()
+                .partition(|one| one.person_ref == rehire.person_ref);
+            desk.former = gone;
+            let back: Vec<Employee> = back;
+            desk.staff.extend(
+                back.into_iter().map(|one| Employee { department: rehire.department.clone(), ..one }),
+            );
         }
         Ok(answer)
     }
@@ -179,6 +203,11 @@ impl Hr {
     /// Who works here, in the order of hiring.
     pub fn staff(&self) -> Vec<Employee> {
         self.desk().staff.clone()
+    }
+
+    /// Who has left, in that order.
+    pub fn former(&self) -> Vec<Employee> {
+        self.desk().former.clone()
     }
 
     /// Serves the page of the HR system on the address.
@@ -249,6 +278,11 @@ mod tests {
         let left = press("leave").await;
         assert!(left.contains("leaver") && hr.staff().is_empty(), "{left}");
         assert!(press("leave").await.contains("works here"), "nobody leaves twice");
+        assert_eq!(hr.former()[0].department, "IT Ops");
+        let back = press("rehire").await;
+        assert!(back.contains("rehire") && hr.former().is_empty(), "{back}");
+        assert_eq!(hr.staff()[0].name, "Ida <Lund>");
+        assert!(press("rehire").await.contains("has left"), "nobody comes back twice");
         desk.stop().await;
         receiver.stop().await;
         let gone = hr.hire(&Joiner::example("e:1", "E1", "2026-12-01")).await;

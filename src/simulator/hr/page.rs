@@ -1,4 +1,4 @@
-//! The HR system's one page: hire somebody, and one click for each who moves or leaves.
+//! The HR system's one page: hire somebody, and one click for each who moves, leaves or comes back.
 //!
 //! Must hold: the answer of the receiver is shown as it came, escaped. Deliberately not here: sign-in; the page is
 //! part of a demo on loopback.
@@ -9,7 +9,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::mailbox::page;
-use super::{Answer, Employee, Hr, HrError, Joiner, Leaver, Mover};
+use super::{Answer, Employee, Hr, HrError, Joiner, Leaver, Mover, Rehire};
 
 /// Routes of the page.
 pub(super) fn routes(hr: &Hr) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static + use<> {
@@ -20,7 +20,8 @@ pub(super) fn routes(hr: &Hr) -> impl Fn(&mut ServiceConfig) + Clone + Send + 's
             .route("/", web::get().to(form))
             .route("/", web::post().to(hire))
             .route("/move", web::post().to(transfer))
-            .route("/leave", web::post().to(dismiss));
+            .route("/leave", web::post().to(dismiss))
+            .route("/rehire", web::post().to(rehire));
     }
 }
 
@@ -29,6 +30,7 @@ pub(super) fn routes(hr: &Hr) -> impl Fn(&mut ServiceConfig) + Clone + Send + 's
 struct HirePage {
     person: Person,
     staff: Vec<Employee>,
+    former: Vec<Employee>,
     told: Option<Told>,
 }
 
@@ -53,7 +55,11 @@ struct Person {
 }
 
 async fn form(hr: Data<Hr>) -> HttpResponse {
-    page(&HirePage { person: example(&hr), staff: hr.staff(), told: None })
+    shown(&hr, example(&hr), None)
+}
+
+fn shown(hr: &Hr, person: Person, told: Option<Told>) -> HttpResponse {
+    page(&HirePage { person, staff: hr.staff(), former: hr.former(), told })
 }
 
 fn example(hr: &Hr) -> Person {
@@ -93,14 +99,28 @@ async fn transfer(hr: Data<Hr>, pressed: Form<Pressed>) -> HttpResponse {
         ..Mover::example(&hr.fresh_ref("move-"), &who.person_ref, &today(&hr))
     };
     let told = told(hr.transfer(&mover).await);
-    page(&HirePage { person: example(&hr), staff: hr.staff(), told: Some(told) })
+    shown(&hr, example(&hr), Some(told))
 }
 
 async fn dismiss(hr: Data<Hr>, pressed: Form<Pressed>) -> HttpResponse {
     let Some(who) = employee(&hr, &pressed.person_ref) else { return nobody(&hr) };
     let leaver = Leaver::example(&hr.fresh_ref("leave-"), &who.person_ref, &today(&hr));
     let told = told(hr.dismiss(&leaver).await);
-    page(&HirePage { person: example(&hr), staff: hr.staff(), told: Some(told) })
+    shown(&hr, example(&hr), Some(told))
+}
+
+async fn rehire(hr: Data<Hr>, pressed: Form<Pressed>) -> HttpResponse {
+    let former = hr.former().into_iter().find(|one| one.person_ref == pressed.person_ref);
+    let Some(who) = former else {
+        let headline = "nobody of that number has left".to_owned();
+        return shown(&hr, example(&hr), Some(Told { headline, body: String::new() }));
+    };
+    let rehire = Rehire {
+        department: who.department,
+        ..Rehire::example(&hr.fresh_ref("rehire-"), &who.person_ref, &today(&hr))
+    };
+    let told = told(hr.rehire(&rehire).await);
+    shown(&hr, example(&hr), Some(told))
 }
 
 fn employee(hr: &Hr, person_ref: &str) -> Option<Employee> {
@@ -109,7 +129,7 @@ fn employee(hr: &Hr, person_ref: &str) -> Option<Employee> {
 
 fn nobody(hr: &Hr) -> HttpResponse {
     let told = Told { headline: "nobody of that number works here".to_owned(), body: String::new() };
-    page(&HirePage { person: example(hr), staff: hr.staff(), told: Some(told) })
+    shown(hr, example(hr), Some(told))
 }
 
 async fn hire(hr: Data<Hr>, person: Form<Person>) -> HttpResponse {
@@ -126,7 +146,7 @@ async fn hire(hr: Data<Hr>, person: Form<Person>) -> HttpResponse {
         ..Joiner::example(&hr.fresh_ref("hire-"), &hr.fresh_ref("E"), &person.effective_at)
     };
     let told = told(hr.hire(&joiner).await);
-    page(&HirePage { person, staff: hr.staff(), told: Some(told) })
+    shown(&hr, person, Some(told))
 }
 
 fn complete(hr: &Hr, person: &mut Person) {

@@ -50,6 +50,15 @@ impl Mail {
         mime::header(&self.headers, name)
     }
 
+    /// Everything that somebody may read in it, decoded, and the bytes as they were sent: text in transfer encoding
+    /// breaks its lines and spells signs otherwise, so a search of the bytes alone misses what a reader sees.
+    pub fn everything(&self) -> String {
+        let mut all = vec![String::from_utf8_lossy(&self.raw).into_owned(), self.subject.clone()];
+        all.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        all.extend(self.text.iter().chain(&self.html).cloned());
+        all.join("\n")
+    }
+
     /// Every web address in the text, then those that only the HTML has; each once.
     pub fn links(&self) -> Vec<String> {
         let html = self.html.as_deref().unwrap_or("").replace("&amp;", "&").replace("&#38;", "&");

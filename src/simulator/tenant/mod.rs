@@ -91,6 +91,15 @@ pub struct LicensedType {
     pub seats: Option<usize>,
 }
 
+/// Whether the password of a disabled user can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetOfDisabled {
+    /// It can.
+    Taken,
+    /// The user must be enabled first: 403.
+    Refused,
+}
+
 /// What the vault demands of a password, besides the 39 characters it can store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
@@ -142,6 +151,10 @@ pub struct TenantOptions {
     pub user_types: Vec<LicensedType>,
     /// The password policy.
     pub password_policy: PasswordPolicy,
+    /// So many passwords of a user, the one of today among them, are not taken again.
+    pub remembered_passwords: usize,
+    /// Whether the password of a disabled user can be set.
+    pub reset_of_disabled: ResetOfDisabled,
     /// The locations that exist; none means that any is taken.
     pub locations: Option<Vec<String>>,
 }
@@ -170,6 +183,8 @@ impl TenantOptions {
             rights: Rights::Manage,
             user_types: ["EPVUser", "BasicUser", "ExtUser", "BizUser"].map(licensed).to_vec(),
             password_policy: PasswordPolicy { min_length: 8, min_classes: 4 },
+            remembered_passwords: 5,
+            reset_of_disabled: ResetOfDisabled::Taken,
             locations: None,
         }
     }
@@ -270,6 +285,7 @@ impl Tenant {
             last_logon: 0,
             properties: properties.as_object_mut().map(std::mem::take).unwrap_or_default(),
             password: None,
+            former_passwords: Vec::new(),
         };
         self.users.insert(id, user);
     }

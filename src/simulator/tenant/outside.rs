@@ -37,6 +37,7 @@ impl Tenant {
             last_logon: 0,
             properties,
             password: text_of(described, "initialPassword").map(SecretString::from),
+            former_passwords: Vec::new(),
         };
         self.users.insert(id, user);
         for group in property(described, "groups").and_then(Value::as_array).into_iter().flatten() {

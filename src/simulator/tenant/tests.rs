@@ -162,9 +162,27 @@ fn passwords_types_and_lengths_are_checked() {
     assert!(client.deeds().is_empty());
     let id = client.hire("anna");
     let target = format!("/Users/{id}/ResetPassword");
-    assert_eq!(client.send("POST", &target, &json!({ "newPassword": "Abcdef-12345" })).0, 400);
-    assert_eq!(client.send("POST", &target, &json!({ "newPassword": "Zyxwvu-98765" })).0, 200);
-    assert!(client.tenant.password_is(id, "Zyxwvu-98765"));
+    let reset = |client: &mut Client, id: Value, password: &str| {
+        let (status, body) = client.send("POST", &target, &json!({ "id": id, "newPassword": password }));
+        (status, body["ErrorCode"].as_str().unwrap_or_default().to_owned())
+    };
+    let again = (400, "SIM402E".to_owned());
+    client.tenant.options_mut().remembered_passwords = 2;
+    assert_eq!(reset(&mut client, json!(id), "Abcdef-12345"), again);
+    assert_eq!(reset(&mut client, Value::Null, "Zyxwvu-98765").0, 400);
+    assert_eq!(reset(&mut client, json!(id + 1), "Zyxwvu-98765").0, 400);
+    assert_eq!(reset(&mut client, json!(id), "weak").0, 400);
+    assert_eq!(reset(&mut client, json!(id), "Zyxwvu-98765").0, 200);
+    assert!(client.tenant.password_is(id, "Zyxwvu-98765") && !client.tenant.password_is(id, "Abcdef-12345"));
+    assert_eq!(reset(&mut client, json!(id), "Abcdef-12345"), again, "the one before is remembered");
+    assert_eq!(reset(&mut client, json!(id), "Another-0001").0, 200);
+    assert_eq!(reset(&mut client, json!(id), "Abcdef-12345").0, 200, "the one before that is not");
+    client.tenant.patch_user(id, &json!({ "enableUser": false })).unwrap();
+    client.tenant.options_mut().reset_of_disabled = ResetOfDisabled::Refused;
+    assert_eq!(reset(&mut client, json!(id), "Another-0002"), (403, "SIM403E".to_owned()));
+    client.tenant.options_mut().reset_of_disabled = ResetOfDisabled::Taken;
+    assert_eq!(reset(&mut client, json!(id), "Another-0002").0, 200);
+    assert_eq!(client.get(&format!("/Users/{id}")).1["enableUser"], false, "a new password enables nobody");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Must hold: `properties` always has every key of [`defaults`], each of its type; an absent key in a body means the
 //! default, a key nobody knows is dropped without a word. Deliberately not here: who may do what.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -64,9 +64,21 @@ pub(super) struct User {
     pub last_logon: i64,
     pub properties: Map<String, Value>,
     pub password: Option<SecretString>,
+    /// The passwords before it, the latest last.
+    pub former_passwords: Vec<SecretString>,
 }
 
 impl User {
+    /// Does the vault remember this password, if it remembers so many, the one of today among them?
+    pub(super) fn has_had(&self, password: &str, remembered: usize) -> bool {
+        let all = self.password.iter().chain(self.former_passwords.iter().rev());
+        all.take(remembered).any(|kept| kept.expose_secret() == password)
+    }
+
+    pub(super) fn give_password(&mut self, password: &str) {
+        self.former_passwords.extend(self.password.replace(SecretString::from(password)));
+    }
+
     pub(super) fn text(&self, pointer: &str) -> &str {
         let mut parts = pointer.split('/');
         let first = parts.next().and_then(|key| self.properties.get(key));

@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::body::text_of;
+use super::body::{property, text_of};
 use super::journal::Deed;
 use super::listing::{Query, found};
 use super::user::{Dialect, FLAT, PRODUCT_ONLY, Source, Standing, User, properties_from};
 use super::wire::{Answer, Call, Refusal};
-use super::{Descriptions, MembershipList, Tenant};
+use super::{Descriptions, MembershipList, ResetOfDisabled, Tenant};
 
 /// A switch that a single call turns.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +89,7 @@ impl Tenant {
             last_logon: now.timestamp(),
             properties,
             password: Some(SecretString::from(password)),
+            former_passwords: Vec::new(),
         };
         let shown = self.shown(&user);
         let deed = Deed { what: "create_user", user: Some((id, user.name().to_owned())), group: None };
@@ -145,14 +146,21 @@ impl Tenant {
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         self.own_user(id)?;
+        if property(&body, "id").and_then(Value::as_i64) != Some(id) {
+            return Err(Refusal::invalid("id is missing, or is not the number in the path"));
+        }
         let password =
             text_of(&body, "newPassword").ok_or_else(|| Refusal::invalid("newPassword is missing"))?;
         self.check_password(password)?;
-        if self.password_is(id, password) {
-            return Err(Refusal::new(400, "SIM401E", "The password was used before."));
+        let remembered = self.options.remembered_passwords;
+        if self.user(id)?.has_had(password, remembered) {
+            return Err(Refusal::new(400, "SIM402E", "The password was used before."));
+        }
+        if self.options.reset_of_disabled == ResetOfDisabled::Refused && !self.user(id)?.is_enabled() {
+            return Err(Refusal::new(403, "SIM403E", "The user is disabled."));
         }
         if let Some(user) = self.users.get_mut(&id) {
-            user.password = Some(SecretString::from(password));
+            user.give_password(password);
         }
         self.note_user(now, call, "reset_password", id);
         Ok(Answer::empty(200))

@@ -12,11 +12,12 @@ use crate::store::lease::NotYours;
 use crate::store::operator::{Exit, NoExit, TakeExit};
 use crate::store::outbox::{self, ClaimMessage, ReportMessage, Sent};
 use crate::store::plans::{AwaitVault, VoidPlan};
+use crate::store::recording::{Ended, Intent, Next};
 use crate::store::reveals::RevealPassword;
 use crate::store::runs::{self, LetGo};
 use crate::store::secrets;
-use crate::store::steps::{self, Ended, Intent, Next};
-use crate::store::{WriteFault, audit, decisions, people, plans, seals, workflows};
+use crate::store::steps;
+use crate::store::{WriteFault, audit, decisions, listed, people, plans, seals, workflows};
 
 macro_rules! on_both {
     ($($name:ident / $on_postgres:ident: $story:path;)*) => { $(
@@ -50,7 +51,7 @@ async fn whole_life(stage: &Stage) {
     let workflow = stage.life("T-1", 41).await;
     let read = workflows::find(&stage.store, workflow).await.unwrap().unwrap();
     assert_eq!(read.state.word(), "succeeded");
-    assert_eq!(workflows::page(&stage.store, None, 10).await.unwrap().len(), 1);
+    assert_eq!(listed::page(&stage.store, None, 10).await.unwrap().len(), 1);
     let told = audit::chain(&stage.store, workflow.into(), 0, 100).await.unwrap();
     let kinds: Vec<&str> = told.iter().map(|told| told.event.kind.as_str()).collect();
     assert_eq!(
@@ -112,7 +113,7 @@ async fn many_deliveries(stage: &Stage) {
     let ids: BTreeSet<_> = accepted.iter().map(|accepted| accepted.workflow).collect();
     assert_eq!(ids.len(), 1);
     assert_eq!(accepted.iter().filter(|accepted| accepted.repeat == Repeat::First).count(), 1);
-    assert_eq!(workflows::page(&stage.store, None, 10).await.unwrap().len(), 1);
+    assert_eq!(listed::page(&stage.store, None, 10).await.unwrap().len(), 1);
     let outsider = stage.outsider().await;
     assert_eq!(outsider.count("select count(*) from deliveries").await, 26);
     assert_eq!(outsider.count("select count(*) from audit_events").await, 27);
@@ -235,6 +236,7 @@ async fn stopped_run(stage: &Stage) {
         words: "a user of that name is there".to_owned(),
         calls: vec![],
         user_id: None,
+        made_by: None,
         stranger: stranger.map(VaultUserId),
         access: None,
         before: None,
@@ -270,7 +272,8 @@ async fn stopped_run(stage: &Stage) {
     let lost = Ended { step: 1, attempt, purpose: Purpose::Act, report, record: record.clone() };
     let attempt = stage.stamp().draw().id(crate::domain::ids::AttemptId::made);
     let record = record.begin(attempt, Purpose::Look, stage.now());
-    let look = Intent { step: 1, attempt, purpose: Purpose::Look, record: record.clone(), sealed: None };
+    let (purpose, record) = (Purpose::Look, record.clone());
+    let look = Intent { step: 1, attempt, purpose, record: record.clone(), sealed: None, secret: None };
     let next = Next::Begin(Box::new(look));
     stage.store.write(stage.record(&plan, &lease, Some(lost), next)).await.unwrap();
     let (ended, rest) = stops(1, (attempt, record), Purpose::Look);

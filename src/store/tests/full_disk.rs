@@ -3,14 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::stage::{Stage, accept};
-use crate::store::{Place, Store, WriteFault, workflows};
+use crate::store::listed::{self, Listed};
+use crate::store::{Place, Store, WriteFault};
 
 /// The references of all workflows that a second process sees.
 async fn durable(url: &str) -> BTreeSet<String> {
     let second = Store::open(&Place::Sqlite { url: url.to_owned(), most_pages: None }).await.unwrap();
-    let rows = workflows::page(&second, None, 100_000).await.unwrap();
+    let rows = listed::page(&second, None, 100_000).await.unwrap();
     second.close().await;
-    rows.iter().map(|row| row.source_ref.as_str().to_owned()).collect()
+    let whole = rows.into_iter().filter_map(|row| match row {
+        Listed::Whole(workflow) => Some(workflow.source_ref.as_str().to_owned()),
+        Listed::Unreadable(_) => None,
+    });
+    whole.collect()
 }
 
 #[tokio::test]

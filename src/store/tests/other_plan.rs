@@ -6,8 +6,8 @@ use crate::domain::drift::Difference;
 use crate::domain::plan::Plan;
 use crate::store::lease::{Lease, NotYours};
 use crate::store::plans::VoidPlan;
+use crate::store::recording::Next;
 use crate::store::runs::{Started, Stopped};
-use crate::store::steps::Next;
 use crate::store::{WriteFault, audit, plans, workflows};
 
 #[tokio::test]

@@ -18,8 +18,8 @@ use crate::domain::names::{
 };
 use crate::domain::operator::{MachineUser, Operator};
 use crate::domain::plan::{
-    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedStep, SealedPlan,
-    UserShape,
+    Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedStep,
+    ResetOfDisabled, SealedPlan, UserShape,
 };
 use crate::domain::retry::RetryPolicy;
 use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
@@ -35,10 +35,10 @@ use crate::store::deliveries::{AcceptDelivery, Alarm, Delivery, RefuseDelivery};
 use crate::store::due::{Claimable, Whose};
 use crate::store::lease::Lease;
 use crate::store::plans::KeepPlan;
+use crate::store::recording::{Ended, Intent, Next, Record};
 use crate::store::runs::{ClaimRun, StartRun, Stopped};
 use crate::store::seals::SealBatch;
 use crate::store::secrets::Sealed;
-use crate::store::steps::{Ended, Intent, Next, Record};
 use crate::store::workflows::Workflow;
 use crate::store::{Place, Store, WriteFault, workflows};
 use crate::target::Adoption;
@@ -277,7 +277,8 @@ impl Stage {
         let record = StepRecord::fresh(self.now()).begin(attempt, Purpose::Act, self.now());
         let sealed = matches!(planned, PlannedStep::CreateUser(_))
             .then(|| Sealed { id: self.stamp().draw().id(SecretId::made), bytes: vec![1, 2, 3] });
-        let intent = Intent { step, attempt, purpose: Purpose::Act, record: record.clone(), sealed };
+        let secret = sealed.as_ref().map(|sealed| sealed.id);
+        let intent = Intent { step, attempt, purpose: Purpose::Act, record: record.clone(), sealed, secret };
         (Next::Begin(Box::new(intent)), attempt, record)
     }
 
@@ -476,6 +477,7 @@ fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {
             user_shape: UserShape::Auto,
             description: Description::Kept,
             disable_with: DisableWith::Auto,
+            reset_of_disabled: ResetOfDisabled::Works,
         },
         not_before: stamp.at,
         hand_over: HandOver::Nobody,
@@ -491,6 +493,7 @@ pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
         words: "done".to_owned(),
         calls: vec![],
         user_id,
+        made_by: None,
         stranger: None,
         access: None,
         before: None,

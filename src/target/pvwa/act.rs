@@ -3,7 +3,7 @@
 //! Must hold: an act looks, writes at most once, and reads back; a look never writes. What happened after a write is
 //! never told as "without effect" unless the vault itself refused.
 //! The longer steps have files of their own: `create.rs`, `existing.rs`, `update.rs`, `join.rs`, `leave.rs`, `access.rs`,
-//! `disable.rs`, `verify.rs`.
+//! `switch.rs`, `reset.rs`, `verify.rs`.
 
 use serde_json::json;
 
@@ -14,10 +14,17 @@ use super::put::Changed;
 use super::seal::differences;
 use super::talk::{Fault, Talk};
 use super::users::Account;
-use crate::domain::ids::VaultUserId;
+use crate::domain::ids::{AttemptId, VaultUserId};
 use crate::domain::plan::PlannedStep;
 use crate::domain::step::{Outcome, Report};
 use crate::target::StepCall;
+
+/// What an account becomes when it is switched (`switch.rs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    Enabled,
+    Disabled,
+}
 
 /// What an attempt found out, before the calls are added.
 #[derive(Debug)]
@@ -25,11 +32,12 @@ pub(super) struct Told {
     pub(super) outcome: Outcome,
     pub(super) words: String,
     pub(super) user_id: Option<VaultUserId>,
+    pub(super) made_by: Option<AttemptId>,
 }
 
 impl Told {
     pub(super) fn new(outcome: Outcome, words: impl Into<String>) -> Self {
-        Self { outcome, words: words.into(), user_id: None }
+        Self { outcome, words: words.into(), user_id: None, made_by: None }
     }
 
     /// The approved values are there; is everything else as it was before the last write, which nobody has seen the end
@@ -67,7 +75,12 @@ impl Told {
     }
 
     pub(super) fn about(outcome: Outcome, user: VaultUserId, words: impl Into<String>) -> Self {
-        Self { outcome, words: words.into(), user_id: Some(user) }
+        Self { outcome, words: words.into(), user_id: Some(user), made_by: None }
+    }
+
+    /// The same of an account that this attempt of ours has made.
+    pub(super) fn made_by(self, attempt: Option<AttemptId>) -> Self {
+        Self { made_by: attempt, ..self }
     }
 }
 
@@ -87,7 +100,10 @@ impl Talk<'_> {
             PlannedStep::RecordAccess => self.record_access(call).await,
             PlannedStep::DisableUser => self.disable_user(call).await,
             PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
-            PlannedStep::DisableInDirectory => Err(by_hand()),
+            PlannedStep::DisableInDirectory => Err(by_hand("disabled")),
+            PlannedStep::ResetPassword => self.reset_password(call).await,
+            PlannedStep::EnableUser => self.enable_user(call).await,
+            PlannedStep::EnableInDirectory => Err(by_hand("enabled")),
         };
         let told = self.unless_gone(call, told).await;
         self.report(told)
@@ -105,9 +121,12 @@ impl Talk<'_> {
             PlannedStep::UpdateUser(change) => self.look_for_update(call, change).await,
             PlannedStep::RemoveFromGroup(group) => self.look_for_removal(call, group).await,
             PlannedStep::RecordAccess => self.record_access(call).await,
-            PlannedStep::DisableUser => self.look_for_disabled(call).await,
+            PlannedStep::DisableUser => self.look_for_switched(call, Switch::Disabled).await,
             PlannedStep::LeaveGroupsByHand => Err(groups_by_hand()),
-            PlannedStep::DisableInDirectory => Err(by_hand()),
+            PlannedStep::DisableInDirectory => Err(by_hand("disabled")),
+            PlannedStep::ResetPassword => self.look_for_reset(call).await,
+            PlannedStep::EnableUser => self.look_for_switched(call, Switch::Enabled).await,
+            PlannedStep::EnableInDirectory => Err(by_hand("enabled")),
         };
         let told = self.unless_gone(call, told).await;
         self.report(told)
@@ -119,6 +138,7 @@ impl Talk<'_> {
         let before = self.before.filter(|_| told.outcome == Outcome::Unknown);
         Report {
             before,
+            made_by: told.made_by,
             outcome: told.outcome,
             words,
             calls: self.calls,
@@ -204,6 +224,6 @@ fn groups_by_hand() -> Fault {
 }
 
 /// Only a person can do it, and only there.
-fn by_hand() -> Fault {
-    Fault::NeedsPerson("the account comes from a directory and is disabled there, by a person".to_owned())
+fn by_hand(how: &str) -> Fault {
+    Fault::NeedsPerson(format!("the account comes from a directory and is {how} there, by a person"))
 }

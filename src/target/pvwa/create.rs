@@ -5,7 +5,7 @@
 
 use super::act::Told;
 use super::answer::Said;
-use super::holder::{Holder, is_marked, stranger};
+use super::holder::{Holder, is_marked, made_by, stranger};
 use super::pages::id_of;
 use super::talk::{Fault, Talk};
 use super::users::new_user_body;
@@ -19,7 +19,7 @@ impl Talk<'_> {
         match self.holder(call).await? {
             Holder::Nobody => {}
             holder @ (Holder::Ours(_) | Holder::Adopted(_) | Holder::Stranger(_)) => {
-                return Ok(held(&holder));
+                return Ok(held(call, &holder));
             }
         }
         let Some(password) = &call.password else {
@@ -43,7 +43,7 @@ impl Talk<'_> {
     pub(super) async fn look_for_created(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
         Ok(match self.holder(call).await? {
             Holder::Nobody => Told::new(Outcome::NotThere, "no user of that name is in the vault"),
-            holder @ (Holder::Ours(_) | Holder::Adopted(_)) => held(&holder),
+            holder @ (Holder::Ours(_) | Holder::Adopted(_)) => held(call, &holder),
             Holder::Stranger(id) => Told::new(Outcome::NeedsPerson, doubtful(call, id)),
         })
     }
@@ -73,6 +73,7 @@ impl Talk<'_> {
             Description::Kept | Description::NotKept => "",
         };
         Told::about(Outcome::Done, id, format!("made user number {id} and read it back{marked}"))
+            .made_by(Some(call.mark.attempt()))
     }
 
     /// The vault said yes without a number.
@@ -81,6 +82,7 @@ impl Talk<'_> {
             Holder::Ours(account) | Holder::Adopted(account) => {
                 let id = account.user.id;
                 Told::about(Outcome::Done, id, format!("made the user and found it under number {id}"))
+                    .made_by(made_by(call, &account))
             }
             Holder::Nobody => {
                 Told::new(Outcome::Unknown, "the vault says it made the user, but it cannot be found yet")
@@ -92,7 +94,7 @@ impl Talk<'_> {
     /// The vault said that the name is taken, although it was free a moment ago.
     async fn taken(&mut self, call: &StepCall<'_>, said: &Said) -> Result<Told, Fault> {
         Ok(match self.holder(call).await? {
-            holder @ (Holder::Ours(_) | Holder::Adopted(_) | Holder::Stranger(_)) => held(&holder),
+            holder @ (Holder::Ours(_) | Holder::Adopted(_) | Holder::Stranger(_)) => held(call, &holder),
             Holder::Nobody => Told::new(
                 Outcome::NeedsPerson,
                 format!("{}; but no user of that name can be seen, perhaps for lack of rights", said.words),
@@ -102,12 +104,12 @@ impl Talk<'_> {
 }
 
 /// The name is held: by whom decides.
-fn held(holder: &Holder) -> Told {
+fn held(call: &StepCall<'_>, holder: &Holder) -> Told {
     match holder {
         Holder::Ours(account) => {
             let id = account.user.id;
             let words = format!("an earlier attempt of this workflow made user number {id}");
-            Told::about(Outcome::Done, id, words)
+            Told::about(Outcome::Done, id, words).made_by(made_by(call, account))
         }
         Holder::Adopted(account) => {
             let id = account.user.id;

@@ -21,7 +21,7 @@ impl Pvwa {
     pub(super) fn heard(&self, verdict: &Verdict) {
         match verdict {
             Verdict::Success(_) | Verdict::RenewToken(_) | Verdict::AlreadySo(_) | Verdict::Refused(_) => {
-                self.answered()
+                self.answered();
             }
             Verdict::Passing { said, after_seconds } => self.failed(&said.words, *after_seconds),
             Verdict::Unclear(said) => self.failed(&said.words, None),

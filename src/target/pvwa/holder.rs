@@ -9,10 +9,10 @@ use super::talk::{Fault, Talk};
 use super::touch::{as_approved, own_record};
 use super::users::Account;
 use crate::domain::built_in::is_same_account;
-use crate::domain::ids::VaultUserId;
+use crate::domain::ids::{AttemptId, VaultUserId};
 use crate::domain::plan::Description;
 use crate::domain::snapshot::ProfileField;
-use crate::target::{Adoption, StepCall};
+use crate::target::{Adoption, Mark, StepCall};
 
 /// Who holds the plan's user name.
 #[derive(Debug)]
@@ -119,11 +119,16 @@ pub(super) fn stranger(id: VaultUserId) -> String {
 
 /// Does the description open with a mark of ours, in a vault that keeps descriptions?
 pub(super) fn is_marked(call: &StepCall<'_>, account: &Account) -> bool {
+    made_by(call, account).is_some()
+}
+
+/// Which of our attempts made this account, by its mark.
+pub(super) fn made_by(call: &StepCall<'_>, account: &Account) -> Option<AttemptId> {
     match call.plan.dialect.description {
-        Description::NotKept => false,
+        Description::NotKept => None,
         Description::Kept => {
-            let description = account.user.profile.get(&ProfileField::Description);
-            description.is_some_and(|text| call.our_marks.iter().any(|mark| mark.opens(text)))
+            let text = account.user.profile.get(&ProfileField::Description)?;
+            call.our_marks.iter().find(|mark| mark.opens(text)).map(Mark::attempt)
         }
     }
 }

@@ -223,7 +223,7 @@ pub(super) fn form(call: &StepCall<'_>) -> Result<MemberForm, Fault> {
         )),
         GroupMember::Auto => match call.form {
             Some(Form::Member(form) | Form::TakeOut(form)) => Ok(form),
-            Some(Form::Disable(_)) | None => Ok(MemberForm::UserName),
+            Some(Form::Disable(_) | Form::Enable(_)) | None => Ok(MemberForm::UserName),
         },
     }
 }

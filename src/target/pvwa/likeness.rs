@@ -37,6 +37,9 @@ pub(super) fn unlike_planned(call: &StepCall<'_>, account: &Account) -> Vec<Stri
         | PlannedStep::DisableUser
         | PlannedStep::LeaveGroupsByHand
         | PlannedStep::DisableInDirectory
+        | PlannedStep::ResetPassword
+        | PlannedStep::EnableUser
+        | PlannedStep::EnableInDirectory
         | PlannedStep::VerifyUser => None,
     });
     planned.map(|user| unlike(call, user, account)).unwrap_or_default()

@@ -41,8 +41,15 @@ fn calls_of(plan: &Plan, step: &PlannedStep) -> Vec<PreviewCall> {
             call("GET", &user.at("/safes"), "its safes, where the vault tells them"),
         ],
         PlannedStep::DisableUser => disable(plan, &user),
+        PlannedStep::EnableUser => enable(plan, &user),
+        PlannedStep::ResetPassword => vec![
+            user.read("the approved account"),
+            call("POST", &user.at("/ResetPassword"), "with the user's number and a new password"),
+        ],
         // A person does it, elsewhere.
-        PlannedStep::LeaveGroupsByHand | PlannedStep::DisableInDirectory => vec![],
+        PlannedStep::LeaveGroupsByHand | PlannedStep::DisableInDirectory | PlannedStep::EnableInDirectory => {
+            vec![]
+        }
         PlannedStep::RequirePasswordChange => user.rewritten(
             "the same record with a new password demanded at the next log-on; only if it is not demanded yet",
         ),
@@ -102,6 +109,21 @@ fn disable(plan: &Plan, user: &User) -> Vec<PreviewCall> {
         user.read("to see whether it is enabled"),
         call("POST", &user.at("/disable/"), note),
         user.read("to see that it is disabled"),
+    ]
+}
+
+fn enable(plan: &Plan, user: &User) -> Vec<PreviewCall> {
+    let note = match plan.dialect.disable_with {
+        DisableWith::Auto => {
+            "to enable it; the whole record is written instead if the vault does not know this call"
+        }
+        DisableWith::Call => "to enable it",
+        DisableWith::Put => return user.rewritten("the same record, enabled"),
+    };
+    vec![
+        user.read("to see that it is disabled, and in no group that was not approved"),
+        call("POST", &user.at("/enable/"), note),
+        user.read("to see that it is enabled"),
     ]
 }
 

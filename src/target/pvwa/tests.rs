@@ -6,6 +6,7 @@ mod ending;
 mod joining;
 mod logging_on;
 mod reading;
+mod returning;
 mod script;
 mod signing;
 mod simulated;
@@ -27,13 +28,13 @@ use crate::domain::kind::Kind;
 use crate::domain::names::{GroupName, Location, TargetName, UserName, UserType};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Owner, Plan, PlannedAccount,
-    PlannedGroup, PlannedStep, UserShape,
+    PlannedGroup, PlannedStep, ResetOfDisabled, UserShape,
 };
 use crate::domain::resting::RestPolicy;
 use crate::domain::snapshot::{GroupKind, ProfileField, UserSource};
 use crate::domain::step::{Form, MemberForm, Report};
 use crate::domain::time::Timestamp;
-use crate::target::{Adoption, Again, Besides, LeftIn, Mark, StepCall, Subject, Target};
+use crate::target::{Adoption, Again, Besides, LeftIn, Mark, SentBefore, StepCall, Subject, Target};
 
 const SECRET: &str = "client-secret-under-test";
 const PASSWORD: &str = "Initial-Pass-w0rd-under-test!";
@@ -134,6 +135,7 @@ fn auto() -> DialectSettings {
         user_shape: UserShape::Auto,
         description: Description::Kept,
         disable_with: DisableWith::Auto,
+        reset_of_disabled: ResetOfDisabled::Works,
     }
 }
 
@@ -215,6 +217,7 @@ fn call<'a>(plan: &'a Plan, step: &'a PlannedStep, marks: &'a [Mark]) -> StepCal
         adoption: Adoption::OnlyByMark,
         form: None,
         password: Some(SecretString::from(PASSWORD)),
+        sent_before: SentBefore::No,
         again: Again::Yes,
         before: None,
         left: LeftIn::OthersThanPlanned,

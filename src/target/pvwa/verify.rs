@@ -10,8 +10,8 @@ use super::likeness::unlike;
 use super::talk::{Fault, Talk};
 use super::update::unchanged;
 use super::users::Account;
+use crate::domain::memberships::ends_here;
 use crate::domain::plan::{PlannedGroup, PlannedStep};
-use crate::domain::removal::ends_here;
 use crate::domain::step::Outcome;
 use crate::target::{LeftIn, StepCall};
 
@@ -21,10 +21,13 @@ impl Talk<'_> {
         let mut missing = Vec::new();
         let (mut joined, mut left) = (0_usize, 0_usize);
         let mut seen = Vec::new();
-        if call.left == LeftIn::NoneOfTheVault {
-            let (left, told) = self.left_in(call, &account).await?;
-            missing.extend(left);
-            seen.extend(told);
+        match call.left {
+            LeftIn::OthersThanPlanned => {}
+            LeftIn::NoneOfTheVault | LeftIn::OnlyJoined => {
+                let (left, told) = self.left_in(call, &account).await?;
+                missing.extend(left);
+                seen.extend(told);
+            }
         }
         for step in &call.plan.steps {
             match step {
@@ -34,6 +37,7 @@ impl Talk<'_> {
                 // No read of the vault can show it; it is a person's word.
                 | PlannedStep::LeaveGroupsByHand
                 | PlannedStep::DisableInDirectory
+                | PlannedStep::EnableInDirectory
                 | PlannedStep::VerifyUser => {}
                 PlannedStep::CreateUser(user) => {
                     seen.push("the type, location and profile are as approved".to_owned());
@@ -47,23 +51,21 @@ impl Talk<'_> {
                     joined += 1;
                     missing.extend(self.not_member(&account, planned).await?);
                 }
+                // It was out of the group only until it had a new password.
+                PlannedStep::RemoveFromGroup(planned) if comes_again(call, planned) => {}
                 PlannedStep::RemoveFromGroup(planned) => {
                     left += 1;
                     if self.is_in(&account, planned).await? {
                         missing.push(format!("out of group {}", planned.name));
                     }
                 }
-                PlannedStep::DisableUser => {
-                    seen.push("it is disabled".to_owned());
-                    if account.user.enabled != Some(false) {
-                        missing.push("disabled".to_owned());
-                    }
-                }
-                PlannedStep::RequirePasswordChange => {
-                    seen.push("a new password is demanded".to_owned());
-                    if account.user.change_password_on_next_logon != Some(true) {
-                        missing.push("new password at the next log-on".to_owned());
-                    }
+                PlannedStep::DisableUser
+                | PlannedStep::ResetPassword
+                | PlannedStep::RequirePasswordChange
+                | PlannedStep::EnableUser => {
+                    let (told, lacks) = of_record(step, &account);
+                    seen.push(told.to_owned());
+                    missing.extend(lacks.map(str::to_owned));
                 }
             }
         }
@@ -89,7 +91,10 @@ impl Talk<'_> {
         account: &Account,
     ) -> Result<(Vec<String>, Option<String>), Fault> {
         let found = self.memberships(account).await?;
-        let planned = |id| call.plan.leaves().any(|group| group.id == id);
+        let planned = |id| {
+            let stays = call.left == LeftIn::OnlyJoined && call.plan.joins().any(|group| group.id == id);
+            stays || call.plan.leaves().any(|group| group.id == id)
+        };
         let ends = found.told.iter().flatten().filter_map(ends_here).filter(|group| !planned(group.id));
         let mut left: Vec<_> =
             ends.map(|group| format!("out of group {}, which the plan does not name", group.name)).collect();
@@ -121,4 +126,36 @@ impl Talk<'_> {
             Membership::Wrong(words) => Err(Fault::NeedsPerson(words)),
         }
     }
+}
+
+fn comes_again(call: &StepCall<'_>, left: &PlannedGroup) -> bool {
+    call.plan.joins().any(|group| group.id == left.id)
+}
+
+/// What a step brings about in the record itself, and what is missing of it.
+fn of_record(step: &PlannedStep, account: &Account) -> (&'static str, Option<&'static str>) {
+    let user = &account.user;
+    let (told, wanted, is_so) = match step {
+        PlannedStep::DisableUser => ("it is disabled", "disabled", user.enabled == Some(false)),
+        PlannedStep::EnableUser => ("it is enabled", "enabled", user.enabled == Some(true)),
+        PlannedStep::RequirePasswordChange => (
+            "a new password is demanded",
+            "new password at the next log-on",
+            user.change_password_on_next_logon == Some(true),
+        ),
+        // No vault tells a password.
+        PlannedStep::ResetPassword => ("its password is new, as the vault has said", "", true),
+        PlannedStep::FindUser
+        | PlannedStep::CreateUser(_)
+        | PlannedStep::CaptureUserId
+        | PlannedStep::UpdateUser(_)
+        | PlannedStep::AddToGroup(_)
+        | PlannedStep::RemoveFromGroup(_)
+        | PlannedStep::RecordAccess
+        | PlannedStep::LeaveGroupsByHand
+        | PlannedStep::DisableInDirectory
+        | PlannedStep::EnableInDirectory
+        | PlannedStep::VerifyUser => ("", "", true),
+    };
+    (told, (!is_so).then_some(wanted))
 }

@@ -5,13 +5,14 @@
 use serde_json::json;
 
 use super::{Shown, assert_undecided};
-use crate::stage::{Choices, Database, Stage};
+use crate::stage::{Choices, Database, ONE_OF_THE_GROUP, Stage};
 
 told_on_both! {
     who_asked_for_it_may_not_decide
     whom_it_is_about_may_not_decide
     who_is_called_like_the_account_may_not_decide
     who_left_the_group_since_may_not_decide
+    nobody_is_asked_where_too_few_may_decide
 }
 
 /// Ana may not decide, for this reason; with the fields of Bo's page neither.
@@ -88,6 +89,25 @@ async fn who_left_the_group_since_may_not_decide(mut stage: Stage) {
     stage.choices.edits.push((before, after));
     let stage = stage.restart().await;
     ana_may_not(&stage, &workflow, "You no longer belong to the people who may answer this request").await;
+}
+
+/// Both of the group would have to say yes, and one of them is called like the account.
+async fn nobody_is_asked_where_too_few_may_decide(stage: Stage) {
+    let both = "stages = [{ ask = [\"group:pam-admins\"], quorum = 2 }]\n";
+    let choices = Choices::edited(&[(&format!("{ONE_OF_THE_GROUP}\n"), both)]);
+    let stage = Stage::with(stage.database.another(), choices).await;
+    let workflow = stage
+        .hire_told(|body| {
+            body["subject"]["username"] = json!("bo");
+            body["subject"]["email"] = json!("bo.other@example.org");
+        })
+        .await;
+    assert_eq!(stage.state(&workflow).await, "needs_attention");
+    let reason = stage.reason(&workflow).await;
+    assert!(reason.contains("fewer people to ask than must say yes"), "{reason}");
+    for address in ["ana@example.com", "bo@example.com"] {
+        assert!(stage.simulator.mailbox.links_for(address).is_empty(), "{address} was asked");
+    }
 }
 
 /// A link, a form token and a digest belong together; one of each from two workflows open no door.

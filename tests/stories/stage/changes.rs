@@ -1,4 +1,4 @@
-//! Somebody whom the vault knows already, and what HR says of them: they move, they leave.
+//! Somebody whom the vault knows already, and what HR says of them: they move, they leave, they come back.
 
 use serde_json::{Value, json};
 
@@ -74,6 +74,21 @@ impl Stage {
         answer.workflow()
     }
 
+    /// She comes back to IT Ops: taken in and planned.
+    pub async fn comes_back(&self, source_ref: &str) -> String {
+        let answer = self.told("rehire", source_ref, return_to_operations()).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        self.settle().await;
+        answer.workflow()
+    }
+
+    /// She has left: disabled, as an administrator leaves her, with whatever groups she has.
+    pub fn somebody_who_left(&self) -> i64 {
+        let id = self.somebody();
+        self.simulator.vault.patch_user(id, &json!({ "enableUser": false })).unwrap();
+        id
+    }
+
     /// A request for an account that nobody may touch: it is in its trail with the reason, and in one alarm of its own.
     pub async fn is_told_as_protected(&self, workflow: &str, why: &str) {
         let trail = self.trail(workflow).await;
@@ -108,6 +123,11 @@ impl Stage {
         let groups = user["groupsMembership"].as_array().unwrap();
         groups.iter().map(|group| group["groupName"].as_str().unwrap().to_owned()).collect()
     }
+}
+
+/// What HR says of the work of somebody who comes back.
+pub fn return_to_operations() -> Value {
+    json!({ "employment": { "department": "IT Ops", "manager": { "email": "max@example.com" } } })
 }
 
 /// The places where two records differ.

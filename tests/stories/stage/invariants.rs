@@ -49,6 +49,7 @@ impl Stage {
             }
             "mover" => self.vault_shows_the_move(&shown, &name),
             "leaver" => self.vault_shows_the_end(&shown, &name),
+            "rehire" => self.vault_shows_the_return(&shown, workflow, &name).await,
             other => panic!("nothing is known of a {other}"),
         }
     }
@@ -196,15 +197,31 @@ impl Stage {
         assert_eq!(shown["user_id"], user["id"]);
     }
 
+    /// It is enabled wherever the vault can do that, with the approved groups and no others that the vault keeps, and
+    /// nobody knows its password but whoever fetches it.
+    async fn vault_shows_the_return(&self, shown: &Value, workflow: &str, name: &str) {
+        let user = self.simulator.vault.user(name).expect("the user is there");
+        let kept = groups_in_vault(&user).filter(|(_, kind)| *kind != "Directory");
+        let held: BTreeSet<&str> = kept.map(|(group, _)| group).collect();
+        assert_eq!(held, groups_of(shown, "add_to_group"));
+        assert_eq!(shown["user_id"], user["id"]);
+        if steps(shown).iter().all(|step| step["step"] != "enable_in_directory") {
+            assert_eq!((&user["enableUser"], &user["changePassOnNextLogon"]), (&json!(true), &json!(true)));
+            self.password_opens(workflow, name).await;
+        }
+    }
+
     /// The entry in the vault's journal that a step makes when it writes.
     fn write_of(&self, step: &Value) -> Option<(String, Option<String>)> {
         let what = match (step["step"].as_str().unwrap(), self.choices.dialect) {
             ("create_user", _) => "create_user",
             ("add_to_group", _) => "add_member",
             ("remove_from_group", _) => "remove_member",
+            ("reset_password", _) => "reset_password",
             ("disable_user", Dialect::Product) => "disable_user",
+            ("enable_user", Dialect::Product) => "enable_user",
             // The guide has no call for it, so the whole record is written.
-            ("require_password_change" | "update_user" | "disable_user", _) => "update_user",
+            ("require_password_change" | "update_user" | "disable_user" | "enable_user", _) => "update_user",
             _ => return None,
         };
         Some((what.to_owned(), step["group"].as_str().map(str::to_owned)))
@@ -226,7 +243,7 @@ impl Stage {
     /// The password that will be handed over is the one in the vault.
     async fn password_opens(&self, workflow: &str, name: &str) {
         let Some(clear) = self.sealed_password(workflow).await else {
-            panic!("an account was made, and its password is gone");
+            panic!("an account has a password of ours, and it is gone");
         };
         let id = self.simulator.vault.id_of(name).unwrap();
         assert!(self.simulator.vault.password_is(id, &clear), "the sealed password is not the vault's");

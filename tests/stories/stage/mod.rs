@@ -20,7 +20,7 @@ pub use app::{
 };
 pub use approvers::{ONE_OF_THE_GROUP, Whole};
 pub use browser::{Browser, Screen, Scripts};
-pub use changes::{FOREIGN, FORMER, differences};
+pub use changes::{FOREIGN, FORMER, differences, return_to_operations};
 pub use database::Database;
 pub use invariants::steps;
 pub use operator::olga;

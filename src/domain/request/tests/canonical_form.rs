@@ -174,10 +174,10 @@ fn what_is_not_carried_out_yet_is_named() {
     ] {
         assert_eq!(named(&with(joiner(), pointer, value)), [pointer]);
     }
-    for kind in ["rehire", "reset_password", "unsuspend"] {
+    for kind in ["reset_password", "unsuspend"] {
         assert_eq!(named(&of_kind(kind)), ["/kind"]);
     }
-    for kind in ["mover", "leaver"] {
+    for kind in ["mover", "leaver", "rehire"] {
         assert_eq!(named(&of_kind(kind)), Vec::<String>::new());
     }
     for (pointer, value) in [
@@ -187,6 +187,16 @@ fn what_is_not_carried_out_yet_is_named() {
     ] {
         assert_eq!(named(&with(of_kind("mover"), pointer, value)), [pointer]);
     }
+    for (pointer, value) in [
+        ("/account/user_type", json!("EPVUser")),
+        ("/account/location", json!("\\Users\\Ops")),
+        ("/account/expires_at", json!("2027-12-31T00:00:00Z")),
+        ("/account/description", json!("back")),
+        ("/account/change_password_on_next_logon", json!(false)),
+    ] {
+        assert_eq!(named(&with(of_kind("rehire"), pointer, value)), [pointer]);
+    }
+    assert_eq!(named(&with(of_kind("rehire"), "/account/groups", json!(["Ops"]))), Vec::<String>::new());
     let amend = with(with(joiner(), "/op", json!("amend")), "/amends", json!("a-0"));
     assert_eq!(named(&amend), ["/op"]);
     let leaver = with(of_kind("leaver"), "/leaver", json!({"mode": "delete", "revoke_sessions": true}));

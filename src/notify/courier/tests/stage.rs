@@ -17,7 +17,7 @@ use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, GroupName, Namespace, SourceName, TargetName};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, Plan, PlannedGroup, PlannedStep,
-    SealedPlan, UserShape,
+    ResetOfDisabled, SealedPlan, UserShape,
 };
 use crate::domain::request::{Request, RequestContext};
 use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
@@ -226,6 +226,7 @@ impl Stage {
                 user_shape: UserShape::Auto,
                 description: Description::Kept,
                 disable_with: DisableWith::Auto,
+                reset_of_disabled: ResetOfDisabled::Works,
             },
             not_before: Timestamp::parse("2026-12-24T08:00:00Z").unwrap(),
             hand_over: HandOver::Nobody,

@@ -3,11 +3,11 @@
 use super::script::{Reply, by, error, html};
 use super::*;
 use crate::domain::snapshot::UserSeen;
-use crate::domain::step::{DisableForm, Outcome};
+use crate::domain::step::{Outcome, SwitchForm};
 
 const DISABLE: &str = "POST Users/42/disable/";
 const OUT_OF_OPS: &str = "DELETE UserGroups/5/Members/zobrien/";
-const BY_PUT: Form = Form::Disable(DisableForm::Put);
+const BY_PUT: Form = Form::Disable(SwitchForm::Put);
 const PASSING: Outcome = Outcome::Retry { after_seconds: None };
 
 fn leaver(dialect: DialectSettings) -> Plan {

@@ -155,6 +155,7 @@ async fn pinned_forms_need_no_second_attempt() {
         user_shape: UserShape::Flat,
         description: Description::Kept,
         disable_with: DisableWith::Auto,
+        reset_of_disabled: ResetOfDisabled::Works,
     };
     let trial = Trial::new(Dialect::Guide, guide).await;
     let (story, rest) = trial.run().await;
