@@ -109,7 +109,6 @@ async fn a_location_that_went_after_the_approval_makes_nothing(stage: Stage) {
     stage.simulator.vault.configure(|tenant| tenant.locations = Some(vec!["\\Users".to_owned()]));
     needs_a_person(&stage, &workflow, "ocation").await;
     assert!(stage.writes().is_empty(), "{:?}", stage.writes());
-    assert_eq!(stage.sealed_password(&workflow).await, None, "a refused password is not used again");
     stage.simulator.vault.configure(|tenant| tenant.locations = None);
     stage.take(&workflow, Exit::Retry).await.unwrap();
     is_done(&stage, &workflow).await;
@@ -374,7 +373,8 @@ async fn a_password_that_is_refused_is_replaced_by_a_new_one() {
     let workflow = stage.approved().await;
     stage.simulator.vault.configure(|tenant| tenant.password_policy.min_length = 39);
     needs_a_person(&stage, &workflow, "password policy").await;
-    assert_eq!(stage.sealed_password(&workflow).await, None, "a refused password is nobody's");
+    // A vault may make an account although it says no: the password is somebody's until a look finds the name free.
+    assert!(stage.sealed_password(&workflow).await.is_some());
     stage.simulator.vault.configure(|tenant| tenant.password_policy.min_length = 8);
     stage.take(&workflow, Exit::Retry).await.unwrap();
     is_done(&stage, &workflow).await;
