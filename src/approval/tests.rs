@@ -15,6 +15,7 @@ use super::routes;
 use crate::clock::{Clock, MachineChance, World};
 use crate::config;
 use crate::domain::ids::{DeliveryId, VaultGroupId};
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{EmailAddress, TargetName};
 use crate::domain::plan::{DialectSettings, Plan, SealedPlan};
 use crate::domain::routing::{AskedAs, Pool, ResolvedStage, Routing};
@@ -138,7 +139,7 @@ impl Stage {
         let delivery = Delivery { id, source, key, body: b"{}".to_vec() };
         self.kit
             .store
-            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into(), leaver_within: WITHIN })
             .await
             .unwrap();
     }

@@ -151,6 +151,8 @@ impl Replay {
             | EventKind::AccountAdopted
             | EventKind::WorkflowGivenUp
             | EventKind::AlarmRaised
+            | EventKind::WorkflowRescheduled
+            | EventKind::ClockTrusted
             | EventKind::SignInFailed
             | EventKind::SignedIn
             | EventKind::SignedOut => {}
@@ -213,6 +215,8 @@ impl Replay {
             | EventKind::CredentialDestroyed
             | EventKind::AccountAdopted
             | EventKind::AlarmRaised
+            | EventKind::WorkflowRescheduled
+            | EventKind::ClockTrusted
             | EventKind::SignInFailed
             | EventKind::SignedIn
             | EventKind::SignedOut => return,

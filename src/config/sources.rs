@@ -4,13 +4,19 @@
 //! written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::{Distinct, Section};
 use super::verify::{Verify, read_verify};
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{Namespace, ShortText, SourceName};
+
+/// The bounds of the time within which a leaver's access is to be gone.
+pub(super) const LEAVER_WITHIN: RangeInclusive<TimeDelta> = TimeDelta::minutes(1)..=TimeDelta::days(30);
 
 /// A configured sender of requests.
 #[derive(Debug, Clone)]
@@ -29,6 +35,8 @@ pub struct Source {
     pub may_set: BTreeSet<SettableField>,
     /// So many of its leavers may go in one hour without anybody being asked; the rest is held.
     pub unapproved_leavers_per_hour: u32,
+    /// The access of its leavers is to be gone within this time, unless their rule says otherwise.
+    pub leaver_within: TimeDelta,
 }
 
 /// How messages are written.
@@ -157,12 +165,22 @@ fn read_source(section: &Section<'_>, declared: &mut DeclaredSources) -> Option<
         section.read("timezone", "an IANA zone such as \"Europe/Berlin\"", |text| text.parse::<Tz>().ok());
     let may_set = section.list("may_set", &settable(), SettableField::parse).into_iter().collect();
     let unapproved_leavers_per_hour = section.whole("unapproved_leavers_per_hour", 0..=10_000, 0);
+    let leaver_within = section.span("leaver_within", LEAVER_WITHIN, WITHIN);
     if let Some(name) = &name {
         declared.insert(name.as_str().to_owned(), verify.clone());
     }
     section.refuse_unknown();
     let (format, people, verify) = (format?, people?, verify?);
-    Some(Source { name: name?, format, people, verify, timezone, may_set, unapproved_leavers_per_hour })
+    Some(Source {
+        name: name?,
+        format,
+        people,
+        verify,
+        timezone,
+        may_set,
+        unapproved_leavers_per_hour,
+        leaver_within,
+    })
 }
 
 fn settable() -> String {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::refusal::Refusal;
@@ -62,6 +63,8 @@ struct Meant {
     workflow: Workflow,
     /// The words that people will look it up by.
     found_by: BTreeSet<String>,
+    /// A leaver's access is to be gone within this time.
+    leaver_within: TimeDelta,
 }
 
 /// From bytes to what they mean.
@@ -108,7 +111,7 @@ async fn understand(
         created_at: stamp.at,
         updated_at: stamp.at,
     };
-    Ok(Meant { workflow, found_by: request.found_by() })
+    Ok(Meant { workflow, found_by: request.found_by(), leaver_within: source.leaver_within })
 }
 
 /// What this source may not ask for, what nobody can ask for yet, and what only the clock can tell.
@@ -158,6 +161,7 @@ async fn accept(kit: &Kit, stamp: &Stamp, delivery: &Delivery, meant: &Meant) ->
         delivery: delivery.clone(),
         workflow: meant.workflow.clone(),
         found_by: meant.found_by.clone(),
+        leaver_within: meant.leaver_within,
     };
     match write(kit, deed).await {
         Ok(accepted) => Ok(accepted),

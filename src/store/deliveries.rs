@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
 
 use super::deed::{Deed, Fault, Tx};
 pub use super::outbox::Alarm;
 use super::rows::delivery;
 use super::workflows::Workflow;
-use super::{ReadFault, Store, audit, board, outbox, people, workflows};
+use super::{ReadFault, Store, audit, board, leaver_clocks, outbox, people, workflows};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
@@ -51,6 +52,8 @@ pub struct AcceptDelivery {
     pub workflow: Workflow,
     /// The words that people will look it up by.
     pub found_by: BTreeSet<String>,
+    /// A leaver's access is to be gone within this time.
+    pub leaver_within: TimeDelta,
 }
 
 /// What a message became.
@@ -135,6 +138,7 @@ impl Deed for AcceptDelivery {
             return Err(Fault::Refused(OtherMeaning::StillOpen(open)));
         }
         workflows::insert(tx, &self.workflow).await?;
+        leaver_clocks::within(tx, self.workflow.id, self.leaver_within).await?;
         board::keep_words(tx, self.workflow.id, &self.found_by).await?;
         self.insert(tx, self.workflow.id).await?;
         let events = [self.event(EventKind::DeliveryAccepted), self.received()];

@@ -8,6 +8,7 @@ use super::routes;
 use crate::domain::approval::{Answer, Eligible, Verdict};
 use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::ids::{DeliveryId, VaultGroupId, WorkflowId};
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{EmailAddress, GroupName, Location, SourceName, TargetName, UserName, UserType};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
@@ -68,7 +69,7 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
     stage
         .kit
         .store
-        .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+        .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into(), leaver_within: WITHIN })
         .await
         .unwrap()
         .workflow

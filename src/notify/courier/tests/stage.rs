@@ -14,6 +14,7 @@ use crate::domain::approval::{Answer, Eligible, Verdict};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{DeliveryId, VaultGroupId, WorkflowId};
 use crate::domain::kind::Kind;
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{EmailAddress, GroupName, Namespace, SourceName, TargetName};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, Plan, PlannedGroup, PlannedStep,
@@ -195,7 +196,7 @@ impl Stage {
         };
         self.kit
             .store
-            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into(), leaver_within: WITHIN })
             .await
             .unwrap();
         id

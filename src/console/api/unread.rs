@@ -1,0 +1,18 @@
+//! What a program is told when our own records cannot be read.
+//!
+//! Must hold: nothing of the database is in it; what may pass says when to come again.
+
+use crate::store::ReadFault;
+use crate::web::problem::Problem;
+
+/// When a reader may come again while the database does not answer.
+const RETRY_AFTER_SECONDS: u16 = 10;
+
+/// The answer, and a line in the log.
+pub(super) fn unread(fault: &ReadFault) -> Problem {
+    tracing::error!(%fault, "a question of the operators' API could not be answered");
+    match fault {
+        ReadFault::Database(_) => Problem::unavailable(RETRY_AFTER_SECONDS),
+        ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) => Problem::internal(),
+    }
+}
