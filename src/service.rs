@@ -34,6 +34,7 @@ use crate::target::Target;
 use crate::target::pvwa::{Connection, Pvwa};
 use crate::web::trace::PatternSpan;
 use crate::web::{assets, headers, page, problem};
+use crate::witness::Witness;
 use crate::worker::{Crew, Worker};
 use crate::{approval, console, hand_over, intake, people};
 
@@ -71,10 +72,14 @@ impl Service {
                 return Err(lists.into_iter().flatten().flatten().collect());
             }
         };
+        let witness = Witness::open(&settings.head_file, &keys);
+        let witness = witness
+            .map_err(|fault| vec![Fault::new(&settings.file, "audit.head_file", fault.to_string())])?;
         let store = open_store(&settings, &world, &keys).await.map_err(|fault| vec![fault])?;
         let settings = Arc::new(settings);
         let kit = Kit {
             store,
+            witness: Arc::new(witness),
             world,
             keys,
             settings,

@@ -76,6 +76,8 @@ impl<'a> ChainWalk<'a> {
             position: Some(row.stored.position),
         };
         let read: Option<EventRead> = CanonicalBytes::stored(row.stored.bytes.clone()).open(Tag::Event).ok();
+        let cleared = row.personal.iter().filter(|kept| kept.text.is_none()).count();
+        self.told.cleared += u64::try_from(cleared).unwrap_or(u64::MAX);
         let mut soundness = self.hashes(row, record);
         if soundness == Soundness::Sound {
             soundness = match &read {

@@ -74,6 +74,13 @@ async fn in_full(kit: &Kit, request: &HttpRequest) -> Result<HttpResponse, Probl
 }
 
 async fn gather(kit: &Kit, workflow: &Workflow) -> Result<WorkflowInFull, ReadFault> {
+    if workflow.cleared.is_some() {
+        let said = decisions::of_workflow(&kit.store, workflow.id).await?;
+        let messages = outbox::of_workflow(&kit.store, workflow.id).await?;
+        let whole = parts::whole(&kit.store, workflow).await?;
+        let shown = WorkflowInFull::cleared(kit, workflow);
+        return Ok(shown.with_parts(kit, &whole).with_people(said, messages));
+    }
     let plan = plans::find(&kit.store, workflow.id, workflow.plan_number).await?;
     let ledger = steps::ledger(&kit.store, workflow.id, workflow.plan_number).await?;
     let said = decisions::of_workflow(&kit.store, workflow.id).await?;
@@ -107,6 +114,6 @@ fn unread(fault: &ReadFault) -> Problem {
     tracing::error!(%fault, "a question of the operators' API could not be answered");
     match fault {
         ReadFault::Database(_) => Problem::unavailable(RETRY_AFTER_SECONDS),
-        ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) => Problem::internal(),
+        ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_) => Problem::internal(),
     }
 }

@@ -100,6 +100,11 @@ impl SourceRef {
         Self(format!("{whole}/{target}"))
     }
 
+    /// The reference of the whole request, as its sender gave it, be this the request's own or that of a part.
+    pub fn of_whole(&self) -> &str {
+        self.0.split_once('/').map_or(self.0.as_str(), |(whole, _)| whole)
+    }
+
     /// Reads one back that was kept, be it a sender's or a part's.
     pub fn kept(text: &str) -> Result<Self, NotAName> {
         match text.split_once('/') {

@@ -147,7 +147,7 @@ impl AcceptDelivery {
     /// Where the bytes differ, canonical requests are compared. A deed that is run again after an unknown outcome meets
     /// its own workflow, and that is no repeat.
     fn repeat_of(&self, standing: &Workflow, other: OtherMeaning) -> Result<Accepted, Fault<OtherMeaning>> {
-        if standing.request != self.workflow.request {
+        if !standing.asks_for(&self.workflow.request) {
             return Err(Fault::Refused(other));
         }
         Ok(self.repeat(standing))

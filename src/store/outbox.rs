@@ -414,6 +414,25 @@ pub async fn of_workflow(store: &Store, workflow: WorkflowId) -> Result<Vec<Owed
     rows.into_iter().map(OwedMessage::from_row).collect()
 }
 
+/// Does a mail wait that was tried and not taken?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stuck {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// Is mail being taken, as far as what is owed tells?
+pub async fn is_stuck(store: &Store) -> Result<Stuck, ReadFault> {
+    let tried = owed::Entity::find()
+        .filter(owed::Column::State.eq("owed"))
+        .filter(owed::Column::LastFault.is_not_null())
+        .one(store.reads())
+        .await?;
+    Ok(if tried.is_some() { Stuck::Yes } else { Stuck::No })
+}
+
 /// How many messages stand in each state.
 pub async fn count_by_state(store: &Store) -> Result<Vec<(String, i64)>, ReadFault> {
     Ok(owed::Entity::find()

@@ -37,6 +37,7 @@ table!(delivery, "deliveries", {
     state: String,
     workflow_id: Option<Uuid>,
     reason: Option<String>,
+    cleared_at: Option<ChronoDateTimeUtc>,
 });
 
 table!(workflow, "workflows", {
@@ -67,6 +68,8 @@ table!(workflow, "workflows", {
     waits_for: Option<Uuid>,
     fruitless: i64,
     part_of: Option<Uuid>,
+    cleared_at: Option<ChronoDateTimeUtc>,
+    request_digest: Option<Vec<u8>>,
 });
 
 table!(found_by, "workflow_words", {
@@ -316,6 +319,16 @@ table!(head, "heads", {
     hash: Vec<u8>,
     signature: Vec<u8>,
     signed_at: ChronoDateTimeUtc,
+});
+
+table!(restore, "restores", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    head_number: i64,
+    head_hash: Vec<u8>,
+    reached: i64,
+    recognised_at: ChronoDateTimeUtc,
+    accepted_at: Option<ChronoDateTimeUtc>,
 });
 
 table!(reminder, "reminders", {
