@@ -6,8 +6,6 @@
 use std::future::Future;
 use std::pin::pin;
 
-use chrono::TimeDelta;
-
 use crate::domain::plan::Plan;
 use crate::domain::request::LeaverTerms;
 use crate::domain::time::Timestamp;
@@ -20,11 +18,6 @@ use crate::store::workflows::Workflow;
 use crate::store::{ReadFault, WriteFault};
 use crate::target::Target;
 use crate::worker::{FellOver, pulse};
-
-/// So long a lease stands without a sign of life: after that another worker goes on with the run.
-pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// A call that lasts longer extends the lease.
-const EXTEND_AFTER: TimeDelta = TimeDelta::seconds(20);
 
 /// Why a run is left where it is.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +88,7 @@ impl<'k> Runner<'k> {
     /// wait: whoever has it now looks up what the call brought about.
     pub(super) async fn holding<T>(&self, run: &Run<'_>, call: impl Future<Output = T>) -> Result<T, Left> {
         let mut call = pin!(call);
+        let lease = self.kit.settings.worker.lease;
         let mut extended = self.kit.world.now();
         loop {
             tokio::select! {
@@ -102,14 +96,15 @@ impl<'k> Runner<'k> {
                 () = pulse() => {}
             }
             let now = self.kit.world.now();
-            if now.since(extended) < EXTEND_AFTER {
+            // A call that lasts longer than a third of the lease extends it.
+            if now.since(extended) < lease / 3 {
                 continue;
             }
             let deed = Extend {
                 stamp: self.kit.world.stamp(),
                 lease: run.lease.clone(),
                 workflow: run.workflow.id,
-                until: now.plus(LEASE),
+                until: now.plus(lease),
             };
             match self.kit.store.write(deed).await {
                 Ok(()) => extended = now,
@@ -159,6 +154,6 @@ impl<'k> Runner<'k> {
     }
 
     pub(super) fn until(&self) -> Timestamp {
-        self.kit.world.now().plus(LEASE)
+        self.kit.world.now().plus(self.kit.settings.worker.lease)
     }
 }

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::claimed::{LEASE, Left, Runner};
+use super::claimed::{Left, Runner};
 use crate::domain::resting::Admission;
 use crate::kit::Kit;
 use crate::store::due;
@@ -61,7 +61,8 @@ impl Worker for Executor {
         }
         let (claimable, resting_until) = self.kit.claimable(whose);
         let stamp = self.kit.world.stamp();
-        let claim = ClaimRun { stamp, holder: self.holder, until: now.plus(LEASE), claimable };
+        let until = now.plus(self.kit.settings.worker.lease);
+        let claim = ClaimRun { stamp, holder: self.holder, until, claimable };
         let Some((workflow, lease)) = self.kit.store.write(claim).await.map_err(|fault| failed(&fault))?
         else {
             return Ok(resting_until.map_or(Did::Idle, Did::IdleUntil));

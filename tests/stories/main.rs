@@ -94,6 +94,7 @@ mod an_operator_releases;
 mod an_operator_starts_it;
 mod every_change_may_fail;
 mod every_step_may_fail;
+mod it_is_killed_anywhere;
 mod leavers_go_first;
 mod nobody_holds_up_the_others;
 mod one_person_one_account;
