@@ -34,6 +34,7 @@ mod m0025_clients;
 mod m0026_fruitless;
 mod m0027_watched_names;
 mod m0028_tried_since;
+mod m0029_corrections;
 mod spelling;
 
 /// All migrations in order.
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0026_fruitless::Migration),
             Box::new(m0027_watched_names::Migration),
             Box::new(m0028_tried_since::Migration),
+            Box::new(m0029_corrections::Migration),
         ]
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Case {
     pub(super) proof: Proof,
     /// In which session they read, where one was wanted.
     pub(super) session: Option<Digest>,
+    /// The requests whose place this one took.
+    pub(super) replaces: Vec<Workflow>,
 }
 
 impl Case {
@@ -80,8 +82,21 @@ impl Case {
         let mut said = decisions::of_workflow(&kit.store, ask.workflow).await?;
         said.retain(|recorded| recorded.plan_number == ask.plan_number);
         let (concerned, proof) = (concerned(&kit.store, &workflow).await?, Proof::Link);
+        let replaces = workflows::ended_by(&kit.store, workflow.id).await?;
         let session = None;
-        Ok(Some(Self { ask, workflow, request, kept, plan, since_before, said, concerned, proof, session }))
+        Ok(Some(Self {
+            ask,
+            workflow,
+            request,
+            kept,
+            plan,
+            since_before,
+            said,
+            concerned,
+            proof,
+            session,
+            replaces,
+        }))
     }
 
     /// Is there a newer plan than the one that was asked about?

@@ -111,6 +111,7 @@ fn assemble(kit: &Kit, case: &Case, progress: Progress, shown: Shown<'_>) -> App
         said: &case.said,
         open_stage: case.open_stage(),
         you: Some(&case.ask.approver),
+        replaces: &case.replaces,
     };
     ApprovalPage {
         plan: plan_in_words(material, case.since_before.clone(), now),

@@ -74,7 +74,11 @@ impl Replay {
         let Some(kind) = EventKind::parse(&read.kind) else { return };
         self.change(kind, read);
         match kind {
-            EventKind::DeliveryAccepted | EventKind::DeliveryRepeated | EventKind::DeliveryRefused => {
+            EventKind::DeliveryAccepted
+            | EventKind::DeliveryRepeated
+            | EventKind::DeliveryRefused
+            | EventKind::DeliveryIgnored
+            | EventKind::CorrectionReceived => {
                 self.deliveries.insert(text(read, "delivery"), text(read, "body_sha256"));
             }
             EventKind::WorkflowReceived => self.request = Some(text(read, "request_sha256")),
@@ -111,6 +115,9 @@ impl Replay {
             | EventKind::WorkflowRejected
             | EventKind::WorkflowExpired
             | EventKind::WorkflowStarted
+            | EventKind::RunStopping
+            | EventKind::WorkflowSuperseded
+            | EventKind::WorkflowCancelled
             | EventKind::PersonLinked
             | EventKind::CredentialSealed
             | EventKind::CredentialRevealed
@@ -144,7 +151,9 @@ impl Replay {
             EventKind::WorkflowApproved | EventKind::WorkflowReleased | EventKind::PlanWidened => "approved",
             EventKind::WorkflowRejected => "rejected",
             EventKind::WorkflowExpired => "expired",
-            EventKind::WorkflowStarted => "running",
+            EventKind::WorkflowStarted | EventKind::RunStopping => "running",
+            EventKind::WorkflowSuperseded => "superseded",
+            EventKind::WorkflowCancelled => "cancelled",
             EventKind::WorkflowSucceeded => "succeeded",
             EventKind::WorkflowNeedsAttention => {
                 self.stalled = Some(text(read, "stalled"));
@@ -161,6 +170,8 @@ impl Replay {
             EventKind::DeliveryAccepted
             | EventKind::DeliveryRepeated
             | EventKind::DeliveryRefused
+            | EventKind::DeliveryIgnored
+            | EventKind::CorrectionReceived
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
             | EventKind::LateAccountFound

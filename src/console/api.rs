@@ -79,7 +79,9 @@ async fn gather(kit: &Kit, workflow: &Workflow) -> Result<WorkflowInFull, ReadFa
     let ledger = steps::ledger(&kit.store, workflow.id, workflow.plan_number).await?;
     let said = decisions::of_workflow(&kit.store, workflow.id).await?;
     let messages = outbox::of_workflow(&kit.store, workflow.id).await?;
-    Ok(WorkflowInFull::new(kit, workflow, plan.as_ref(), &ledger)?.with_people(said, messages))
+    let replaced = workflows::ended_by(&kit.store, workflow.id).await?;
+    let whole = WorkflowInFull::new(kit, workflow, plan.as_ref(), &ledger)?;
+    Ok(whole.in_place_of(&replaced).with_people(said, messages))
 }
 
 async fn audit_page(kit: &Kit, request: &HttpRequest) -> Result<HttpResponse, Problem> {

@@ -31,6 +31,8 @@ pub(super) struct Sight {
     pub(super) told: Vec<Told>,
     /// Whom it concerns, who therefore takes none of its ways on.
     pub(super) concerned: Concerned,
+    /// The requests whose place this one took.
+    pub(super) replaces: Vec<Workflow>,
 }
 
 /// The current plan.
@@ -52,6 +54,7 @@ impl Sight {
             messages: outbox::of_workflow(&kit.store, id).await?,
             told: audit::chain(&kit.store, id.into(), 0, MOST_EVENTS).await?,
             concerned: concerned::concerned(&kit.store, &workflow).await?,
+            replaces: workflows::ended_by(&kit.store, id).await?,
             workflow,
         }))
     }

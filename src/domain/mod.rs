@@ -20,6 +20,7 @@ pub mod plan;
 pub mod removal;
 pub mod request;
 pub mod resting;
+pub mod correction;
 pub mod retry;
 pub mod routing;
 pub mod seats;

@@ -5,7 +5,7 @@
 //! Deliberately absent: sending, and any text (see `mail`).
 
 use super::mail::{
-    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, HandOver, NeedsAttention, Outcome,
+    self, About, Alarm, ApprovalWanted, Decided, Done, Ended, Footer, HandOver, NeedsAttention, Outcome,
     PlanReplaced, SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
@@ -18,6 +18,8 @@ use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State};
 use crate::kit::Kit;
+use crate::pages::plan_in_words::in_place_of;
+use crate::pages::timeline::replaced_or_taken_back;
 use crate::store::asks::{self, Ask};
 use crate::store::outbox::OwedMessage;
 use crate::store::workflows::Workflow;
@@ -68,7 +70,10 @@ pub(super) async fn letter(kit: &Kit, owed: &OwedMessage) -> Result<Letter, NoLe
     let workflow = workflow.ok_or(NoLetter::Impossible("the workflow it tells about is not there"))?;
     match owed.kind.as_str() {
         "needs_attention" => needs_attention(kit, &workflow, &footer).await,
-        "vault_awaited" => vault_awaited(owed, &workflow, &footer),
+        "vault_awaited" => {
+            let about = about(kit, &workflow).await?;
+            vault_awaited(owed, &workflow, about, &footer)
+        }
         "hand_over" => hand_over(kit, &workflow, &footer).await,
         _ => {
             let ask = match owed.ask {
@@ -90,13 +95,15 @@ async fn to_asked(
     footer: &Footer,
 ) -> Result<Written, NoLetter> {
     let link = link(kit, ask)?;
-    let about = about(workflow)?;
+    let about = about(kit, workflow).await?;
     let written = match owed.kind.as_str() {
         kind @ ("approval_wanted" | "reminder") => {
             let until = still_wanted(kit, workflow, ask).await?;
             let runs = runs(workflow.not_before, kit.world.now());
             let until = until.map(Timestamp::in_words);
-            let wanted = ApprovalWanted { about, runs, until, link };
+            let replaced = workflows::ended_by(&kit.store, workflow.id).await?;
+            let replaces = replaced.last().map(in_place_of);
+            let wanted = ApprovalWanted { about, runs, until, replaces, link };
             if kind == "reminder" {
                 mail::reminder(&wanted, footer)
             } else {
@@ -108,10 +115,28 @@ async fn to_asked(
             mail::decided(&Decided { about, outcome, link }, footer)
         }
         "plan_replaced" => mail::plan_replaced(&PlanReplaced { about, link }, footer),
+        "replaced" => mail::replaced(&ended(kit, workflow, about, link).await?, footer),
+        "withdrawn" => mail::withdrawn(&ended(kit, workflow, about, link).await?, footer),
         "done" => mail::done(&Done { about, link }, footer),
         _ => return Err(NoLetter::Impossible("this version does not know its kind")),
     };
     written.map_err(|_| UNWRITABLE)
+}
+
+/// What took its place or took it back, as its trail tells.
+async fn ended(kit: &Kit, workflow: &Workflow, about: About, link: String) -> Result<Ended, NoLetter> {
+    let told = audit::chain(&kit.store, workflow.id.into(), 0, MOST_EVENTS).await?;
+    let kinds = [EventKind::WorkflowSuperseded, EventKind::WorkflowCancelled].map(EventKind::as_str);
+    let last = told.iter().rfind(|told| kinds.contains(&told.event.kind.as_str()));
+    let last = last.ok_or(NoLetter::Impossible("the end it tells about is not there"))?;
+    let why = replaced_or_taken_back(last);
+    let mut signs = why.chars();
+    let first: String = signs.next().into_iter().flat_map(char::to_uppercase).collect();
+    let left = match last.text("done") {
+        Some(_) => "Part of it had been carried out by then; its page tells what.",
+        None => "Nothing was changed in the vault.",
+    };
+    Ok(Ended { about, why: plain(&format!("{first}{}.", signs.as_str()), LONGEST_WORDS), left, link })
 }
 
 /// Is this person's answer still wanted? Then until when.
@@ -198,13 +223,18 @@ async fn by_operator(kit: &Kit, workflow: &Workflow) -> Result<Option<Outcome>, 
     Ok(Some(if approved { Outcome::Approved(by, at) } else { Outcome::Rejected(by, at) }))
 }
 
-fn vault_awaited(owed: &OwedMessage, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
+fn vault_awaited(
+    owed: &OwedMessage,
+    workflow: &Workflow,
+    about: About,
+    footer: &Footer,
+) -> Result<Letter, NoLetter> {
     if workflow.state != State::Planning {
         return Err(NoLetter::NotNeeded("the vault was read"));
     }
     let to = owed.recipient.clone().ok_or(NoLetter::Impossible("it has no addressee"))?;
     let since = workflow.vault_awaited_since.map(Timestamp::in_words);
-    let written = mail::vault_awaited(&VaultAwaited { about: about(workflow)?, since }, footer);
+    let written = mail::vault_awaited(&VaultAwaited { about, since }, footer);
     Ok(Letter { to: vec![to], workflow: Some(workflow.id), written: written.map_err(|_| UNWRITABLE)? })
 }
 
@@ -224,7 +254,7 @@ async fn hand_over(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Result<Le
     }
     let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
     let link = format!("{base}/credentials/{}", token.reveal());
-    let mail = HandOver { about: about(workflow)?, link, until: end.in_words() };
+    let mail = HandOver { about: about(kit, workflow).await?, link, until: end.in_words() };
     let written = mail::hand_over(&mail, footer).map_err(|_| UNWRITABLE)?;
     Ok(Letter { to: vec![to], workflow: Some(workflow.id), written })
 }
@@ -326,10 +356,14 @@ fn link(kit: &Kit, ask: &Ask) -> Result<String, NoLetter> {
     Ok(format!("{base}/approve/{}", token.reveal()))
 }
 
-fn about(workflow: &Workflow) -> Result<About, NoLetter> {
+/// What it is about, as its plan has it: a joiner for somebody who has an account is a change.
+async fn about(kit: &Kit, workflow: &Workflow) -> Result<About, NoLetter> {
+    let kept = plans::find(&kit.store, workflow.id, workflow.plan_number).await?;
+    let planned = kept.map(|kept| kept.sealed.open()).transpose().map_err(ReadFault::from)?;
+    let kind = planned.map_or(workflow.kind, |plan| plan.kind);
     let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
     let whom = plain(&display_name(workflow, &request), LONGEST_NAME);
-    let what = match workflow.kind {
+    let what = match kind {
         Kind::Joiner => format!("a new account for {whom}"),
         Kind::Mover => format!("changed access for {whom}"),
         Kind::Leaver => format!("the end of the access of {whom}"),

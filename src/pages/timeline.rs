@@ -5,6 +5,7 @@
 
 use super::steps_in_words::title_of_word;
 use crate::domain::audit::EventKind;
+use crate::domain::kind::Kind;
 use crate::domain::operator::claimed;
 use crate::domain::time::Timestamp;
 use crate::store::audit::Told;
@@ -46,7 +47,17 @@ fn sentence(told: &Told) -> String {
         EventKind::DeliveryRefused => {
             format!("A message of {} was refused: {}.", actor(told), text("because"))
         }
-        EventKind::WorkflowReceived => format!("It became a workflow: {}.", text("kind")),
+        EventKind::DeliveryIgnored => format!(
+            "A message of {} was older than what had been heard of this person before, and was ignored.",
+            actor(told)
+        ),
+        EventKind::CorrectionReceived => correction(told),
+        EventKind::WorkflowReceived => match told.text("makes_up_for") {
+            Some(other) => {
+                format!("It became a workflow: {}, to make up for workflow {}.", text("kind"), visible(other))
+            }
+            None => format!("It became a workflow: {}.", text("kind")),
+        },
         EventKind::WorkflowPlanned => planned(told),
         EventKind::WorkflowReplanning => {
             format!(
@@ -71,8 +82,7 @@ fn sentence(told: &Told) -> String {
             format!("The vault cannot be read: {}.", clause(&personal("because")))
         }
         EventKind::RunAwaited => format!(
-            "Another request for this person is being carried out, workflow {}; this one goes on when that has come \
-             to rest.",
+            "Another request for this person comes first, workflow {}; this one goes on when that has come to rest.",
             text("run")
         ),
         EventKind::LateAccountFound => format!(
@@ -102,6 +112,14 @@ fn sentence(told: &Told) -> String {
         }
         EventKind::WorkflowExpired => expired(told).to_owned(),
         EventKind::WorkflowStarted => "The run began.".to_owned(),
+        EventKind::RunStopping => {
+            format!("The run is to begin nothing new: {}.", replaced_or_taken_back(told))
+        }
+        EventKind::WorkflowSuperseded | EventKind::WorkflowCancelled => {
+            let ended = replaced_or_taken_back(told);
+            let done = told.text("done").map(|done| format!(" Done by then: {}.", visible(done)));
+            format!("Ended: {ended}.{}", done.unwrap_or_default())
+        }
         EventKind::StepBegun => begun(told),
         EventKind::StepEnded => {
             lost_create(told).unwrap_or_else(|| format!("{}: {}.", step(told), clause(&personal("words"))))
@@ -181,6 +199,44 @@ fn lost_create(told: &Told) -> Option<String> {
 /// The time of day of a moment that an event names.
 fn clock(told: &Told, name: &str) -> Option<String> {
     told.text(name).and_then(Timestamp::parse).map(Timestamp::clock_time)
+}
+
+fn correction(told: &Told) -> String {
+    let reference = told.text("source_ref").map(visible).unwrap_or_default();
+    let what = match told.text("op") {
+        Some("rescind") => "takes it back",
+        Some("amend") => "changes it",
+        Some(_) | None => "says the same or more about it",
+    };
+    format!("{} sent a message that {what}, under its own reference {reference}.", actor(told))
+}
+
+/// Why a workflow does not go on: what took its place, or what took it back.
+pub fn replaced_or_taken_back(told: &Told) -> String {
+    let by = told.text("by").map(visible);
+    let kind = told.text("by_kind").map_or("another request", kind_in_words);
+    match (told.text("withdrawn_by").map(visible), by) {
+        (Some(reference), Some(by)) => {
+            format!(
+                "its source took it back ({reference}), and {kind}, workflow {by}, makes up for what was done"
+            )
+        }
+        (Some(reference), None) => format!("its source took it back ({reference})"),
+        (None, Some(by)) => format!("{kind} took its place, workflow {by}"),
+        (None, None) => "it was taken back".to_owned(),
+    }
+}
+
+fn kind_in_words(word: &str) -> &'static str {
+    match Kind::parse(word) {
+        Some(Kind::Joiner) => "a joiner",
+        Some(Kind::Mover) => "a mover",
+        Some(Kind::Leaver) => "a leaver",
+        Some(Kind::Rehire) => "a rehire",
+        Some(Kind::ResetPassword) => "a request for a new password",
+        Some(Kind::Unsuspend) => "a request to end a suspension",
+        None => "another request",
+    }
 }
 
 fn decision(told: &Told) -> String {

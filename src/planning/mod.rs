@@ -7,6 +7,7 @@
 
 mod access;
 mod account;
+mod existing;
 mod joiner;
 mod leaver;
 mod mover;
@@ -29,6 +30,7 @@ use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
 use crate::rules::routing::{Unasked, Wanted, route};
 use crate::store::claims::ClaimPlan;
 use crate::store::due;
+use crate::store::held_back::{Gate, LookAgain};
 use crate::store::late::AwaitLate;
 use crate::store::people;
 use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, PlanningStopped, Telling};
@@ -139,7 +141,11 @@ impl Worker for Planner {
         };
         let at_work = self.kept.takes(workflow.kind);
         looking.found();
-        let planned = self.plan(&workflow).await;
+        let planned = if workflow.waits_for.is_some() {
+            self.look_again(&workflow).await
+        } else {
+            self.plan(&workflow).await
+        };
         if at_work.is_some() {
             drop(at_work);
             // A hand that looked for leavers alone may look for others again.
@@ -158,6 +164,16 @@ impl Planner {
     pub fn new(kit: Kit) -> Self {
         let kept = KeptHand::among(hands(&kit));
         Self { kit, kept }
+    }
+
+    /// It waits for another request of the same person; once that one has come to rest, it is planned.
+    async fn look_again(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
+        let deed = LookAgain { stamp: self.kit.world.stamp(), workflow: workflow.id };
+        let gate = self.kit.store.write(deed).await;
+        match gate.map_err(|fault| TurnFailed::doing("looking for another run")(&fault))? {
+            Gate::Open => self.plan(workflow).await,
+            Gate::Closed => Ok(()),
+        }
     }
 
     async fn plan(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
@@ -234,7 +250,10 @@ impl Planner {
         let (plan, snapshot) = match request.what() {
             Some(What::Joiner(joiner)) => {
                 let chosen = access::choose(kit, &words).await?;
-                joiner::plan(kit, workflow, &request, joiner, chosen).await?
+                match existing::plan(kit, workflow, &request, joiner, chosen).await? {
+                    Some(change) => change,
+                    None => joiner::plan(kit, workflow, &request, joiner, chosen).await?,
+                }
             }
             Some(What::Mover(mover)) => {
                 let chosen = access::choose(kit, &words).await?;
@@ -251,7 +270,7 @@ impl Planner {
         let unasked = self.unasked(workflow, &plan, &snapshot).await?;
         let target = kit.settings.target(&plan.target);
         let privileged = target.and_then(|target| privileged_joins(target, &plan));
-        let wanted = Wanted { kind: workflow.kind, req: &words, unasked, privileged: privileged.as_ref() };
+        let wanted = Wanted { kind: plan.kind, req: &words, unasked, privileged: privileged.as_ref() };
         let routing = route(&self.kit.engine, policy, &self.kit.settings, &wanted).await;
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let sealed = SealedPlan::seal(&plan)?;

@@ -11,7 +11,7 @@ use super::fault::ReadFault;
 use super::leavers::InTheWay;
 use super::rows::{attempt, decision, event};
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, by_hand, concerned, creates, leavers, people, plans, steps, unfinished};
+use super::{Store, audit, by_hand, concerned, creates, leavers, people, plans, reopen, secrets};
 use crate::clock::Stamp;
 use crate::domain::approval::Verdict;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
@@ -178,8 +178,8 @@ impl Deed for TakeExit {
             audit::append(tx, self.workflow.into(), event).await?;
         }
         match self.exit {
-            Exit::GiveUp => unfinished::gone(tx, self.workflow).await?,
-            Exit::Retry | Exit::Adopt(_) | Exit::MarkDone => steps::reopen(tx, &workflow).await?,
+            Exit::GiveUp => secrets::given_up(tx, self.workflow).await?,
+            Exit::Retry | Exit::Adopt(_) | Exit::MarkDone => reopen::reopen(tx, &workflow).await?,
         }
         let word = transition.next.word();
         let approval_ends = match transition.next {

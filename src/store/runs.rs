@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::claims::Due;
+use super::corrections;
 use super::deed::{Deed, Fault, Tx};
 use super::due::{self, Claimable};
+use super::ends;
 use super::lease::{self, Held, Lease, NotYours, Taken, standing};
 use super::people::{self, Barred};
 use super::plans;
@@ -20,7 +22,7 @@ use crate::clock::Stamp;
 use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::WrongMove;
+use crate::domain::workflow::{State, WrongMove};
 
 /// So long a lease that is held for no run is waited for before it is looked at again.
 const LOOK_AGAIN_SECONDS: i64 = 5;
@@ -151,6 +153,12 @@ impl Deed for StartRun {
         let held = Held::prove(tx, &self.lease).await?;
         let workflow = workflows::locked(tx, self.workflow).await?;
         standing(&workflow, self.plan_number)?;
+        if workflow.stop.is_some() && matches!(workflow.state, State::Running) && self.stopped.is_some() {
+            // It was to stop anyhow, so that nobody has to look.
+            ends::stopped(tx, &workflow).await?;
+            held.until(tx, tx.at).await?;
+            return Ok(Started::Stopped);
+        }
         match &self.stopped {
             None => match self.enter(tx, &workflow).await? {
                 Entry::Free => {
@@ -184,7 +192,7 @@ impl Deed for StartRun {
                 workflows::apply(tx, &workflow, transition, also).await?;
             }
         }
-        due::wake(tx, workflow.id).await?;
+        workflows::wake(tx, workflow.id).await?;
         held.until(tx, tx.at).await?;
         Ok(Started::Stopped)
     }
@@ -197,6 +205,7 @@ impl StartRun {
             return Ok(Entry::Closed("the plan of this run is gone".to_owned()));
         };
         let plan = kept.sealed.open().map_err(super::ReadFault::from)?;
+        corrections::clear_the_way(tx, workflow).await?;
         match people::bar(tx, workflow, &plan).await? {
             Some(Barred::NotYet(run)) => return Ok(Entry::NotYet(run)),
             Some(barred) => return Ok(Entry::Closed(in_words(&barred))),
@@ -297,7 +306,7 @@ impl Deed for LetGo {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
         let held = Held::prove(tx, &self.lease).await?;
         due::postpone(tx, self.workflow, self.due_at).await?;
-        due::wake(tx, self.workflow).await?;
+        workflows::wake(tx, self.workflow).await?;
         held.until(tx, tx.at).await
     }
 }

@@ -15,14 +15,17 @@ use super::lease::{Held, Lease, NotYours, standing};
 use super::people::{self, Linked};
 use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
+use super::step_row::columns;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, audit, creates, due, watches};
+use super::{Store, audit, creates, due, ends, watches};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
 use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
 use crate::domain::plan::{Plan, PlannedStep};
-use crate::domain::step::{AccessSeen, Form, Ledger, Outcome, Purpose, Report, Rest, StepRecord, StepState};
+use crate::domain::step::{
+    AccessSeen, Form, Going, Ledger, Outcome, Purpose, Report, Rest, StepRecord, StepState,
+};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{State, WrongMove};
 
@@ -72,7 +75,7 @@ pub enum Next {
 pub enum Recorded {
     /// It stands as asked.
     AsAsked,
-    /// The outcome sent the run to a person instead; nothing may follow.
+    /// The run went to a person instead, or is to stop: nothing may follow.
     Stopped,
 }
 
@@ -94,6 +97,8 @@ pub struct Record {
     pub next: Next,
     /// A call of which no answer came may take effect so much later.
     pub server_delay: TimeDelta,
+    /// Does the worker believe that the run goes on?
+    pub going: Going,
 }
 
 #[async_trait]
@@ -125,6 +130,12 @@ impl Deed for Record {
         {
             // The account is linked to somebody else: whatever was to follow, a person must look.
             self.rest(tx, &held, &workflow, &Rest::NeedsPerson(reason)).await?;
+            return Ok(Recorded::Stopped);
+        }
+        if workflow.stop.is_some() && self.going == Going::On {
+            // Nothing new is begun; whoever takes the run up next knows that it is to stop.
+            due::postpone(tx, self.workflow, tx.at).await?;
+            held.until(tx, tx.at).await?;
             return Ok(Recorded::Stopped);
         }
         match &self.next {
@@ -279,12 +290,23 @@ impl Record {
         workflow: &Workflow,
         rest: &Rest,
     ) -> Result<(), Fault<NotYours>> {
-        let transition = match rest {
-            Rest::Succeeded => workflow.state.succeeded()?,
-            Rest::NeedsPerson(reason) => workflow.state.needs_attention(reason.clone())?,
-        };
-        workflows::apply(tx, workflow, transition, Also::default()).await?;
-        due::wake(tx, workflow.id).await?;
+        match rest {
+            Rest::Succeeded => {
+                let transition = workflow.state.succeeded()?;
+                workflows::apply(tx, workflow, transition, Also::default()).await?;
+            }
+            Rest::NeedsPerson(_) | Rest::Stopped if workflow.stop.is_some() => {
+                ends::stopped(tx, workflow).await?;
+            }
+            Rest::NeedsPerson(reason) => {
+                let transition = workflow.state.needs_attention(reason.clone())?;
+                workflows::apply(tx, workflow, transition, Also::default()).await?;
+                workflows::wake(tx, workflow.id).await?;
+            }
+            Rest::Stopped => {
+                return Err(Fault::Broken(format!("workflow {} was not to stop", workflow.id)));
+            }
+        }
         held.until(tx, tx.at).await
     }
 
@@ -377,68 +399,6 @@ pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
         step::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     }
     Ok(())
-}
-
-/// The steps that write a whole record.
-const WRITE_RECORDS: [&str; 3] = ["update_user", "require_password_change", "disable_user"];
-
-/// Sends the steps of the current plan on that have failed or whose attempts never ended: to another act, or to a look
-/// where an earlier act may have had an effect.
-pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault<No>> {
-    let stopped = step::Entity::find()
-        .filter(step::Column::WorkflowId.eq(workflow.id.0))
-        .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
-        .filter(step::Column::State.is_in(["failed", "begun"]))
-        .all(&tx.inner)
-        .await?;
-    for row in stopped {
-        let last = attempt::Entity::find()
-            .filter(attempt::Column::WorkflowId.eq(row.workflow_id))
-            .filter(attempt::Column::PlanNumber.eq(row.plan_number))
-            .filter(attempt::Column::StepNumber.eq(row.number))
-            .order_by_desc(attempt::Column::Number)
-            .one(&tx.inner)
-            .await?;
-        // A record is always read before it is written, so that a person who has judged what a look has found is not
-        // asked the same once more.
-        let judged = WRITE_RECORDS.contains(&row.kind.as_str());
-        let unclear = last.is_some_and(|last| match (last.purpose.as_str(), last.outcome.as_deref()) {
-            (_, None | Some("unknown")) => true,
-            ("look", Some("needs_person")) => !judged,
-            (purpose, Some(_)) => purpose == "look",
-        });
-        let state =
-            if unclear { StepState::Unknown { due: tx.at } } else { StepState::Waiting { due: tx.at } };
-        let mut fresh = columns(&StepRecord { state, ..StepRecord::fresh(tx.at) }, tx.at);
-        fresh.form = Set(row.form);
-        (fresh.workflow_id, fresh.plan_number, fresh.number) =
-            (Set(row.workflow_id), Set(row.plan_number), Set(row.number));
-        step::Entity::update(fresh).exec(&tx.inner).await?;
-    }
-    Ok(())
-}
-
-pub(super) fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel {
-    let (due, reason) = match &record.state {
-        StepState::Waiting { due } | StepState::Unknown { due } => (*due, None),
-        StepState::Failed { reason } => (now, Some(reason.clone())),
-        StepState::Begun
-        | StepState::Done
-        | StepState::AlreadySo
-        | StepState::Skipped
-        | StepState::Manual => (now, None),
-    };
-    step::ActiveModel {
-        state: Set(record.state.word().to_owned()),
-        reason: Set(reason),
-        due_at: Set(due.as_utc()),
-        acts: Set(i64::from(record.acts)),
-        looks: Set(i64::from(record.looks)),
-        form: Set(record.form.map(|form| form.word().to_owned())),
-        open_attempt: Set(record.open.map(|id| id.0)),
-        tried_since: Set(record.since.map(Timestamp::as_utc)),
-        ..Default::default()
-    }
 }
 
 fn number(place: usize) -> i64 {

@@ -58,6 +58,10 @@ struct WorkflowShown {
     expires_at: Option<Timestamp>,
     /// The run of the same person that must come to rest before this one goes on.
     waits_for: Option<WorkflowId>,
+    /// The request that took its place; for one that is being stopped, the one that will.
+    superseded_by: Option<WorkflowId>,
+    /// The source's own reference of the event that took it back; for one that is being stopped, the one that will.
+    cancelled_by: Option<String>,
     url: String,
 }
 
@@ -81,6 +85,8 @@ impl WorkflowShown {
             not_before: workflow.not_before,
             expires_at: workflow.state.open_stage().and_then(|open| open.expires_at),
             waits_for: workflow.waits_for,
+            superseded_by: workflow.ended_by.or_else(|| workflow.stop.and_then(|stop| stop.by)),
+            cancelled_by: workflow.cancelled_by.clone(),
             url: format!("{base}/api/v1/workflows/{}", workflow.id),
         }
     }
@@ -108,6 +114,8 @@ pub(super) struct WorkflowInFull {
     workflow: WorkflowShown,
     /// The request as it was understood.
     request: Value,
+    /// The requests whose place this one took.
+    supersedes: Vec<WorkflowId>,
     plan: Option<PlanShown>,
     user_id: Option<VaultUserId>,
     steps: Vec<StepShown>,
@@ -177,6 +185,7 @@ impl WorkflowInFull {
         Ok(Self {
             workflow: WorkflowShown::new(kit, workflow),
             request: workflow.request.open(Tag::Request)?,
+            supersedes: Vec::new(),
             plan: plan.zip(planned.as_ref()).map(|(kept, plan)| PlanShown {
                 number: kept.number,
                 digest: kept.sealed.digest(),
@@ -191,6 +200,12 @@ impl WorkflowInFull {
             decisions: Vec::new(),
             messages: Vec::new(),
         })
+    }
+
+    /// With the requests whose place this one took.
+    pub(super) fn in_place_of(mut self, others: &[Workflow]) -> Self {
+        self.supersedes = others.iter().map(|other| other.id).collect();
+        self
     }
 
     pub(super) fn with_people(mut self, said: Vec<Recorded>, messages: Vec<OwedMessage>) -> Self {
