@@ -35,6 +35,7 @@ mod m0026_fruitless;
 mod m0027_watched_names;
 mod m0028_tried_since;
 mod m0029_corrections;
+mod m0030_cancel_proposals;
 mod spelling;
 
 /// All migrations in order.
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0027_watched_names::Migration),
             Box::new(m0028_tried_since::Migration),
             Box::new(m0029_corrections::Migration),
+            Box::new(m0030_cancel_proposals::Migration),
         ]
     }
 }

@@ -110,6 +110,7 @@ impl Replay {
             | EventKind::StageReminded
             | EventKind::AccountProtected
             | EventKind::HeldProposed
+            | EventKind::CancelProposed
             | EventKind::WorkflowReleased
             | EventKind::WorkflowApproved
             | EventKind::WorkflowRejected
@@ -180,6 +181,7 @@ impl Replay {
             | EventKind::StageReminded
             | EventKind::AccountProtected
             | EventKind::HeldProposed
+            | EventKind::CancelProposed
             | EventKind::DecisionRecorded
             | EventKind::StepBegun
             | EventKind::StepEnded

@@ -11,6 +11,7 @@ use crate::kit::Kit;
 use crate::pages::differences::{SinceBefore, since_before};
 use crate::pages::progress::{Progress, Run, progress};
 use crate::store::audit::Told;
+use crate::store::cancel::{self, Proposal};
 use crate::store::decisions::{self, Recorded};
 use crate::store::outbox::{self, OwedMessage};
 use crate::store::plans::{self, KeptPlan};
@@ -33,6 +34,8 @@ pub(super) struct Sight {
     pub(super) concerned: Concerned,
     /// The requests whose place this one took.
     pub(super) replaces: Vec<Workflow>,
+    /// What was proposed about cancelling it, and waits for somebody else.
+    pub(super) cancel: Option<Proposal>,
 }
 
 /// The current plan.
@@ -55,6 +58,7 @@ impl Sight {
             told: audit::chain(&kit.store, id.into(), 0, MOST_EVENTS).await?,
             concerned: concerned::concerned(&kit.store, &workflow).await?,
             replaces: workflows::ended_by(&kit.store, id).await?,
+            cancel: cancel::proposed(&kit.store, id, kit.world.now()).await?,
             workflow,
         }))
     }

@@ -431,7 +431,7 @@ impl AcceptDelivery {
 
     fn taken_back(&self, stop: Stop, kind: Option<Kind>) -> Ending {
         let withdrawn_by = Some(self.workflow.source_ref.as_str().to_owned());
-        Ending { actor: self.actor(), stop, kind, withdrawn_by }
+        Ending { actor: self.actor(), stop, kind, withdrawn_by, proposed: None }
     }
 
     fn actor(&self) -> Actor {
@@ -476,7 +476,7 @@ impl AcceptDelivery {
             ),
             Telling::LeaverIsDue => format!(
                 "the source {source} has taken back or put off a leaver that is due; it goes on unless \
-                 somebody who is asked rejects it"
+                 two people cancel it"
             ),
         }
     }

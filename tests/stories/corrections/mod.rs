@@ -5,6 +5,7 @@ mod dates_move;
 mod in_order;
 mod leavers_win;
 mod taken_back;
+mod two_people;
 mod who_is_known;
 
 use serde_json::{Value, json};
