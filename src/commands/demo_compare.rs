@@ -34,6 +34,7 @@ fn in_journal(step: &PlannedStep) -> &'static [&'static str] {
         PlannedStep::DisableUser => &["disable_user", "update_user"],
         PlannedStep::EnableUser => &["enable_user", "update_user"],
         PlannedStep::ResetPassword => &["reset_password"],
+        PlannedStep::ActivateUser => &["activate_user"],
         PlannedStep::UpdateUser(_) | PlannedStep::RequirePasswordChange => &["update_user"],
         PlannedStep::FindUser
         | PlannedStep::CaptureUserId

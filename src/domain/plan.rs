@@ -170,6 +170,8 @@ pub enum PlannedStep {
     EnableUser,
     /// A person enables the account in its directory; no vault can.
     EnableInDirectory,
+    /// Lift the suspension that failed log-ons have brought.
+    ActivateUser,
     /// Read everything again and compare it with the plan.
     VerifyUser,
 }
@@ -192,6 +194,7 @@ impl PlannedStep {
             Self::RequirePasswordChange => "require_password_change",
             Self::EnableUser => "enable_user",
             Self::EnableInDirectory => "enable_in_directory",
+            Self::ActivateUser => "activate_user",
             Self::VerifyUser => "verify_user",
         }
     }
@@ -213,7 +216,8 @@ impl PlannedStep {
             | Self::DisableUser
             | Self::ResetPassword
             | Self::RequirePasswordChange
-            | Self::EnableUser => Effect::Writes,
+            | Self::EnableUser
+            | Self::ActivateUser => Effect::Writes,
         }
     }
 
@@ -232,6 +236,7 @@ impl PlannedStep {
             | Self::ResetPassword
             | Self::RequirePasswordChange
             | Self::EnableUser
+            | Self::ActivateUser
             | Self::VerifyUser => Doer::Countersign,
         }
     }
@@ -253,6 +258,7 @@ impl PlannedStep {
             | Self::RequirePasswordChange
             | Self::EnableUser
             | Self::EnableInDirectory
+            | Self::ActivateUser
             | Self::VerifyUser => None,
         }
     }

@@ -89,7 +89,7 @@ impl Refusal {
                 pointer: "/person_ref".to_owned(),
                 code: "request_still_open",
                 wanted: format!(
-                    "one joiner or rehire, and one mover, of a person at a time; workflow {open} is not at its end"
+                    "one request of this kind, a joiner or rehire being one, for a person at a time; workflow {open} is not at its end"
                 ),
             }],
             Self::Unavailable => vec![],

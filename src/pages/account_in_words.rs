@@ -41,6 +41,7 @@ pub(super) fn new_user(plan: &Plan) -> Option<&NewUser> {
         | PlannedStep::ResetPassword
         | PlannedStep::EnableUser
         | PlannedStep::EnableInDirectory
+        | PlannedStep::ActivateUser
         | PlannedStep::RequirePasswordChange
         | PlannedStep::VerifyUser => None,
     })
@@ -62,6 +63,7 @@ pub(super) fn change(plan: &Plan) -> Option<&UserChange> {
         | PlannedStep::ResetPassword
         | PlannedStep::EnableUser
         | PlannedStep::EnableInDirectory
+        | PlannedStep::ActivateUser
         | PlannedStep::RequirePasswordChange
         | PlannedStep::VerifyUser => None,
     })

@@ -84,6 +84,9 @@ pub fn sentence(plan: &Plan, step: &PlannedStep) -> String {
             format!("Give {user} in {target} a new password, so that the old one opens nothing any more.")
         }
         PlannedStep::EnableUser => format!("Enable {user} in {target}, so that it can log on again."),
+        PlannedStep::ActivateUser => {
+            format!("Lift the suspension of {user} in {target}, which failed log-ons have brought.")
+        }
         PlannedStep::EnableInDirectory => format!(
             "Wait for a person to enable {user} in its directory. {target} cannot do that; an operator marks it done."
         ),
@@ -145,6 +148,7 @@ pub fn title(step: &PlannedStep) -> String {
         PlannedStep::DisableInDirectory => "Disable in the directory, by hand".to_owned(),
         PlannedStep::ResetPassword => "Set a new password".to_owned(),
         PlannedStep::EnableUser => "Enable the user".to_owned(),
+        PlannedStep::ActivateUser => "Lift the suspension".to_owned(),
         PlannedStep::EnableInDirectory => "Enable in the directory, by hand".to_owned(),
         PlannedStep::RequirePasswordChange => "Require a new password".to_owned(),
         PlannedStep::VerifyUser => "Read back and compare".to_owned(),
@@ -166,6 +170,7 @@ pub fn title_of_word(word: &str) -> &str {
         "disable_in_directory" => "Disable in the directory, by hand",
         "reset_password" => "Set a new password",
         "enable_user" => "Enable the user",
+        "activate_user" => "Lift the suspension",
         "enable_in_directory" => "Enable in the directory, by hand",
         "require_password_change" => "Require a new password",
         "verify_user" => "Read back and compare",

@@ -82,6 +82,14 @@ pub(super) fn summary(plan: &Plan) -> String {
                 groups(plan.leaves())
             ),
         },
+        Some(_) if plan.kind == Kind::ResetPassword => format!(
+            "Countersign gives the user {user} in {target} a new password, so that the old one opens nothing any more. \
+             Nothing else changes."
+        ),
+        Some(_) if plan.kind == Kind::Unsuspend => format!(
+            "Countersign lifts the suspension of the user {user} in {target}. Its password and everything else stay as \
+             they are."
+        ),
         Some(account) if plan.kind == Kind::Rehire => comes_back(plan, account.source),
         Some(_) => {
             let fields = match change(plan).map_or(0, |change| change.fields.len()) {
@@ -140,6 +148,10 @@ pub(super) fn undo(plan: &Plan, workflow: &Workflow) -> String {
              account stays readable.",
             workflow.person_ref
         ),
+        (Some(_), Kind::ResetPassword) => "No vault tells a password, so the old one cannot be given back; ask for another \
+                                           new one."
+            .to_owned(),
+        (Some(_), Kind::Unsuspend) => "The vault suspends the user again after as many failed log-ons as it allows.".to_owned(),
         (Some(_), Kind::Leaver) => "The account stays in the vault, disabled, and the audit trail keeps what it \
                                     could reach. Giving access back needs a request and an approval of its own."
             .to_owned(),

@@ -51,6 +51,7 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
             | PlannedStep::ResetPassword
             | PlannedStep::EnableUser
             | PlannedStep::EnableInDirectory
+            | PlannedStep::ActivateUser
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}
         }

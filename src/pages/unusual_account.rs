@@ -89,7 +89,7 @@ fn standing(plan: &Plan, user: &VaultUser) -> Vec<String> {
         (Some(false), _) => points.push("The user is disabled, and it stays disabled.".to_owned()),
         (Some(true) | None, _) => {}
     }
-    if user.suspended == Some(true) {
+    if user.suspended == Some(true) && plan.kind != Kind::Unsuspend {
         points.push(
             "The user is suspended after failed log-ons, and this plan leaves that as it is.".to_owned(),
         );

@@ -48,7 +48,7 @@ pub(super) async fn plan(
 }
 
 /// The target in which the person has an account: by link, else by the name that the request gives.
-async fn target<'k>(
+pub(super) async fn target<'k>(
     kit: &'k Kit,
     workflow: &Workflow,
     request: &Request,

@@ -9,6 +9,7 @@ mod access;
 mod account;
 mod joiner;
 mod leaver;
+mod log_on;
 mod mover;
 mod rehire;
 
@@ -246,9 +247,16 @@ impl Planner {
                 let chosen = access::choose(kit, &words).await?;
                 rehire::plan(kit, workflow, &request, rehire, chosen).await?
             }
-            Some(What::ResetPassword(_) | What::Unsuspend(_)) | None => {
-                let kind = workflow.kind;
-                return Err(NoPlan::NeedsPerson(format!("a {kind} is not carried out by this version")));
+            Some(What::ResetPassword(_)) => {
+                let chosen = access::choose(kit, &words).await?;
+                log_on::new_password(kit, workflow, &request, chosen).await?
+            }
+            Some(What::Unsuspend(_)) => log_on::unsuspended(kit, workflow, &request).await?,
+            None => {
+                let op = request.op();
+                return Err(NoPlan::NeedsPerson(format!(
+                    "a request to {op} is not carried out by this version"
+                )));
             }
         };
         permit_seen(&snapshot)?;

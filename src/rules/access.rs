@@ -80,6 +80,7 @@ pub fn permit(target: &TargetSettings, plan: &Plan) -> Result<(), NotAllowed> {
             | PlannedStep::RequirePasswordChange
             | PlannedStep::EnableUser
             | PlannedStep::EnableInDirectory
+            | PlannedStep::ActivateUser
             | PlannedStep::VerifyUser => {}
         }
     }

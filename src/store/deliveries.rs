@@ -147,8 +147,8 @@ impl AcceptDelivery {
     /// A leaver is taken in however many there are: removing twice harms nobody.
     fn is_one_at_a_time(&self) -> bool {
         match self.workflow.kind {
-            Kind::Leaver | Kind::ResetPassword | Kind::Unsuspend => false,
-            Kind::Joiner | Kind::Mover | Kind::Rehire => true,
+            Kind::Leaver => false,
+            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => true,
         }
     }
 

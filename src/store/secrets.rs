@@ -118,6 +118,7 @@ pub(super) async fn refused<No>(
         | PlannedStep::RequirePasswordChange
         | PlannedStep::EnableUser
         | PlannedStep::EnableInDirectory
+        | PlannedStep::ActivateUser
         | PlannedStep::VerifyUser => false,
     };
     if is_nobodys { destroy(tx, workflow).await } else { Ok(()) }

@@ -100,10 +100,8 @@ impl<'a> Besides<'a> {
     /// What a plan assumes; `groups` are those that it leans on.
     pub fn of(plan: &Plan, groups: &'a [GroupName]) -> Self {
         match plan.kind {
-            Kind::Leaver => Self::Nothing,
-            Kind::Joiner | Kind::Mover | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
-                Self::Groups(groups)
-            }
+            Kind::Leaver | Kind::ResetPassword | Kind::Unsuspend => Self::Nothing,
+            Kind::Joiner | Kind::Mover | Kind::Rehire => Self::Groups(groups),
         }
     }
 }

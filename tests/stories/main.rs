@@ -100,6 +100,7 @@ mod programs_read_the_contract;
 mod senders_prove_themselves;
 mod several_replicas;
 mod somebody_comes_back;
+mod somebody_is_locked_out;
 mod somebody_leaves;
 mod somebody_moves;
 mod somebody_signs_in;

@@ -5,9 +5,9 @@
 use super::account::{AccountChange, AccountTraits, GroupChange};
 use super::canonical::{Order, Request, What};
 use super::fields::FieldFault;
-use super::words::{AuthenticationMethod, LeaverMode};
+use super::words::{AuthenticationMethod, LeaverMode, PasswordDelivery};
 use crate::domain::effective::FARTHEST_DAYS;
-use crate::domain::kind::{Kind, Op};
+use crate::domain::kind::Op;
 use crate::domain::time::Timestamp;
 
 fn not_yet(pointer: &str, what: &str) -> FieldFault {
@@ -22,12 +22,6 @@ impl Request {
     /// Each thing this request asks for that this version does not carry out.
     pub fn not_available_yet(&self) -> Vec<FieldFault> {
         let mut faults = Vec::new();
-        match self.kind() {
-            Kind::Joiner | Kind::Mover | Kind::Leaver | Kind::Rehire => {}
-            Kind::ResetPassword | Kind::Unsuspend => {
-                faults.push(not_yet("/kind", "kinds other than joiner, mover, leaver and rehire"));
-            }
-        }
         if self.op() != Op::New {
             faults.push(not_yet("/op", "operations other than new"));
         }
@@ -50,6 +44,15 @@ impl Request {
         }
         if let Some(What::Rehire(rehire)) = self.what() {
             faults.extend(unavailable_to_rehires(&rehire.account.traits));
+        }
+        if let Some(What::ResetPassword(reset)) = self.what() {
+            if reset.terms.delivery == PasswordDelivery::Vault {
+                faults.push(not_yet("/reset_password/delivery", "a password that is kept in the vault"));
+            }
+            if reset.terms.requested_by.is_some() {
+                let what = "a requester beside the ticket's; name them as ticket.requested_by";
+                faults.push(not_yet("/reset_password/requested_by", what));
+            }
         }
         if let Some(What::Leaver(leaver)) = self.what() {
             if leaver.terms.mode == LeaverMode::Delete {

@@ -3,7 +3,7 @@
 //! Must hold: an act looks, writes at most once, and reads back; a look never writes. What happened after a write is
 //! never told as "without effect" unless the vault itself refused.
 //! The longer steps have files of their own: `create.rs`, `existing.rs`, `update.rs`, `join.rs`, `leave.rs`, `access.rs`,
-//! `switch.rs`, `reset.rs`, `verify.rs`.
+//! `switch.rs`, `reset.rs`, `activate.rs`, `verify.rs`.
 
 use serde_json::json;
 
@@ -92,6 +92,7 @@ impl Talk<'_> {
             PlannedStep::ResetPassword => self.reset_password(call).await,
             PlannedStep::EnableUser => self.enable_user(call).await,
             PlannedStep::EnableInDirectory => Err(by_hand("enabled")),
+            PlannedStep::ActivateUser => self.activate_user(call).await,
         };
         self.report(told)
     }
@@ -114,6 +115,7 @@ impl Talk<'_> {
             PlannedStep::ResetPassword => self.look_for_reset(call).await,
             PlannedStep::EnableUser => self.look_for_switched(call, Switch::Enabled).await,
             PlannedStep::EnableInDirectory => Err(by_hand("enabled")),
+            PlannedStep::ActivateUser => self.look_for_activated(call).await,
         };
         self.report(told)
     }

@@ -40,6 +40,7 @@ pub(super) fn unlike_planned(call: &StepCall<'_>, account: &Account) -> Vec<Stri
         | PlannedStep::ResetPassword
         | PlannedStep::EnableUser
         | PlannedStep::EnableInDirectory
+        | PlannedStep::ActivateUser
         | PlannedStep::VerifyUser => None,
     });
     planned.map(|user| unlike(call, user, account)).unwrap_or_default()

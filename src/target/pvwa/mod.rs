@@ -23,6 +23,7 @@ use crate::target::{Besides, CallFault, PreviewCall, StepCall, Subject, Target};
 
 mod access;
 mod act;
+mod activate;
 mod answer;
 mod client_credentials;
 mod cookies;

@@ -42,6 +42,11 @@ fn calls_of(plan: &Plan, step: &PlannedStep) -> Vec<PreviewCall> {
         ],
         PlannedStep::DisableUser => disable(plan, &user),
         PlannedStep::EnableUser => enable(plan, &user),
+        PlannedStep::ActivateUser => vec![
+            user.read("to see whether it is suspended"),
+            call("POST", &user.at("/Activate"), "to lift the suspension"),
+            user.read("to see that it is lifted"),
+        ],
         PlannedStep::ResetPassword => vec![
             user.read("the approved account"),
             call("POST", &user.at("/ResetPassword"), "with the user's number and a new password"),

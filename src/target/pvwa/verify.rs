@@ -62,7 +62,8 @@ impl Talk<'_> {
                 PlannedStep::DisableUser
                 | PlannedStep::ResetPassword
                 | PlannedStep::RequirePasswordChange
-                | PlannedStep::EnableUser => {
+                | PlannedStep::EnableUser
+                | PlannedStep::ActivateUser => {
                     let (told, lacks) = of_record(step, &account);
                     seen.push(told.to_owned());
                     missing.extend(lacks.map(str::to_owned));
@@ -143,6 +144,9 @@ fn of_record(step: &PlannedStep, account: &Account) -> (&'static str, Option<&'s
             "new password at the next log-on",
             user.change_password_on_next_logon == Some(true),
         ),
+        PlannedStep::ActivateUser => {
+            ("it is not suspended", "no longer suspended", user.suspended == Some(false))
+        }
         // No vault tells a password.
         PlannedStep::ResetPassword => ("its password is new, as the vault has said", "", true),
         PlannedStep::FindUser

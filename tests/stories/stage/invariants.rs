@@ -50,6 +50,15 @@ impl Stage {
             "mover" => self.vault_shows_the_move(&shown, &name),
             "leaver" => self.vault_shows_the_end(&shown, &name),
             "rehire" => self.vault_shows_the_return(&shown, workflow, &name).await,
+            "reset_password" => {
+                let user = self.simulator.vault.user(&name).expect("the user is there");
+                assert_eq!(user["changePassOnNextLogon"], true);
+                self.password_opens(workflow, &name).await;
+            }
+            "unsuspend" => {
+                let user = self.simulator.vault.user(&name).expect("the user is there");
+                assert_eq!((&user["suspended"], &user["enableUser"]), (&json!(false), &json!(true)));
+            }
             other => panic!("nothing is known of a {other}"),
         }
     }
@@ -218,6 +227,7 @@ impl Stage {
             ("add_to_group", _) => "add_member",
             ("remove_from_group", _) => "remove_member",
             ("reset_password", _) => "reset_password",
+            ("activate_user", _) => "activate_user",
             ("disable_user", Dialect::Product) => "disable_user",
             ("enable_user", Dialect::Product) => "enable_user",
             // The guide has no call for it, so the whole record is written.

@@ -174,10 +174,12 @@ fn what_is_not_carried_out_yet_is_named() {
     ] {
         assert_eq!(named(&with(joiner(), pointer, value)), [pointer]);
     }
-    for kind in ["reset_password", "unsuspend"] {
-        assert_eq!(named(&of_kind(kind)), ["/kind"]);
+    for (field, value) in [("delivery", json!("vault")), ("requested_by", json!("rita@example.com"))] {
+        let pointer = format!("/reset_password/{field}");
+        let reset = with(of_kind("reset_password"), "/reset_password/delivery", json!("sealed_link"));
+        assert_eq!(named(&with(reset, &pointer, value)), [pointer]);
     }
-    for kind in ["mover", "leaver", "rehire"] {
+    for kind in ["mover", "leaver", "rehire", "unsuspend"] {
         assert_eq!(named(&of_kind(kind)), Vec::<String>::new());
     }
     for (pointer, value) in [
