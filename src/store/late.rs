@@ -62,8 +62,7 @@ impl Deed for BeginLate {
 
     /// Answers which try it is.
     async fn perform(&self, tx: &mut Tx) -> Result<u32, Fault<NotYours>> {
-        let held = Held::prove::<NotYours>(tx, &self.lease).await?;
-        let workflow = workflows::locked(tx, self.plan.workflow).await?;
+        let (held, workflow) = Held::prove::<NotYours>(tx, &self.lease, self.plan.workflow).await?;
         match Course::of(&workflow.state) {
             Course::Look => {}
             Course::LeaveToItsRun | Course::Over => {
@@ -136,7 +135,7 @@ impl Deed for EndLate {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
-        let held = Held::prove::<NotYours>(tx, &self.lease).await?;
+        let (held, _) = Held::prove::<NotYours>(tx, &self.lease, self.workflow).await?;
         let watch = watches::find(tx, self.workflow).await?.ok_or(Fault::Refused(NotYours::NotOpen))?;
         let calls = self.report.calls.iter().map(|call| {
             let status = call.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::deed::{Fault, Tx};
 use super::rows::lease;
-use super::workflows::Workflow;
+use super::workflows::{self, Workflow};
 use crate::domain::ids::WorkflowId;
 use crate::domain::names::{TargetName, UserName};
 use crate::domain::time::Timestamp;
@@ -105,13 +105,22 @@ pub(super) async fn let_go<No>(tx: &Tx, lease: &Lease) -> Result<(), Fault<No>> 
 }
 
 impl Held {
-    /// Looks whether the lease still stands.
-    pub(super) async fn prove<No: From<LeaseLost>>(tx: &Tx, lease: &Lease) -> Result<Self, Fault<No>> {
+    /// Looks whether the lease still stands, and hands out the workflow for which it is held. The workflow is locked
+    /// first, as it is by whoever looks for a run: in another order two of them could wait for each other.
+    pub(super) async fn prove<No: From<LeaseLost>>(
+        tx: &Tx,
+        lease: &Lease,
+        workflow: WorkflowId,
+    ) -> Result<(Self, Workflow), Fault<No>> {
+        let workflow = workflows::locked(tx, workflow).await?;
         let row = lease::Entity::find_by_id(lease.name.as_str()).lock_exclusive().one(&tx.inner).await?;
         let stands = row.is_some_and(|row| {
             row.holder == lease.holder && row.fence == lease.fence && row.held_until > tx.at.as_utc()
         });
-        if stands { Ok(Self { lease: lease.clone() }) } else { Err(Fault::Refused(LeaseLost.into())) }
+        if !stands {
+            return Err(Fault::Refused(LeaseLost.into()));
+        }
+        Ok((Self { lease: lease.clone() }, workflow))
     }
 
     /// The number that goes into every attempt.

@@ -372,8 +372,7 @@ impl Deed for WidenPlan {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
-        Held::prove::<NotYours>(tx, &self.lease).await?;
-        let workflow = workflows::locked(tx, self.plan.workflow).await?;
+        let (_, workflow) = Held::prove::<NotYours>(tx, &self.lease, self.plan.workflow).await?;
         let mut transition = workflow.state.widened(self.plan.number, self.sealed.digest(), &self.because)?;
         let before = current(tx, &workflow).await?;
         let Some(before) = before.filter(|before| before.number + 1 == self.plan.number) else {

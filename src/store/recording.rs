@@ -117,8 +117,7 @@ impl Deed for Record {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Recorded, Fault<NotYours>> {
-        let held = Held::prove(tx, &self.lease).await?;
-        let workflow = workflows::locked(tx, self.workflow).await?;
+        let (held, workflow) = Held::prove(tx, &self.lease, self.workflow).await?;
         if !matches!(workflow.state, State::Running) {
             return Err(Fault::Refused(WrongMove { from: workflow.state, wanted: "a step" }.into()));
         }

@@ -149,8 +149,7 @@ impl Deed for StartRun {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Started, Fault<NotYours>> {
-        let held = Held::prove(tx, &self.lease).await?;
-        let workflow = workflows::locked(tx, self.workflow).await?;
+        let (held, workflow) = Held::prove(tx, &self.lease, self.workflow).await?;
         standing(&workflow, self.plan_number)?;
         match &self.stopped {
             None => match self.enter(tx, &workflow).await? {
@@ -274,7 +273,7 @@ impl Deed for Extend {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
-        let held = Held::prove(tx, &self.lease).await?;
+        let (held, _) = Held::prove(tx, &self.lease, self.workflow).await?;
         due::hold(tx, self.workflow, self.until).await?;
         held.until(tx, self.until).await
     }
@@ -306,7 +305,7 @@ impl Deed for LetGo {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
-        let held = Held::prove(tx, &self.lease).await?;
+        let (held, _) = Held::prove(tx, &self.lease, self.workflow).await?;
         due::postpone(tx, self.workflow, self.due_at).await?;
         due::wake(tx, self.workflow).await?;
         held.until(tx, tx.at).await

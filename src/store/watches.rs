@@ -14,7 +14,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::lease::{self, Held, Lease, NotYours};
 use super::rows::{watched_name, workflow};
-use super::workflows::{self, Workflow};
+use super::workflows::Workflow;
 use super::{Store, outbox, unfit};
 use crate::clock::Stamp;
 use crate::domain::ids::{VaultUserId, WorkflowId};
@@ -257,8 +257,7 @@ impl Deed for EndLook {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
-        let held = Held::prove::<NotYours>(tx, &self.lease).await?;
-        let workflow = workflows::locked(tx, self.workflow).await?;
+        let (held, workflow) = Held::prove::<NotYours>(tx, &self.lease, self.workflow).await?;
         if let Some(watch) = find(tx, self.workflow).await? {
             match &self.sight {
                 // One that waits for an operator says so itself.
