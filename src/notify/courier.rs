@@ -30,6 +30,16 @@ const RETRY: RetryPolicy = RetryPolicy {
     longest_wait: TimeDelta::hours(4),
 };
 
+/// Whom the mail server took a mail for.
+enum Handed {
+    /// Everybody but those whom it refused for good, if anybody.
+    Whole,
+    /// Not yet for these.
+    InPart { still: Vec<EmailAddress>, words: String },
+    /// Nobody.
+    Nowhere(NotSent),
+}
+
 /// Sends owed messages.
 pub struct Courier {
     kit: Kit,
@@ -70,13 +80,17 @@ impl Courier {
             }
             Err(none @ NoLetter::Impossible(_)) => return Ok(Sent::Parked(none.to_string())),
         };
+        let given_up = owed.tries >= RETRY.most_tries;
         Ok(match self.hand_over(owed.id, &letter).await {
-            Ok(()) => Sent::Taken,
-            Err(NotSent::Refused(words)) => Sent::Parked(words),
-            Err(NotSent::Later(words)) if owed.tries >= RETRY.most_tries => {
+            Handed::Whole => Sent::Taken,
+            Handed::Nowhere(NotSent::Refused(words)) => Sent::Parked(words),
+            Handed::Nowhere(NotSent::NotNow(words) | NotSent::Later(words)) if given_up => {
                 Sent::Parked(format!("{words}; given up after {} tries", owed.tries))
             }
-            Err(NotSent::Later(words)) => Sent::Later(self.next_try(owed.tries), words),
+            Handed::Nowhere(NotSent::NotNow(words) | NotSent::Later(words)) => {
+                Sent::Later(self.next_try(owed.tries), words)
+            }
+            Handed::InPart { still, words } => Sent::ToSome { still, due: self.next_try(owed.tries), words },
         })
     }
 
@@ -85,25 +99,33 @@ impl Courier {
     }
 
     /// A server refuses a whole mail for one bad addressee, so the others are then served one by one.
-    async fn hand_over(&self, id: MessageId, letter: &Letter) -> Result<(), NotSent> {
-        let refused = match self.hand_to(id, letter, HandTo::All).await {
-            Err(refused @ NotSent::Refused(_)) if letter.to.len() > 1 => refused,
-            said @ (Ok(()) | Err(NotSent::Refused(_) | NotSent::Later(_))) => return said,
+    async fn hand_over(&self, id: MessageId, letter: &Letter) -> Handed {
+        let mut fault = match self.hand_to(id, letter, HandTo::All).await {
+            Ok(()) => return Handed::Whole,
+            Err(not @ (NotSent::Refused(_) | NotSent::NotNow(_))) if letter.to.len() > 1 => not,
+            Err(not) => return Handed::Nowhere(not),
         };
-        let mut taken = 0;
-        let mut fault = refused;
+        let (mut taken, mut still) = (0, Vec::new());
         for to in &letter.to {
             match self.hand_to(id, letter, HandTo::One(to)).await {
                 Ok(()) => taken += 1,
                 Err(not) => {
                     tracing::error!(message.id = %id, to = %to.masked(), fault = %not, "one addressee got no mail");
-                    if matches!(not, NotSent::Later(_)) {
-                        fault = not;
+                    match &not {
+                        NotSent::Refused(_) => {}
+                        NotSent::NotNow(_) | NotSent::Later(_) => {
+                            still.push(to.clone());
+                            fault = not;
+                        }
                     }
                 }
             }
         }
-        if taken > 0 { Ok(()) } else { Err(fault) }
+        match (taken, still.is_empty()) {
+            (0, _) => Handed::Nowhere(fault),
+            (_, true) => Handed::Whole,
+            (_, false) => Handed::InPart { still, words: fault.to_string() },
+        }
     }
 
     async fn hand_to(&self, id: MessageId, letter: &Letter, hand_to: HandTo<'_>) -> Result<(), NotSent> {
@@ -147,6 +169,13 @@ fn tell(owed: &OwedMessage, sent: &Sent) {
     let word = match sent {
         Sent::Taken => {
             tracing::info!(message.id = %owed.id, workflow.id = workflow, kind, to, "a mail was sent");
+            "sent"
+        }
+        Sent::ToSome { still, due, words } => {
+            tracing::warn!(
+                message.id = %owed.id, workflow.id = workflow, kind, still = still.len(), tries, due = %due, fault = words,
+                "a mail was taken for some, and is tried again for the others"
+            );
             "sent"
         }
         Sent::Later(due, words) => {

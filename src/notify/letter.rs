@@ -76,7 +76,7 @@ pub(super) async fn letter(kit: &Kit, owed: &OwedMessage) -> Result<Letter, NoLe
     }
     let workflow = workflow.ok_or(NoLetter::Impossible("the workflow it tells about is not there"))?;
     match owed.kind.as_str() {
-        "needs_attention" => needs_attention(kit, &workflow, &footer).await,
+        "needs_attention" => needs_attention(kit, owed, &workflow, &footer).await,
         "vault_awaited" => vault_awaited(kit, owed, &workflow, &footer).await,
         "hand_over" => hand_over(kit, &workflow, &footer).await,
         _ => {
@@ -262,7 +262,12 @@ async fn sign_in_code(kit: &Kit, owed: &OwedMessage, footer: &Footer) -> Result<
     Ok(Letter { to: vec![code.address], workflow: None, written })
 }
 
-async fn needs_attention(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Result<Letter, NoLetter> {
+async fn needs_attention(
+    kit: &Kit,
+    owed: &OwedMessage,
+    workflow: &Workflow,
+    footer: &Footer,
+) -> Result<Letter, NoLetter> {
     let State::NeedsAttention { reason, stalled } = &workflow.state else {
         return Err(NoLetter::NotNeeded("somebody has seen to it"));
     };
@@ -276,7 +281,7 @@ async fn needs_attention(kit: &Kit, workflow: &Workflow, footer: &Footer) -> Res
     let reason = without_groups(kit, Some(workflow), reason).await?;
     let mail = NeedsAttention { workflow: workflow.id.to_string(), stalled, reason };
     let written = mail::needs_attention(&mail, footer).map_err(|_| UNWRITABLE)?;
-    Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: Some(workflow.id), written })
+    Ok(Letter { to: operators(kit, owed)?, workflow: Some(workflow.id), written })
 }
 
 async fn alarm(
@@ -293,7 +298,7 @@ async fn alarm(
     let held = workflow.is_some_and(waits).then(|| format!("{base}/held"));
     let mail = Alarm { workflow: owed.workflow.map(|id| id.to_string()), words, held };
     let written = mail::alarm(&mail, footer).map_err(|_| UNWRITABLE)?;
-    Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: owed.workflow, written })
+    Ok(Letter { to: operators(kit, owed)?, workflow: owed.workflow, written })
 }
 
 /// One mail about all leavers that name nobody whom we know.
@@ -315,7 +320,17 @@ async fn about_nobody_known(kit: &Kit, owed: &OwedMessage, footer: &Footer) -> R
         link: format!("{base}/workflows?state=needs_attention&kind=leaver"),
     };
     let written = mail::nobody_known(&mail, footer).map_err(|_| UNWRITABLE)?;
-    Ok(Letter { to: kit.settings.operators.mail.clone(), workflow: None, written })
+    Ok(Letter { to: operators(kit, owed)?, workflow: None, written })
+}
+
+/// The operators; or the one of them for whom alone the message is still owed, since the others have it.
+fn operators(kit: &Kit, owed: &OwedMessage) -> Result<Vec<EmailAddress>, NoLetter> {
+    let is_meant = |one: &&EmailAddress| owed.recipient.as_ref().is_none_or(|alone| alone == *one);
+    let to: Vec<EmailAddress> = kit.settings.operators.mail.iter().filter(is_meant).cloned().collect();
+    if to.is_empty() {
+        return Err(NoLetter::NotNeeded("whom it was for is no operator any more"));
+    }
+    Ok(to)
 }
 
 const UNWRITABLE: NoLetter = NoLetter::Impossible("its text cannot be made");

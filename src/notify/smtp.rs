@@ -33,6 +33,9 @@ pub enum NotSent {
     /// The same mail will not be taken later either.
     #[error("{0}")]
     Refused(String),
+    /// The server would not take it at this moment; with fewer addressees it might.
+    #[error("{0}")]
+    NotNow(String),
     /// Another try may succeed.
     #[error("{0}")]
     Later(String),
@@ -104,7 +107,7 @@ fn sorted(fault: &Error) -> NotSent {
         } else if fault.is_permanent() {
             NotSent::Refused(format!("the mail server refused it for good ({code})"))
         } else {
-            NotSent::Later(format!("the mail server refused it for now ({code})"))
+            NotSent::NotNow(format!("the mail server refused it for now ({code})"))
         };
     }
     let words = if fault.is_timeout() {

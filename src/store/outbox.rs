@@ -7,7 +7,8 @@
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Set,
 };
 use uuid::Uuid;
 
@@ -36,7 +37,7 @@ pub struct OwedMessage {
     pub code: Option<SignInId>,
     /// The word for what it says.
     pub kind: String,
-    /// To whom; the operators when absent.
+    /// To whom; the operators when absent. An operator is named where all others have it already.
     pub recipient: Option<EmailAddress>,
     /// For a claimed alarm: what happened, as its event says.
     pub words: Option<String>,
@@ -304,6 +305,15 @@ impl Deed for ClaimMessage {
 pub enum Sent {
     /// The mail server took it.
     Taken,
+    /// Taken, but not for these: to each of them it is owed on, and tried again then.
+    ToSome {
+        /// Who has not got it.
+        still: Vec<EmailAddress>,
+        /// When to try again.
+        due: Timestamp,
+        /// What was met.
+        words: String,
+    },
     /// Not taken; try again then.
     Later(Timestamp, String),
     /// Not taken, and not tried again by itself; the operators hear of it.
@@ -346,7 +356,7 @@ impl Deed for ReportMessage {
         let mut row =
             owed::ActiveModel { id: Set(self.message.0), claimed_until: Set(None), ..Default::default() };
         match &self.sent {
-            Sent::Taken => {
+            Sent::Taken | Sent::ToSome { .. } => {
                 row.state = Set("sent".to_owned());
                 row.sent_at = Set(Some(tx.at.as_utc()));
                 row.last_fault = Set(None);
@@ -363,6 +373,20 @@ impl Deed for ReportMessage {
         owed::Entity::update(row).exec(&tx.inner).await?;
         match &self.sent {
             Sent::Parked(words) => alarm_parked(tx, &standing, words).await,
+            Sent::ToSome { still, due, words } => {
+                for to in still {
+                    let alone = owed::ActiveModel {
+                        id: Set(tx.id(MessageId::made).0),
+                        recipient: Set(Some(to.as_str().to_owned())),
+                        due_at: Set(due.as_utc()),
+                        last_fault: Set(Some(words.clone())),
+                        claimed_until: Set(None),
+                        ..owed::ActiveModel::from(standing.clone()).reset_all()
+                    };
+                    owed::Entity::insert(alone).exec_without_returning(&tx.inner).await?;
+                }
+                Ok(())
+            }
             Sent::Taken | Sent::Later(..) | Sent::NotNeeded(_) => Ok(()),
         }
     }

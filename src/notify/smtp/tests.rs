@@ -34,7 +34,7 @@ async fn a_refusal_is_sorted_by_the_servers_number() {
     let post = mailbox.listen(([127, 0, 0, 1], 0).into()).await.unwrap();
     let smtp = smtp(post.address(), None);
     for (code, said) in [
-        (451, NotSent::Later("the mail server refused it for now (451)".to_owned())),
+        (451, NotSent::NotNow("the mail server refused it for now (451)".to_owned())),
         (550, NotSent::Refused("the mail server refused it for good (550)".to_owned())),
         (535, NotSent::Later("the mail server does not accept our login (535)".to_owned())),
     ] {

@@ -1,5 +1,6 @@
 //! What becomes of mails when the server refuses, is gone, or the courier dies.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -140,6 +141,48 @@ impl Post for Picky {
         self.0.lock().unwrap().push(to);
         Ok(())
     }
+}
+
+/// Has no room for one address until it is cleared, and remembers whom it took mails for.
+#[derive(Clone, Default)]
+struct Full {
+    cleared: Arc<AtomicBool>,
+    taken: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+#[async_trait]
+impl Post for Full {
+    async fn send(&self, message: Message) -> Result<(), NotSent> {
+        let to: Vec<String> = message.envelope().to().iter().map(ToString::to_string).collect();
+        if to.iter().any(|to| to == "full@example.com") && !self.cleared.load(Ordering::SeqCst) {
+            return Err(NotSent::NotNow("the mail server refused it for now (452)".to_owned()));
+        }
+        self.taken.lock().unwrap().push(to);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn one_operator_whose_mailbox_is_full_is_told_later_and_the_others_at_once() {
+    let mut stage = Stage::set_with(|settings| {
+        settings.operators.mail =
+            ["full@example.com", "ada@example.com", "bob@example.com"].map(mail).to_vec();
+    })
+    .await;
+    let post = Full::default();
+    stage.send_by(post.clone());
+    let workflow = stage.workflow("Zoë", "O'Brien").await;
+    stage.stop_planning(workflow, "the profile does not match").await;
+    stage.drain().await;
+    assert_eq!(*post.taken.lock().unwrap(), [["ada@example.com"], ["bob@example.com"]]);
+    let states = |owed: Vec<OwedMessage>| owed.into_iter().map(|one| one.state).collect::<Vec<_>>();
+    assert_eq!(states(stage.owed(workflow).await), ["sent", "owed"]);
+    post.cleared.store(true, Ordering::SeqCst);
+    stage.advance(24 * 3_600);
+    stage.drain().await;
+    // To that one alone; nobody hears of it twice.
+    assert_eq!(post.taken.lock().unwrap()[2..], [["full@example.com"]]);
+    assert_eq!(states(stage.owed(workflow).await), ["sent", "sent"]);
 }
 
 #[tokio::test]
