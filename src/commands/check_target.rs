@@ -11,7 +11,7 @@ use crate::clock::World;
 use crate::config::{Product, TargetSettings};
 use crate::domain::names::{GroupName, UserName};
 use crate::domain::plan::{DialectSettings, DisableWith, GroupMember, UserShape};
-use crate::domain::snapshot::{Snapshot, UserSeen};
+use crate::domain::snapshot::{ProfileField, Snapshot, UserSeen};
 use crate::service;
 use crate::target::{Besides, Subject};
 
@@ -90,8 +90,12 @@ fn dialect(settings: DialectSettings, seen: &Snapshot) -> String {
     format!("its dialect: user_shape {shape}, group_member {member}, disable_with {disable}")
 }
 
-const fn shape(seen: &Snapshot) -> &'static str {
-    if seen.kept_fields.is_none() { "nested" } else { "flat" }
+fn shape(seen: &Snapshot) -> &'static str {
+    // What tells the two apart: a flat record has no place for a title.
+    match &seen.kept_fields {
+        Some(kept) if !kept.contains(&ProfileField::Title) => "flat",
+        Some(_) | None => "nested",
+    }
 }
 
 /// What our own account may do, where the vault tells it.

@@ -13,12 +13,18 @@ pub(super) fn cut<'k>(
     let told = |(field, requested): (&ProfileField, &String)| {
         let (words, requested) = (field.in_words(), visible(requested));
         match kept(*field) {
-            Some(kept) => format!(
-                "The {words} is too long for the vault, which takes {} characters. Requested: \
-                 \u{201c}{requested}\u{201d}. Kept: \u{201c}{}\u{201d}.",
-                field.most(),
-                visible(kept)
-            ),
+            Some(kept) => {
+                // A new account's description begins with our mark, which takes some of the room.
+                let (taken, beside) = match (*field, kept.chars().count()) {
+                    (ProfileField::Description, kept) if kept < field.most() => (kept, " beside our mark"),
+                    _ => (field.most(), ""),
+                };
+                format!(
+                    "The {words} is too long for the vault, which takes {taken} characters{beside}. Requested: \
+                     \u{201c}{requested}\u{201d}. Kept: \u{201c}{}\u{201d}.",
+                    visible(kept)
+                )
+            }
             None => format!("The vault keeps no {words}, so this is left out: \u{201c}{requested}\u{201d}."),
         }
     };

@@ -16,7 +16,7 @@ use crate::kit::Kit;
 use crate::rules::access::{permit, permit_name};
 use crate::store::people;
 use crate::store::workflows::Workflow;
-use crate::target::{Besides, Subject};
+use crate::target::{Besides, Mark, Subject};
 
 /// Reads the target and makes the plan.
 pub(super) async fn plan(
@@ -125,6 +125,14 @@ pub(super) fn planned_group(asked: &GroupName, snapshot: &Snapshot) -> Result<Pl
     }
 }
 
+/// How many characters of the request a new account's field takes: our mark goes before the description.
+const fn room(field: ProfileField) -> usize {
+    match field {
+        ProfileField::Description => field.most() - Mark::CHARACTERS - " ".len(),
+        _ => field.most(),
+    }
+}
+
 fn new_user(granted: &Granted<'_>, request: &Request, joiner: &Joiner, snapshot: &Snapshot) -> NewUser {
     let subject = &joiner.subject;
     let work = &request.employment;
@@ -146,7 +154,7 @@ fn new_user(granted: &Granted<'_>, request: &Request, joiner: &Joiner, snapshot:
             cut.insert(field, text.to_owned());
             continue;
         }
-        let kept: String = text.chars().take(field.most()).collect();
+        let kept: String = text.chars().take(room(field)).collect();
         if kept != text {
             cut.insert(field, text.to_owned());
         }

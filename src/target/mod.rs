@@ -193,6 +193,9 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// How long every mark is.
+    pub const CHARACTERS: usize = "cs-".len() + 32;
+
     /// The mark of one attempt: `cs-` and 32 hexadecimal digits.
     pub fn of(attempt: AttemptId) -> Self {
         Self { text: format!("cs-{}", attempt.0.simple()), attempt }

@@ -260,6 +260,11 @@ async fn long_texts_are_cut_to_what_the_vault_takes() {
     joiner.account = Some(json!({ "description": words, "expires_at": "2027-06-30T12:00:00Z" }));
     let workflow = stage.hire_as(&joiner).await;
     stage.settle().await;
+    // Our mark stands before the words, and takes its share of the 99 characters; the page says what is left of them.
+    let kept: String = words.chars().take(99 - 36).collect();
+    let page = stage.open(&stage.link("ana@example.com")).await.body;
+    assert!(page.contains("takes 63 characters beside our mark"), "{page}");
+    assert!(page.contains(&format!("Kept: \u{201c}{kept}\u{201d}")), "{page}");
     assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
     assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     let user = stage.simulator.vault.user("zobrien").unwrap();
@@ -273,8 +278,22 @@ async fn long_texts_are_cut_to_what_the_vault_takes() {
         .find(|event| event["kind"] == "step.begun" && event["facts"]["step"] == "create_user")
         .unwrap();
     let mark = format!("cs-{}", begun["facts"]["attempt"].as_str().unwrap().replace('-', ""));
-    let whole = format!("{mark} {words}");
-    let description = user["description"].as_str().unwrap();
-    assert!(whole.starts_with(description) && description.chars().count() <= 99, "{description}");
-    assert!(description.chars().count() >= 98, "no more is cut than must be: {description}");
+    assert_eq!(user["description"], format!("{mark} {kept}").trim_end());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vault_without_descriptions_says_what_is_left_out() {
+    let choices = Choices { keeps_description: false, groups: vec![], ..Choices::default() };
+    let stage = Stage::with(Database::sqlite(), choices).await;
+    let mut joiner = stage.joiner();
+    joiner.account = Some(json!({ "description": "Night shift" }));
+    let workflow = stage.hire_as(&joiner).await;
+    stage.settle().await;
+    let page = stage.open(&stage.link("ana@example.com")).await.body;
+    let left_out = "The vault keeps no description, so this is left out: \u{201c}Night shift\u{201d}.";
+    assert!(page.contains(left_out), "{page}");
+    assert_eq!(page.matches("Night shift").count(), 1, "it is told nowhere as what will be: {page}");
+    assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    stage.check(&workflow).await;
 }

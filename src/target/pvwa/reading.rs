@@ -10,12 +10,37 @@ use super::pages::{field, text};
 use super::talk::{Fault, Talk};
 use super::users::{Account, Shape};
 use crate::domain::names::UserType;
+use crate::domain::plan::Description;
 use crate::domain::snapshot::{GroupSeen, ProfileField, Snapshot, UserSeen};
 use crate::target::{Besides, Subject};
 
 /// What a flat user record has room for.
 const FLAT_FIELDS: [ProfileField; 4] =
     [ProfileField::FirstName, ProfileField::LastName, ProfileField::Email, ProfileField::Description];
+
+/// What a nested user record has room for, where the vault keeps no description.
+const NESTED_FIELDS: [ProfileField; 8] = [
+    ProfileField::FirstName,
+    ProfileField::MiddleName,
+    ProfileField::LastName,
+    ProfileField::Email,
+    ProfileField::Title,
+    ProfileField::Department,
+    ProfileField::Organization,
+    ProfileField::Location,
+];
+
+/// The fields that are kept; absent where all are.
+fn kept(shape: Shape, description: Description) -> Option<Vec<ProfileField>> {
+    match (shape, description) {
+        (Shape::Nested, Description::Kept) => None,
+        (Shape::Nested, Description::NotKept) => Some(NESTED_FIELDS.to_vec()),
+        (Shape::Flat, Description::Kept) => Some(FLAT_FIELDS.to_vec()),
+        (Shape::Flat, Description::NotKept) => {
+            Some(FLAT_FIELDS.into_iter().filter(|field| *field != ProfileField::Description).collect())
+        }
+    }
+}
 
 impl Talk<'_> {
     pub(super) async fn snapshot(
@@ -43,10 +68,8 @@ impl Talk<'_> {
                 seen.push(GroupSeen { asked: asked.clone(), found: found.map(|found| found.group) });
             }
             user_types = self.user_types().await?;
-            kept_fields = match self.shape(self.pvwa.dialect.user_shape).await? {
-                Shape::Nested => None,
-                Shape::Flat => Some(FLAT_FIELDS.to_vec()),
-            };
+            let shape = self.shape(self.pvwa.dialect.user_shape).await?;
+            kept_fields = kept(shape, self.pvwa.dialect.description);
         }
         let read_at = self.pvwa.world.now();
         Ok(Snapshot { target: self.pvwa.name.clone(), read_at, user, groups: seen, user_types, kept_fields })

@@ -291,6 +291,7 @@ mod tests {
     #[test]
     fn the_mark_stands_first_and_the_description_is_cut_at_a_character() {
         assert_eq!(description(&mark(), None), mark().as_str());
+        assert_eq!(mark().as_str().len(), Mark::CHARACTERS);
         let long = description(&mark(), Some(&"ü".repeat(200)));
         assert_eq!(long.chars().count(), 99);
         assert!(mark().opens(&long));
