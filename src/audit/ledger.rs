@@ -169,7 +169,7 @@ impl Replay {
                 self.stage = number(read, "stage");
                 "pending_approval"
             }
-            EventKind::WorkflowApproved | EventKind::WorkflowReleased | EventKind::PlanWidened => "approved",
+            EventKind::WorkflowApproved | EventKind::WorkflowReleased => "approved",
             EventKind::WorkflowRejected => "rejected",
             EventKind::WorkflowExpired => "expired",
             EventKind::WorkflowStarted => "running",
@@ -186,7 +186,9 @@ impl Replay {
                 Some(_) | None => return,
             },
             EventKind::WorkflowGivenUp => "failed",
-            EventKind::DeliveryAccepted
+            // The approval stands, and so does what is being done under it.
+            EventKind::PlanWidened
+            | EventKind::DeliveryAccepted
             | EventKind::DeliveryRepeated
             | EventKind::DeliveryRefused
             | EventKind::WorkflowSpread
@@ -235,7 +237,9 @@ impl Replay {
         self.asks(told, &mut found);
         self.decisions(&told.decisions, &mut found);
         self.attempts(&told.attempts, &mut found);
-        for row in told.steps.iter().filter(|row| ["done", "already_so"].contains(&row.state.as_str())) {
+        // What is said to need no more doing; no event tells of a step that was skipped, since none is.
+        let over = ["done", "already_so", "skipped"];
+        for row in told.steps.iter().filter(|row| over.contains(&row.state.as_str())) {
             if self.steps.get(&row.number) != Some(&row.state) {
                 let words = format!("step {} is {} in its row and not in the trail", row.number, row.state);
                 found.push(self.differs(words));

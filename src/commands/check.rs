@@ -158,7 +158,7 @@ async fn mail(settings: &Settings, findings: &mut Findings) {
             let login = if smtp.login.is_some() { ", and takes our login" } else { "" };
             findings.good("mail", &format!("{place} answers {tls}{login}; nothing was sent"));
         }
-        Err(NotSent::Refused(words) | NotSent::Later(words)) => {
+        Err(NotSent::Refused(words) | NotSent::NotNow(words) | NotSent::Later(words)) => {
             findings.mend("mail", &format!("mail.smtp_url: {place}: {words}"));
         }
     }

@@ -211,7 +211,7 @@ fn what(told: &Told) -> String {
     }
     let calls = told.event.facts.get("calls").and_then(Value::as_array);
     let calls: Vec<&str> = calls.into_iter().flatten().filter_map(Value::as_str).collect();
-    let facts = ["outcome", "decision", "purpose", "rule", "kind", "because"];
+    let facts = ["outcome", "decision", "purpose", "rule", "kind", "how", "because"];
     let mut parts: Vec<String> = facts.iter().filter_map(|name| told.text(name)).map(str::to_owned).collect();
     parts.extend(["words", "because"].iter().filter_map(|name| told.personal(name)).map(str::to_owned));
     if !calls.is_empty() {

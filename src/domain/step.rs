@@ -304,7 +304,12 @@ pub enum Rest {
 pub fn next_move(plan: &Plan, ledger: &Ledger, policy: &RetryPolicy, now: Timestamp) -> Move {
     for (place, (step, record)) in plan.steps.iter().zip(&ledger.steps).enumerate() {
         return match &record.state {
-            StepState::Done | StepState::AlreadySo | StepState::Skipped => continue,
+            StepState::Done | StepState::AlreadySo => continue,
+            // Nothing in here skips a step, so somebody else has written this.
+            StepState::Skipped => Move::Rest(Rest::NeedsPerson(format!(
+                "{} is marked as skipped, and was not done",
+                step.kind()
+            ))),
             StepState::Waiting { due } | StepState::Unknown { due } if *due > now => Move::Wait(*due),
             StepState::Waiting { .. } => Move::Begin(place),
             StepState::Begun if record.open_tries() >= policy.most_tries => {

@@ -297,7 +297,9 @@ impl State {
         match self {
             Self::Planning => Ok(Transition {
                 next: Self::Succeeded,
-                event: event(EventKind::WorkflowSucceeded, Actor::Countersign).text("because", words),
+                event: event(EventKind::WorkflowSucceeded, Actor::Countersign)
+                    .text("how", "nothing_to_end")
+                    .personal("because", words),
                 owed: vec![Owed::Done],
             }),
             _ => Err(self.wrong("an end without a plan")),

@@ -152,8 +152,8 @@ fn sentence(told: &Told) -> String {
             format!("{} reached for the sealed password, which is for somebody else.", actor(told))
         }
         EventKind::CredentialRevealed => format!("The sealed password was shown to {}.", actor(told)),
-        EventKind::WorkflowSucceeded => match told.text("because") {
-            Some(because) => format!("Done: {}.", clause(&visible(because))),
+        EventKind::WorkflowSucceeded => match told.text("how") {
+            Some(_) => format!("Done: {}.", clause(&personal("because"))),
             None => "Done: a fresh read showed what was approved.".to_owned(),
         },
         EventKind::WorkflowNeedsAttention => {

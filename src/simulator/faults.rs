@@ -61,6 +61,8 @@ pub enum Effect {
     Late(u32),
     /// A gateway's HTML page with status 503; nothing was done.
     Html503,
+    /// A gateway refuses with status 403 and repeats in its words how the request let itself in; nothing was done.
+    RepeatsPass,
     /// The client's token ends just before the request is looked at.
     StaleToken,
     /// An outside hand does something just before the request is looked at.
@@ -115,6 +117,7 @@ impl Effect {
             Self::DropAfter => "drop_after",
             Self::Late(_) => "late",
             Self::Html503 => "html_503",
+            Self::RepeatsPass => "repeats_pass",
             Self::StaleToken => "stale_token",
             Self::Meanwhile(_) => "meanwhile",
         }
@@ -194,8 +197,8 @@ impl Script {
     }
 }
 
-/// An effect as JSON writes it: the words `"drop_before"`, `"drop_after"`, `"html_503"`, `"stale_token"` (also as
-/// `{"drop_before": true}`), or an object with `status`, `delay_ms`, `late_seconds` or `meanwhile`.
+/// An effect as JSON writes it: the words `"drop_before"`, `"drop_after"`, `"html_503"`, `"repeats_pass"`,
+/// `"stale_token"` (also as `{"drop_before": true}`), or an object with `status`, `delay_ms`, `late_seconds` or `meanwhile`.
 fn effect<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Effect, D::Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -221,6 +224,7 @@ fn effect<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Effect, D::Error
         Some("drop_before") => Effect::DropBefore,
         Some("drop_after") => Effect::DropAfter,
         Some("html_503") => Effect::Html503,
+        Some("repeats_pass") => Effect::RepeatsPass,
         Some("stale_token") => Effect::StaleToken,
         _ => {
             let parts: Parts = serde_json::from_value(value).map_err(|_| wrong())?;

@@ -266,6 +266,15 @@ impl Vault {
                 self.answer(call);
                 instead(status, body, retry_after)
             }
+            Some(Effect::RepeatsPass) => {
+                let sent = |header: &Option<String>| header.clone().unwrap_or_default();
+                let words = format!(
+                    "no way through for Authorization: {}; Cookie: {}",
+                    sent(&call.authorization),
+                    sent(&call.cookies)
+                );
+                instead(403, Some(json!({ "ErrorCode": "GW403", "ErrorMessage": words })), None)
+            }
             Some(Effect::DropBefore) => Outcome::Silence,
             Some(Effect::DropAfter) => {
                 self.answer(call);

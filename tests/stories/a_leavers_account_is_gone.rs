@@ -35,7 +35,7 @@ async fn an_account_that_is_gone_is_the_end_of_access(stage: Stage) {
     let (asked, help) = (stage.simulator.mailbox.links_for("ana@example.com").len(), stage.calls_for_help());
     let second = stage.leaves("LEAVE-2", json!({ "subject": {} })).await;
     assert_eq!(stage.state(&second).await, "succeeded", "{}", stage.reason(&second).await);
-    assert_eq!(ended(&stage, &second).await["facts"]["because"], GONE);
+    assert_eq!(ended(&stage, &second).await["personal"]["because"], GONE);
     let console = stage.get(&format!("{}/workflows/{second}", stage.url)).await.body;
     assert!(console.contains(GONE), "{console}");
     // Nobody is asked and nobody is called.
@@ -56,7 +56,7 @@ async fn an_account_that_goes_after_the_approval_is_too(stage: Stage) {
     stage.both_approve().await;
     stage.simulator.vault.remove_user(id).unwrap();
     assert_eq!(stage.rest(&second).await, "succeeded", "{}", stage.reason(&second).await);
-    assert_eq!(ended(&stage, &second).await["facts"]["because"], GONE);
+    assert_eq!(ended(&stage, &second).await["personal"]["because"], GONE);
     stage.check_proof(&[second]).await;
 }
 

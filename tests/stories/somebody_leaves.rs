@@ -14,6 +14,7 @@ told_of_both_products! {
     who_is_disabled_already_is_only_read
     somebody_of_a_directory_waits_for_a_person
     a_group_that_keeps_coming_ends_at_a_person
+    a_wider_plan_that_waits_half_way_is_no_tampering
     groups_that_nobody_tells_are_for_a_person
     a_group_whose_name_does_not_fit_ends_by_its_number
     what_is_never_touched_stays_untouched
@@ -170,6 +171,24 @@ async fn a_group_that_keeps_coming_ends_at_a_person(stage: Stage) {
     assert_eq!(stage.retry(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     assert_eq!(stage.her_groups(), [""; 0]);
     assert_eq!(stage.zobrien()["id"], id);
+    stage.check(&workflow).await;
+}
+
+/// A group is given at the last moment, and the vault is too busy to take it away at once.
+async fn a_wider_plan_that_waits_half_way_is_no_tampering(stage: Stage) {
+    stage.somebody();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    stage.both_approve().await;
+    let group_id = stage.simulator.vault.add_group("Late").unwrap();
+    let given = Effect::Meanwhile(Meanwhile::PutMember { group_id, name: "zobrien".to_owned() });
+    let busy = Effect::Status { status: 429, body: None, retry_after: Some(60), moment: Moment::Before };
+    stage.simulator.vault.add_fault(Fault::on("DELETE", "/Members", 1, given).from_nth(3));
+    stage.simulator.vault.add_fault(Fault::on("DELETE", "/Members", 1, busy).from_nth(4));
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "running");
+    assert!(stage.trail(&workflow).await.iter().any(|event| event["kind"] == "plan.widened"));
+    stage.check_proof(&[]).await;
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     stage.check(&workflow).await;
 }
 

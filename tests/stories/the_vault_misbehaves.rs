@@ -16,6 +16,7 @@ told_of_both_products! {
     a_vault_that_is_always_busy_ends_at_a_person_and_retry_goes_on
     giving_up_rests_it_failed
     a_location_that_went_after_the_approval_makes_nothing
+    a_gateway_that_repeats_our_pass_spreads_it_nowhere
 }
 
 const FOREVER: u64 = u64::MAX;
@@ -104,6 +105,25 @@ async fn a_stranger_is_left_alone(stage: &Stage, workflow: &str, stranger: i64) 
 }
 
 /// The interface has no list of locations, so a missing one is met at the first write, which has no effect.
+/// The token or the session, as it begins on the wire of either product.
+const PASSES: [&str; 2] = ["eyJhbGciOi", "AAEAAAD"];
+
+async fn a_gateway_that_repeats_our_pass_spreads_it_nowhere(stage: Stage) {
+    let workflow = stage.approved().await;
+    fault(&stage, "POST", "/API/Users", 1, Effect::RepeatsPass);
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    let reason = stage.reason(&workflow).await;
+    assert!(reason.contains("Authorization:") && reason.contains("(secret)"), "{reason}");
+    let link = stage.link("ana@example.com");
+    let mut told = vec![reason, stage.get(&link).await.body];
+    told.extend(stage.simulator.mailbox.mails().into_iter().map(|mail| format!("{mail:?}")));
+    told.extend(stage.attempts(&workflow).await.into_iter().map(|attempt| attempt.words));
+    for (pass, told) in PASSES.iter().flat_map(|pass| told.iter().map(move |told| (pass, told))) {
+        assert!(!told.contains(pass), "{told}");
+    }
+    stage.check(&workflow).await;
+}
+
 async fn a_location_that_went_after_the_approval_makes_nothing(stage: Stage) {
     let workflow = stage.approved().await;
     stage.simulator.vault.configure(|tenant| tenant.locations = Some(vec!["\\Users".to_owned()]));

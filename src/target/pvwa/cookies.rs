@@ -34,6 +34,11 @@ impl Cookies {
         }
     }
 
+    /// What each of them says.
+    pub(super) fn values(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     /// What the next call carries.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

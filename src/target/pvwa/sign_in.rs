@@ -6,8 +6,9 @@
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
+use super::answer::Body;
 use super::cookies::Cookies;
 use crate::domain::time::Timestamp;
 
@@ -20,6 +21,23 @@ pub(super) struct Pass {
     pub(super) cookies: Option<Cookies>,
     /// Counts the passes of this process.
     pub(super) number: u64,
+}
+
+/// What is shorter than this opens nothing, and stands in many a harmless word.
+const SHORTEST_SECRET: usize = 8;
+
+impl Pass {
+    /// Blots everything of it out of an answer that repeats what it was sent.
+    pub(super) fn blot(&self, body: &mut Body) {
+        let header = self.header.expose_secret();
+        let token = header.strip_prefix("Bearer ").unwrap_or(header);
+        let cookies = self.cookies.as_ref().map(Cookies::values).unwrap_or_default();
+        for secret in cookies.iter().map(String::as_str).chain([token]) {
+            if secret.len() >= SHORTEST_SECRET {
+                body.blot(secret);
+            }
+        }
+    }
 }
 
 /// A pass that was given out.

@@ -209,8 +209,11 @@ impl<'a> Talk<'a> {
 
     async fn send(&mut self, call: &Call, effect: Effect, pass: &Pass) -> Result<Met, Fault> {
         let mut sent = self.pvwa.wire.send(call, pass, self.pvwa.world.now()).await;
-        if let (Sent::Answer(answer), Some(secret)) = (&mut sent, &self.hidden) {
-            answer.body.blot(secret.expose_secret());
+        if let Sent::Answer(answer) = &mut sent {
+            pass.blot(&mut answer.body);
+            if let Some(secret) = &self.hidden {
+                answer.body.blot(secret.expose_secret());
+            }
         }
         let status = match &sent {
             Sent::Answer(answer) => Some(answer.status),
