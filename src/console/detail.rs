@@ -355,7 +355,7 @@ fn message_in_words(kind: &str) -> String {
         "vault_awaited" => "The vault cannot be read yet".to_owned(),
         "hand_over" => "An initial password waits".to_owned(),
         "reminder" => "Please decide, once more".to_owned(),
-        "nobody_known" => "Leavers that name nobody whom we know".to_owned(),
+        "nobody_known" => "Leavers that name nobody whom we know, or whose account cannot be seen".to_owned(),
         "sign_in_code" => "A code to sign in with".to_owned(),
         other => other.replace('_', " "),
     }

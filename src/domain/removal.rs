@@ -9,9 +9,41 @@ use super::memberships::ends_here;
 use super::plan::{Plan, PlannedAccount, PlannedGroup, PlannedStep};
 use super::request::LeaverTerms;
 use super::snapshot::{Snapshot, UserSeen, UserSource, VaultUser};
+use super::step::Ledger;
 
 /// Of an account that neither its number nor its name leads to any more.
 pub const GONE: &str = "the account is no longer in the vault; nothing to end";
+
+/// Of an account that neither its number nor its name leads to, where nobody can tell that it would be seen.
+pub const OUT_OF_SIGHT: &str = "the account cannot be seen: it is gone, or out of our sight";
+
+/// The same, with what is missing for a proof that it is gone.
+pub fn out_of_sight(why: &str) -> String {
+    format!("{OUT_OF_SIGHT}; {why}")
+}
+
+/// How the removals of a plan stand. It matters where a vault has told the memberships and tells none now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removals {
+    /// They are still to come: each is sent, whatever the vault tells.
+    ToCome,
+    /// A write has ended each, with a good answer of the vault.
+    Answered,
+    /// The run is through with them, and at least one was not ended by a write.
+    NotAllAnswered,
+}
+
+impl Removals {
+    /// At the end of a run.
+    pub fn of(plan: &Plan, ledger: &Ledger) -> Self {
+        let removed = ledger.removed(plan);
+        if plan.leaves().all(|group| removed.contains(&group.id)) {
+            Self::Answered
+        } else {
+            Self::NotAllAnswered
+        }
+    }
+}
 
 /// The steps of a leaver's plan for this account.
 pub fn removal_steps(user: &VaultUser, terms: &LeaverTerms) -> Vec<PlannedStep> {
@@ -36,17 +68,28 @@ pub fn removal_steps(user: &VaultUser, terms: &LeaverTerms) -> Vec<PlannedStep> 
 }
 
 /// The same leaver's plan over a fresh reading, where the same account is in a group that the plan does not take it
-/// out of. It removes more of the same person's access and does nothing else, so an approval covers it.
-pub fn widened(plan: &Plan, snapshot: &Snapshot, terms: &LeaverTerms, salt: String) -> Option<Plan> {
+/// out of. It removes more of the same person's access and does nothing else, so an approval covers it. Where nobody
+/// tells any more what is left, a person says so.
+pub fn widened(
+    plan: &Plan,
+    (snapshot, removals): (&Snapshot, Removals),
+    terms: &LeaverTerms,
+    salt: String,
+) -> Option<Plan> {
     let account = plan.account.as_ref()?;
     let UserSeen::Present(user) = &snapshot.user else { return None };
     if !identity(plan, account, snapshot).is_empty() {
         return None;
     }
     let mut steps = removal_steps(user, terms);
-    // A vault that has told these memberships and tells none now has none to tell.
     if user.groups.is_none() && plan.leaves().next().is_some() {
-        steps.retain(|step| *step != PlannedStep::LeaveGroupsByHand);
+        match removals {
+            // A vault that has told these memberships, and has answered that it ended each, has none to tell now.
+            Removals::ToCome | Removals::Answered => {
+                steps.retain(|step| *step != PlannedStep::LeaveGroupsByHand);
+            }
+            Removals::NotAllAnswered => {}
+        }
     }
     let wider = Plan {
         number: plan.number + 1,

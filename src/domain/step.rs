@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AttemptId, VaultUserId};
+use super::ids::{AttemptId, VaultGroupId, VaultUserId};
 use super::plan::{Doer, Effect, Plan, PlannedStep};
 use super::retry::RetryPolicy;
 pub use super::seen::{AccessSeen, CallSeen, RecordSeal, SafeSeen, ValueSeal};
@@ -352,6 +352,19 @@ impl Ledger {
                 }
             })
         })
+    }
+}
+
+impl Ledger {
+    /// The memberships of this plan that a write has ended, with a good answer. One that was found ended is not among
+    /// them.
+    pub fn removed(&self, plan: &Plan) -> Vec<VaultGroupId> {
+        let both = plan.steps.iter().zip(&self.steps);
+        both.filter_map(|(step, record)| match (step, &record.state) {
+            (PlannedStep::RemoveFromGroup(group), StepState::Done) => Some(group.id),
+            _ => None,
+        })
+        .collect()
     }
 }
 

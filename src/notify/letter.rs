@@ -5,8 +5,8 @@
 //! Deliberately absent: sending, and any text (see `mail`).
 
 use super::mail::{
-    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, HandOver, NeedsAttention, NobodyKnown,
-    Outcome, PlanReplaced, SignInCode, VaultAwaited, Written, plain,
+    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, HandOver, Leavers, NeedsAttention,
+    NobodyKnown, Outcome, PlanReplaced, SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
 use crate::domain::audit::EventKind;
@@ -301,22 +301,21 @@ async fn alarm(
     Ok(Letter { to: operators(kit, owed)?, workflow: owed.workflow, written })
 }
 
-/// One mail about all leavers that name nobody whom we know.
+/// One mail about all leavers that name nobody whom we know, and all whose account cannot be seen.
 async fn about_nobody_known(kit: &Kit, owed: &OwedMessage, footer: &Footer) -> Result<Letter, NoLetter> {
     let waiting = nobody_known::waiting(&kit.store, owed.owed_since).await?;
-    if waiting.is_empty() {
+    if waiting.nobody.is_empty() && waiting.unseen.is_empty() {
         return Err(NoLetter::NotNeeded("somebody has seen to them"));
     }
-    let line = |one: &Workflow| format!("{}, from {}", one.source_ref, one.source);
+    let line = |one: &Workflow| plain(&format!("{}, from {}", one.source_ref, one.source), LONGEST_LINE);
+    let named = |those: &[Workflow]| Leavers {
+        how_many: those.len(),
+        references: those.iter().take(MOST_NAMED).map(line).collect(),
+    };
     let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
     let mail = NobodyKnown {
-        how_many: waiting.len(),
-        references: waiting
-            .iter()
-            .take(MOST_NAMED)
-            .map(line)
-            .map(|line| plain(&line, LONGEST_LINE))
-            .collect(),
+        nobody: named(&waiting.nobody),
+        unseen: named(&waiting.unseen),
         link: format!("{base}/workflows?state=needs_attention&kind=leaver"),
     };
     let written = mail::nobody_known(&mail, footer).map_err(|_| UNWRITABLE)?;

@@ -122,14 +122,22 @@ pub struct NeedsAttention {
     pub reason: Option<String>,
 }
 
-/// To the operators: leavers that name nobody whom we know.
+/// To the operators: leavers that name nobody whom we know, and leavers whose account cannot be seen.
 pub struct NobodyKnown {
+    /// Who names nobody whom we know.
+    pub nobody: Leavers,
+    /// Whose account is gone, or out of our sight.
+    pub unseen: Leavers,
+    /// The list on the console.
+    pub link: String,
+}
+
+/// Several leavers.
+pub struct Leavers {
     /// How many.
     pub how_many: usize,
     /// The first of them, by the references of their senders.
     pub references: Vec<String>,
-    /// The list on the console.
-    pub link: String,
 }
 
 /// To the operators: something is wrong.
@@ -368,10 +376,20 @@ pub fn needs_attention(mail: &NeedsAttention, footer: &Footer) -> Result<Written
     write(format!("Needs attention: workflow {}", mail.workflow), mail, footer)
 }
 
-/// Tells the operators of leavers that name nobody whom we know.
+/// Tells the operators of leavers that name nobody whom we know, and of those whose account cannot be seen.
 pub fn nobody_known(mail: &NobodyKnown, footer: &Footer) -> Result<Written, askama::Error> {
-    let noun = if mail.how_many == 1 { "leaver names" } else { "leavers name" };
-    write(format!("{} {noun} nobody whom we know", mail.how_many), mail, footer)
+    let nobody = match mail.nobody.how_many {
+        0 => None,
+        1 => Some("1 leaver names nobody whom we know".to_owned()),
+        many => Some(format!("{many} leavers name nobody whom we know")),
+    };
+    let unseen = match mail.unseen.how_many {
+        0 => None,
+        1 => Some("the account of 1 leaver cannot be seen".to_owned()),
+        many => Some(format!("the accounts of {many} leavers cannot be seen")),
+    };
+    let subject: Vec<String> = nobody.into_iter().chain(unseen).collect();
+    write(subject.join("; "), mail, footer)
 }
 
 /// Tells the operators that something is wrong.

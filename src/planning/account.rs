@@ -11,14 +11,14 @@ use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
 use crate::domain::names::{TargetName, UserName};
 use crate::domain::plan::{Owner, PlannedAccount};
-use crate::domain::removal::GONE;
+use crate::domain::removal::{GONE, out_of_sight};
 use crate::domain::request::Request;
 use crate::domain::snapshot::{Snapshot, UserSeen, VaultUser};
 use crate::kit::Kit;
 use crate::rules::access::{permit_name, permit_seen};
 use crate::store::people::{self, Account};
 use crate::store::workflows::Workflow;
-use crate::target::{Besides, Subject, Target};
+use crate::target::{Besides, Sight, Subject, Target};
 
 /// An account as it was read, and how it is known to be this person's.
 pub(super) struct Held {
@@ -40,7 +40,7 @@ pub(super) async fn held(
     let linked = accounts.iter().find(|(target, _)| *target == settings.name).map(|(_, account)| account);
     let (known_name, snapshot, owner) = if let Some(linked) = linked {
         let read = by_link(kit, request, settings, (workflow, linked), besides).await;
-        if let Err(NoPlan::NothingToEnd(_)) = read {
+        if let Err(NoPlan::NothingToEnd(_) | NoPlan::OutOfSight(_)) = read {
             one_name(request, (&accounts, linked), None, settings)?;
         }
         read?
@@ -70,7 +70,8 @@ pub(super) async fn held(
     Ok(Held { user_name, account: PlannedAccount::of(&user, owner), user, snapshot })
 }
 
-/// The account that is linked, by its number. For a leaver it may be gone, and then there is nothing to end.
+/// The account that is linked, by its number. For a leaver it may be gone, and then there is nothing to end; or it may be
+/// out of our sight, and then a person must look.
 async fn by_link(
     kit: &Kit,
     request: &Request,
@@ -92,7 +93,10 @@ async fn by_link(
             return Err(NoPlan::NoAccount(format!("{} has no user {name}", settings.name)));
         }
         return Err(match kit.snapshot(target, workflow.id, subject, besides).await?.user {
-            UserSeen::Absent => NoPlan::NothingToEnd(GONE.to_owned()),
+            UserSeen::Absent => match target.sight().await? {
+                Sight::Whole => NoPlan::NothingToEnd(GONE.to_owned()),
+                Sight::NotProven { why } => NoPlan::OutOfSight(out_of_sight(&why)),
+            },
             UserSeen::Present(_) => flickers(settings),
         });
     };

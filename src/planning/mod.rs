@@ -77,6 +77,9 @@ enum NoPlan {
     /// There is no account whose access could be ended, as the reading has shown twice.
     #[error("{0}")]
     NothingToEnd(String),
+    /// A leaver's account is not shown, and nobody can tell that it would be.
+    #[error("{0}")]
+    OutOfSight(String),
     /// The settings forbid it.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
@@ -193,7 +196,12 @@ impl Planner {
             }
             Err(NoPlan::Later { words, after_seconds }) => self.wait(workflow, words, after_seconds).await,
             Err(NoPlan::NeedsPerson(reason)) => self.stop(workflow, reason, Telling::Mail).await,
-            Err(none @ (NoPlan::NoAccount(_) | NoPlan::NobodyKnown(_) | NoPlan::NothingToEnd(_))) => {
+            Err(
+                none @ (NoPlan::NoAccount(_)
+                | NoPlan::NobodyKnown(_)
+                | NoPlan::NothingToEnd(_)
+                | NoPlan::OutOfSight(_)),
+            ) => {
                 match self.watched(workflow).await.map_err(|fault| TurnFailed::doing("planning")(&fault))? {
                     Some(watch) => self.await_late(workflow, watch).await,
                     None => self.without_account(workflow, none).await,
@@ -217,7 +225,9 @@ impl Planner {
     async fn without_account(&self, workflow: &Workflow, none: NoPlan) -> Result<(), WriteFault<MovedOn>> {
         match none {
             NoPlan::NothingToEnd(words) => self.end(workflow, words).await,
-            NoPlan::NobodyKnown(reason) => self.stop(workflow, reason, Telling::Together).await,
+            NoPlan::NobodyKnown(reason) | NoPlan::OutOfSight(reason) => {
+                self.stop(workflow, reason, Telling::Together).await
+            }
             NoPlan::NoAccount(_)
             | NoPlan::NeedsPerson(_)
             | NoPlan::NotAllowed(_)

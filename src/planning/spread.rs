@@ -115,6 +115,7 @@ async fn ask(
             | NoPlan::NeedsPerson(words)
             | NoPlan::NoAccount(words)
             | NoPlan::NothingToEnd(words)
+            | NoPlan::OutOfSight(words)
             | NoPlan::NobodyKnown(words),
         ) => Ok(Found::Untold(words)),
         Err(fault @ (NoPlan::NotAllowed(_) | NoPlan::Store(_))) => Err(fault),

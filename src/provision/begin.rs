@@ -10,9 +10,10 @@ use super::claimed::{Left, Run, Runner};
 use crate::domain::drift::drift;
 use crate::domain::kind::Kind;
 use crate::domain::plan::{Plan, PlannedStep, SealedPlan};
-use crate::domain::removal::widened;
+use crate::domain::removal::{Removals, widened};
 use crate::domain::retry::{Awaited, Tell, unreadable};
 use crate::domain::snapshot::{Snapshot, UserSeen};
+use crate::domain::step::Ledger;
 use crate::domain::workflow::{MOST_REPLANS, State, in_words};
 use crate::rules::access::permit_seen;
 use crate::store::operator;
@@ -46,7 +47,7 @@ impl Runner<'_> {
                 if let Err(why) = permit_seen(&snapshot) {
                     Some(not_allowed(&why))
                 } else if voids.is_empty() {
-                    match self.widen(run, snapshot).await? {
+                    match self.widen(run, snapshot, Removals::ToCome).await? {
                         Widened::No | Widened::Yes => None,
                         Widened::Stopped => return Ok(Begun::NotNow),
                     }
@@ -73,10 +74,16 @@ impl Runner<'_> {
     }
 
     /// A leaver's plan takes away what the same account has got since, too.
-    async fn widen(&self, run: &mut Run<'_>, snapshot: Snapshot) -> Result<Widened, Left> {
+    async fn widen(
+        &self,
+        run: &mut Run<'_>,
+        snapshot: Snapshot,
+        removals: Removals,
+    ) -> Result<Widened, Left> {
         let Some(terms) = &run.leaver else { return Ok(Widened::No) };
         let salt = self.kit.world.salt();
-        let Some(plan) = widened(&run.plan, &snapshot, terms, salt) else { return Ok(Widened::No) };
+        let wider = widened(&run.plan, (&snapshot, removals), terms, salt);
+        let Some(plan) = wider else { return Ok(Widened::No) };
         let because = new_in(&run.plan, &plan);
         let half_way = matches!(run.workflow.state, State::Running);
         if half_way && run.workflow.replans >= MOST_REPLANS {
@@ -101,10 +108,11 @@ impl Runner<'_> {
 
     /// The same at the end of a run that has taken time: a person may have been waited for. Where the vault cannot be
     /// read, the last look itself says so.
-    pub(super) async fn widen_at_the_end(&self, run: &mut Run<'_>) -> Result<Widened, Left> {
+    pub(super) async fn widen_at_the_end(&self, run: &mut Run<'_>, ledger: &Ledger) -> Result<Widened, Left> {
+        let removals = Removals::of(&run.plan, ledger);
         let reading = run.target.snapshot(Subject::of(&run.plan), Besides::Nothing);
         match self.holding(run, reading).await? {
-            Ok(snapshot) => self.widen(run, snapshot).await,
+            Ok(snapshot) => self.widen(run, snapshot, removals).await,
             Err(fault) => {
                 tracing::warn!(workflow.id = %run.workflow.id, %fault, "the memberships cannot be read at the end");
                 Ok(Widened::No)

@@ -99,7 +99,7 @@ impl Runner<'_> {
                     return Ok(());
                 }
                 memberships = Memberships::Read;
-                match self.widen_at_the_end(run).await? {
+                match self.widen_at_the_end(run, &ledger).await? {
                     Widened::No => {}
                     Widened::Stopped => return Ok(()),
                     Widened::Yes => {
@@ -162,6 +162,7 @@ impl Runner<'_> {
             again,
             before,
             left: left_in(run),
+            removed: &ledger.removed(&run.plan),
         };
         let report = match purpose {
             Purpose::Act => self.holding(run, run.target.act(&call)).await?,

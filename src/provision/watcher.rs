@@ -203,6 +203,7 @@ impl Watched<'_> {
             again: Again::Yes,
             before: None,
             left: LeftIn::OthersThanPlanned,
+            removed: &[],
             sent_before: SentBefore::No,
         }
     }

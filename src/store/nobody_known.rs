@@ -1,5 +1,6 @@
 //! Leavers that name nobody whom we know: no account is linked to the person, and the request names no user. A feed that
-//! tells of everybody who leaves a company sends many of them.
+//! tells of everybody who leaves a company sends many of them. Leavers whose account cannot be seen are told of with
+//! them: when our account has lost its sight, there are as many.
 //!
 //! Must hold: each rests and waits for an operator, and the operators hear of all of them in one mail an hour at most.
 
@@ -13,6 +14,7 @@ use super::rows::workflow::{Column, Entity};
 use super::workflows::Workflow;
 use super::{Store, outbox, slots};
 use crate::domain::kind::Kind;
+use crate::domain::removal::OUT_OF_SIGHT;
 use crate::domain::time::Timestamp;
 
 /// The word for the mail in the outbox.
@@ -20,6 +22,15 @@ pub const WORD: &str = "nobody_known";
 
 /// So long others are waited for before the mail goes out.
 const TOGETHER: TimeDelta = TimeDelta::hours(1);
+
+/// Those that wait.
+#[derive(Debug)]
+pub struct Waiting {
+    /// They name nobody whom we know.
+    pub nobody: Vec<Workflow>,
+    /// Their account is gone, or out of our sight.
+    pub unseen: Vec<Workflow>,
+}
 
 /// Owes the operators a mail about this one and those that come in the same hour, unless it is owed already.
 pub(super) async fn tell<No>(tx: &mut Tx) -> Result<(), Fault<No>> {
@@ -39,14 +50,25 @@ pub(super) async fn tell<No>(tx: &mut Tx) -> Result<(), Fault<No>> {
 }
 
 /// All that still wait and have come to wait since the hour before this mail was owed, the oldest first.
-pub async fn waiting(store: &Store, owed_since: Timestamp) -> Result<Vec<Workflow>, ReadFault> {
+pub async fn waiting(store: &Store, owed_since: Timestamp) -> Result<Waiting, ReadFault> {
+    let unseen = Column::Reason.starts_with(OUT_OF_SIGHT);
     let nobody = Condition::all()
+        .add(Column::UserName.is_null())
+        .add(Column::PlanNumber.eq(0))
+        .add(Column::Reason.not_like(format!("{OUT_OF_SIGHT}%")));
+    Ok(Waiting {
+        nobody: stopped(store, owed_since, nobody).await?,
+        unseen: stopped(store, owed_since, Condition::all().add(unseen)).await?,
+    })
+}
+
+async fn stopped(store: &Store, owed_since: Timestamp, which: Condition) -> Result<Vec<Workflow>, ReadFault> {
+    let waits = Condition::all()
         .add(Column::Kind.eq(Kind::Leaver.as_str()))
         .add(Column::State.eq("needs_attention"))
         .add(Column::Stalled.eq("planning"))
-        .add(Column::UserName.is_null())
-        .add(Column::PlanNumber.eq(0))
-        .add(Column::UpdatedAt.gte(owed_since.as_utc()));
-    let rows = Entity::find().filter(nobody).order_by_asc(Column::Id).all(store.reads()).await?;
+        .add(Column::UpdatedAt.gte(owed_since.as_utc()))
+        .add(which);
+    let rows = Entity::find().filter(waits).order_by_asc(Column::Id).all(store.reads()).await?;
     rows.into_iter().map(Workflow::from_row).collect()
 }

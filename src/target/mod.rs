@@ -9,7 +9,7 @@ pub mod pvwa;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
+use crate::domain::ids::{AttemptId, VaultGroupId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::names::{GroupName, TargetName, UserName};
 use crate::domain::plan::{DialectSettings, Plan, PlannedStep};
@@ -39,6 +39,11 @@ pub trait Target: Send + Sync {
     /// Finds out what an earlier attempt at a step brought about. Never writes.
     async fn look(&self, call: &StepCall<'_>) -> Report;
 
+    /// Does our account see every user there? Then one who is not shown is not there. Never writes.
+    async fn sight(&self) -> Result<Sight, CallFault> {
+        Ok(Sight::NotProven { why: "the target does not tell what our own account sees".to_owned() })
+    }
+
     /// Since when the target makes no calls by its own choice, because each would do harm: its sign-in was refused, or
     /// others end its sessions. An operator's act after that moment is a reason to [`Self::try_again`].
     async fn held_back_since(&self) -> Option<Timestamp> {
@@ -67,6 +72,18 @@ pub trait Target: Send + Sync {
 
     /// Leaves the target in order, at the end of the service. Bounded in time.
     async fn close(&self) {}
+}
+
+/// Whom our account sees in a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// Everybody, as the target tells.
+    Whole,
+    /// Perhaps not everybody.
+    NotProven {
+        /// What is missing for a proof, for a person.
+        why: String,
+    },
 }
 
 /// Whose account is read.
@@ -145,6 +162,8 @@ pub struct StepCall<'a> {
     pub before: Option<RecordSeal>,
     /// Which memberships may be left when everything is read again?
     pub left: LeftIn,
+    /// The planned memberships that a write of this run has ended, with a good answer of the target.
+    pub removed: &'a [VaultGroupId],
 }
 
 /// Has an earlier attempt perhaps set the password of this one?

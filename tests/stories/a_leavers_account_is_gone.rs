@@ -1,6 +1,7 @@
 //! A leaver whose account somebody else has deleted, and leavers that name nobody whom we know.
 
 use chrono::TimeDelta;
+use countersign::simulator::faults::{Effect, Fault, Moment};
 use countersign::store::operator::Exit;
 use serde_json::{Value, json};
 
@@ -10,10 +11,17 @@ told_on_both! {
     an_account_that_is_gone_is_the_end_of_access
     an_account_that_goes_after_the_approval_is_too
     who_vanished_from_the_vault_is_done_when_a_person_says_so
+    an_account_that_may_be_out_of_our_sight_is_not_gone
     leavers_that_name_nobody_we_know_are_told_of_together
 }
 
 const GONE: &str = "the account is no longer in the vault; nothing to end";
+
+/// The vault shows our own account with what it may do; answers its number.
+fn with_our_account(stage: &Stage, rights: &[&str]) -> i64 {
+    let own = json!({ "username": "svc-countersign@cyberark.cloud.1234", "vaultAuthorization": rights });
+    stage.simulator.vault.add_user(&own).unwrap()
+}
 
 /// A first leaver, after which it is known whose account it is.
 async fn linked(stage: &Stage) -> i64 {
@@ -31,6 +39,7 @@ async fn ended(stage: &Stage, workflow: &str) -> Value {
 
 async fn an_account_that_is_gone_is_the_end_of_access(stage: Stage) {
     let id = linked(&stage).await;
+    with_our_account(&stage, &["AuditUsers"]);
     stage.simulator.vault.remove_user(id).unwrap();
     let (asked, help) = (stage.simulator.mailbox.links_for("ana@example.com").len(), stage.calls_for_help());
     let second = stage.leaves("LEAVE-2", json!({ "subject": {} })).await;
@@ -52,6 +61,7 @@ async fn an_account_that_is_gone_is_the_end_of_access(stage: Stage) {
 
 async fn an_account_that_goes_after_the_approval_is_too(stage: Stage) {
     let id = linked(&stage).await;
+    with_our_account(&stage, &["AuditUsers"]);
     let second = stage.leaves("LEAVE-2", json!({ "subject": {} })).await;
     stage.both_approve().await;
     stage.simulator.vault.remove_user(id).unwrap();
@@ -69,11 +79,48 @@ async fn who_vanished_from_the_vault_is_done_when_a_person_says_so(stage: Stage)
     assert_eq!(stage.rest(&workflow).await, "needs_attention");
     // Whoever removed it in the directory has let the vault forget it, too.
     stage.simulator.vault.remove_user(id).unwrap();
+    with_our_account(&stage, &["AuditUsers"]);
     stage.take(&workflow, Exit::MarkDone).await.unwrap();
     assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
     let verified = stage.attempts(&workflow).await.pop().unwrap();
     assert_eq!((verified.step.as_str(), verified.words.as_str()), ("verify_user", GONE));
     stage.check_proof(&[workflow]).await;
+}
+
+/// Whoever has lost the right to see an account does not know that it is gone.
+async fn an_account_that_may_be_out_of_our_sight_is_not_gone(stage: Stage) {
+    let id = linked(&stage).await;
+    let ours = with_our_account(&stage, &["AddUpdateUsers"]);
+    let vault = &stage.simulator.vault;
+    vault.patch_user(id, &json!({ "enableUser": true, "location": "\\Elsewhere" })).unwrap();
+    let answer =
+        |status, body| Effect::Status { status, body: Some(body), retry_after: None, moment: Moment::Before };
+    let none = json!({ "ErrorCode": "PASWS027E", "ErrorMessage": "not found" });
+    vault.add_fault(Fault::on("GET", &format!("/Users/{id}"), u64::MAX, answer(404, none)));
+    let nobody = json!({ "Users": [], "Total": 0 });
+    vault.add_fault(Fault::on("GET", "search=zobrien", u64::MAX, answer(200, nobody)));
+    let help = stage.calls_for_help();
+    let second = stage.leaves("LEAVE-2", json!({ "subject": {} })).await;
+    assert_eq!(stage.state(&second).await, "needs_attention");
+    let reason = stage.reason(&second).await;
+    assert!(reason.contains("gone, or out of our sight") && reason.contains("no AuditUsers"), "{reason}");
+    let third = stage.leaves("LEAVE-3", json!({})).await;
+    assert_eq!(stage.state(&third).await, "needs_attention");
+    stage.later(TimeDelta::minutes(61)).await;
+    let mails = stage.simulator.mailbox.mails_to("pam-team@example.com");
+    let mails: Vec<_> = mails.iter().filter(|mail| mail.subject.contains("cannot be seen")).collect();
+    assert_eq!((mails.len(), stage.calls_for_help()), (1, help));
+    assert_eq!(mails[0].subject, "the accounts of 2 leavers cannot be seen");
+    let text = mails[0].text.as_ref().unwrap();
+    assert!(text.contains("- LEAVE-2, from hr") && text.contains("- LEAVE-3, from hr"), "{text}");
+    // It sees only what is below its own location, and then everything again.
+    let rights = json!({ "vaultAuthorization": ["AuditUsers"], "location": "\\Applications" });
+    vault.patch_user(ours, &rights).unwrap();
+    assert_eq!(stage.retry(&second).await, "needs_attention");
+    assert!(stage.reason(&second).await.contains("own location"), "{}", stage.reason(&second).await);
+    vault.patch_user(ours, &json!({ "location": "\\" })).unwrap();
+    vault.clear_faults();
+    assert_eq!(stage.retry(&second).await, "pending_approval", "{}", stage.reason(&second).await);
 }
 
 async fn leavers_that_name_nobody_we_know_are_told_of_together(stage: Stage) {

@@ -16,6 +16,8 @@ told_of_both_products! {
     a_group_that_keeps_coming_ends_at_a_person
     a_wider_plan_that_waits_half_way_is_no_tampering
     groups_that_nobody_tells_are_for_a_person
+    groups_that_nobody_tells_any_more_are_left_all_the_same
+    what_was_left_unseen_is_a_persons_word
     a_group_whose_name_does_not_fit_ends_by_its_number
     what_is_never_touched_stays_untouched
     a_request_may_leave_the_groups
@@ -215,6 +217,53 @@ async fn groups_that_nobody_tells_are_for_a_person(stage: Stage) {
     assert_eq!(marked["facts"]["step"], "leave_groups_by_hand");
     let verified = stage.attempts(&workflow).await.pop().unwrap();
     assert!(verified.words.contains("that it left its groups is a person's word"), "{}", verified.words);
+}
+
+/// The next removal has to wait, and from then on the vault tells nobody's memberships.
+async fn told_no_more(stage: &Stage) {
+    let wait = Effect::Status { status: 429, body: None, retry_after: Some(5), moment: Moment::Before };
+    stage.simulator.vault.add_fault(Fault::on("DELETE", "/Members", 1, wait));
+    stage.settle().await;
+    stage.simulator.vault.configure(|options| options.membership_list = MembershipList::Unknown);
+}
+
+/// Told when the plan was made, and not any more when it is carried out: that is not the same as left.
+async fn groups_that_nobody_tells_any_more_are_left_all_the_same(stage: Stage) {
+    stage.somebody();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    stage.both_approve().await;
+    told_no_more(&stage).await;
+    assert_eq!(stage.writes(), ["disable_user"]);
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    assert_eq!(stage.writes(), ["disable_user", "remove_member", "remove_member", "remove_member"]);
+    let verified = stage.attempts(&workflow).await.pop().unwrap();
+    let words = "it is out of 3 groups as the vault has answered; it tells no memberships now";
+    assert!(verified.words.contains(words), "{}", verified.words);
+    stage.simulator.vault.configure(|options| options.membership_list = MembershipList::Offered);
+    assert_eq!(stage.her_groups(), [""; 0]);
+    stage.check(&workflow).await;
+}
+
+/// Somebody else had taken her out of one group; whether she is in it again, nobody tells at the end.
+async fn what_was_left_unseen_is_a_persons_word(stage: Stage) {
+    let id = stage.somebody();
+    let workflow = stage.leaves("LEAVE-1", json!({})).await;
+    stage.both_approve().await;
+    stage.simulator.vault.take_member(stage.group_id("Ops-Readers"), id).unwrap();
+    told_no_more(&stage).await;
+    assert_eq!(stage.outcomes(&workflow, "remove_from_group").await, ["already_so", "retry"]);
+    stage.simulator.vault.put_member(stage.group_id("Ops-Readers"), id).unwrap();
+    assert_eq!(stage.rest(&workflow).await, "needs_attention");
+    assert_eq!(stage.writes(), ["disable_user", "remove_member", "remove_member"]);
+    let trail = stage.trail(&workflow).await;
+    let widened = trail.iter().find(|event| event["kind"] == "plan.widened").unwrap();
+    assert_eq!(widened["facts"]["because"], "groups that the vault does not tell");
+    stage.simulator.vault.take_member(stage.group_id("Ops-Readers"), id).unwrap();
+    stage.take(&workflow, Exit::MarkDone).await.unwrap();
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    let verified = stage.attempts(&workflow).await.pop().unwrap();
+    assert!(verified.words.contains("that it left its groups is a person's word"), "{}", verified.words);
+    stage.check(&workflow).await;
 }
 
 async fn a_group_whose_name_does_not_fit_ends_by_its_number(stage: Stage) {

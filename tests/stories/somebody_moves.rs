@@ -1,6 +1,7 @@
 //! Somebody moves: what the new work asks for comes, what the old one gave goes, and nothing else changes.
 
-use countersign::simulator::faults::{Effect, Fault, Meanwhile};
+use countersign::simulator::faults::{Effect, Fault, Meanwhile, Moment};
+use countersign::simulator::tenant::MembershipList;
 use serde_json::json;
 
 use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Product, Stage, differences};
@@ -8,6 +9,7 @@ use crate::stage::{Choices, Database, Dialect, FOREIGN, FORMER, Product, Stage, 
 told_of_both_products! {
     a_lost_answer_does_not_lose_the_comparison
     a_request_says_which_groups_come_and_go
+    a_group_that_nobody_tells_any_more_is_left_all_the_same
     a_profile_with_another_licence_seat_leaves_it_as_it_is
     somebody_whom_we_hired_moves_without_a_name
 }
@@ -177,4 +179,26 @@ async fn somebody_whom_we_hired_moves_without_a_name(stage: Stage) {
     assert_eq!(stage.writes().last().unwrap(), "update_user");
     assert_eq!(stage.zobrien()["personalDetails"]["lastName"], "Keller");
     assert_eq!(stage.zobrien()["personalDetails"]["firstName"], "Zoë");
+}
+
+/// The vault told her groups when the plan was made, and tells none when it is carried out: that is not the same as left.
+async fn a_group_that_nobody_tells_any_more_is_left_all_the_same(stage: Stage) {
+    stage.somebody();
+    let parts = json!({ "employment": { "department": "IT Ops" },
+        "account": { "groups_add": [], "groups_remove": ["Ops-Readers"] } });
+    let answer = stage.told("mover", "MOVE-1", parts).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    stage.settle().await;
+    stage.both_approve().await;
+    let wait = Effect::Status { status: 429, body: None, retry_after: Some(5), moment: Moment::Before };
+    stage.simulator.vault.add_fault(Fault::on("DELETE", "/Members", 1, wait));
+    stage.settle().await;
+    assert!(!stage.writes().contains(&"remove_member".to_owned()), "{:?}", stage.writes());
+    stage.simulator.vault.configure(|options| options.membership_list = MembershipList::Unknown);
+    let workflow = answer.workflow();
+    assert_eq!(stage.rest(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    stage.simulator.vault.configure(|options| options.membership_list = MembershipList::Offered);
+    assert!(!stage.her_groups().contains(&"Ops-Readers".to_owned()), "{:?}", stage.her_groups());
+    assert_eq!(stage.outcomes(&workflow, "remove_from_group").await, ["retry", "done"]);
+    stage.check(&workflow).await;
 }

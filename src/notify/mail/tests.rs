@@ -39,18 +39,18 @@ fn to_asked() -> Vec<Written> {
         done(&Done { about: about(), link: link() }, &footer()),
         hand_over(&HandOver { about: about(), link: link(), until: time() }, &footer()),
         alarm(&Alarm { workflow: Some(ID.to_owned()), words: None, held: Some(link()) }, &footer()),
-        nobody_known(
-            &NobodyKnown { how_many: 1, references: vec!["LEAVE-1, from hr".to_owned()], link: link() },
-            &footer(),
-        ),
-        nobody_known(
-            &NobodyKnown { how_many: 9, references: vec!["LEAVE-1, from hr".to_owned()], link: link() },
-            &footer(),
-        ),
+        nobody_known(&NobodyKnown { nobody: leavers(1), unseen: leavers(0), link: link() }, &footer()),
+        nobody_known(&NobodyKnown { nobody: leavers(0), unseen: leavers(1), link: link() }, &footer()),
+        nobody_known(&NobodyKnown { nobody: leavers(9), unseen: leavers(9), link: link() }, &footer()),
     ];
     let ends = outcomes().into_iter();
     all.extend(ends.map(|outcome| decided(&Decided { about: about(), outcome, link: link() }, &footer())));
     all.into_iter().map(Result::unwrap).collect()
+}
+
+fn leavers(how_many: usize) -> Leavers {
+    let references = (0..how_many.min(1)).map(|_| "LEAVE-1, from hr".to_owned()).collect();
+    Leavers { how_many, references }
 }
 
 /// Mails without any link.

@@ -1,14 +1,15 @@
 //! A leaver's account that the vault does not have any more: its access has ended, whoever ended it.
 //!
-//! Must hold: told only where the vault answers, twice, and shows neither the approved number nor the approved name; a
-//! name that another number holds now is a person's to judge. Only reads.
+//! Must hold: told only where the vault answers, twice, and shows neither the approved number nor the approved name, and
+//! where it tells that our account sees everybody; otherwise the account may be out of our sight, which is for a person,
+//! as is a name that another number holds now. Only reads.
 
 use super::act::Told;
 use super::talk::{Fault, Talk};
 use crate::domain::kind::Kind;
-use crate::domain::removal::GONE;
+use crate::domain::removal::{GONE, out_of_sight};
 use crate::domain::step::Outcome;
-use crate::target::StepCall;
+use crate::target::{Sight, StepCall};
 
 impl Talk<'_> {
     /// What a step comes to that did not see the account: nothing is left to do where it is gone for good.
@@ -31,7 +32,10 @@ impl Talk<'_> {
             | Outcome::TakenOut => true,
         };
         if without_effect && self.unseen && self.is_gone(call).await? {
-            return Ok(Told::new(Outcome::AlreadySo, GONE));
+            return match self.sight().await? {
+                Sight::Whole => Ok(Told::new(Outcome::AlreadySo, GONE)),
+                Sight::NotProven { why } => Err(Fault::NeedsPerson(out_of_sight(&why))),
+            };
         }
         Err(fault)
     }

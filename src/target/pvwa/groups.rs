@@ -235,6 +235,11 @@ impl Group {
         Some(other.id.map_or_else(|| "a user".to_owned(), |id| format!("user number {id}")))
     }
 
+    /// Is anybody listed in it?
+    pub(super) const fn has_members(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     pub(super) fn has(&self, user: VaultUserId) -> bool {
         self.members.iter().any(|member| member.id == Some(user.0))
     }

@@ -1,11 +1,13 @@
 //! Ending a membership of the account, and finding out whether an earlier attempt did.
 //!
 //! Must hold: the group is the approved one by number; whether the account is in it is read by the user's number, also
-//! where the vault says that there is no such member; a form that could name somebody else in the group is not sent.
+//! where the vault says that there is no such member; a form that could name somebody else in the group is not sent. A
+//! membership that nobody tells is not one that has ended: the approved call is sent, and only its good answer counts.
 
 use super::act::Told;
 use super::groups::could_mean_another;
 use super::join::{form, may_try_number};
+use super::memberships::Standing;
 use super::talk::{Fault, Talk};
 use super::users::Account;
 use crate::domain::plan::PlannedGroup;
@@ -23,7 +25,8 @@ impl Talk<'_> {
         planned: &PlannedGroup,
     ) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
-        if !self.is_in(&account, planned).await? {
+        let before = self.standing(&account, planned).await?;
+        if before == Standing::Out {
             let words = format!("the user is not in the group {}", planned.name);
             return Ok(Told::new(Outcome::AlreadySo, words));
         }
@@ -38,28 +41,29 @@ impl Talk<'_> {
             Some(GroupKind::Vault) | None => {}
         }
         let form = form(call)?;
-        self.refuse_to_remove_another(&account, planned, form).await?;
+        self.refuse_to_remove_another((&account, before), planned, form).await?;
         let said = match self.remove_member(planned.id, &account, form).await {
             Ok(_) => {
-                let out = self.left(call, planned).await.map_err(Fault::after_a_write)?;
-                return Ok(if out {
-                    let words = format!("removed from the group {} and no longer seen there", planned.name);
-                    Told::new(Outcome::Done, words)
-                } else {
-                    let words = format!(
-                        "the vault says it removed the user from the group {}, but it is still seen there",
-                        planned.name
-                    );
-                    Told::new(Outcome::Unknown, words)
-                });
+                let after = self.standing_now(call, planned).await.map_err(Fault::after_a_write)?;
+                return Ok(removed(after, planned));
             }
             Err(Fault::Refused(said)) => said,
             Err(fault) => return Err(fault),
         };
         // "Not found" may mean the member, the user, the group or the form.
-        if said.status == 404 && self.left(call, planned).await? {
-            let words = format!("{}; the user is not seen in the group {}", said.words, planned.name);
-            return Ok(Told::new(Outcome::AlreadySo, words));
+        let after = if said.status == 404 { self.standing_now(call, planned).await? } else { before };
+        match after {
+            Standing::Out => {
+                let words = format!("{}; the user is not seen in the group {}", said.words, planned.name);
+                return Ok(Told::new(Outcome::AlreadySo, words));
+            }
+            Standing::Untold => {
+                return Err(Fault::NeedsPerson(format!(
+                    "{}; the vault does not tell who is in the group {}, so a person must see whether the user is",
+                    said.words, planned.name
+                )));
+            }
+            Standing::In => {}
         }
         // Where it may be a directory's group, the refusal says nothing about the form.
         if planned.kind.is_some() && may_try_number(call, form, &said) {
@@ -83,22 +87,27 @@ impl Talk<'_> {
         call: &StepCall<'_>,
         planned: &PlannedGroup,
     ) -> Result<Told, Fault> {
-        Ok(if self.left(call, planned).await? {
-            Told::new(Outcome::Done, format!("the user is not in the group {}", planned.name))
-        } else {
-            Told::new(Outcome::NotThere, format!("the user is still in the group {}", planned.name))
+        let group = &planned.name;
+        Ok(match self.standing_now(call, planned).await? {
+            Standing::Out => Told::new(Outcome::Done, format!("the user is not in the group {group}")),
+            Standing::In => Told::new(Outcome::NotThere, format!("the user is still in the group {group}")),
+            // Removing twice harms nobody.
+            Standing::Untold => Told::new(
+                Outcome::NotThere,
+                format!("the vault does not tell who is in the group {group}, so the user may still be"),
+            ),
         })
     }
 
-    /// Reads the account again: is it out of the group?
-    async fn left(&mut self, call: &StepCall<'_>, planned: &PlannedGroup) -> Result<bool, Fault> {
+    /// Reads the account again: is it in the group?
+    async fn standing_now(&mut self, call: &StepCall<'_>, planned: &PlannedGroup) -> Result<Standing, Fault> {
         let account = self.our_account(call).await?;
-        Ok(!self.is_in(&account, planned).await?)
+        self.standing(&account, planned).await
     }
 
     async fn refuse_to_remove_another(
         &mut self,
-        account: &Account,
+        (account, seen): (&Account, Standing),
         planned: &PlannedGroup,
         form: MemberForm,
     ) -> Result<(), Fault> {
@@ -107,6 +116,13 @@ impl Talk<'_> {
                 return Err(Fault::NeedsPerson(format!(
                     "the user name has a sign that the vault takes in no address, so nothing was sent; take the user \
                      out of the group {} by hand",
+                    planned.name
+                )));
+            }
+            MemberForm::UserName if seen == Standing::Untold && could_mean_another(form, account) => {
+                return Err(Fault::NeedsPerson(format!(
+                    "the vault does not tell who is in the group {}, and the user name is of digits alone and could be \
+                     taken for somebody else's number; nothing was sent",
                     planned.name
                 )));
             }
@@ -123,5 +139,26 @@ impl Talk<'_> {
             )));
         }
         Ok(())
+    }
+}
+
+/// What a good answer to the removal comes to, after another look.
+fn removed(after: Standing, planned: &PlannedGroup) -> Told {
+    let group = &planned.name;
+    match after {
+        Standing::Out => {
+            Told::new(Outcome::Done, format!("removed from the group {group} and no longer seen there"))
+        }
+        Standing::In => Told::new(
+            Outcome::Unknown,
+            format!("the vault says it removed the user from the group {group}, but it is still seen there"),
+        ),
+        // An older vault tells none when the last one has ended.
+        Standing::Untold => Told::new(
+            Outcome::Done,
+            format!(
+                "the vault says it removed the user from the group {group}, and tells no memberships now"
+            ),
+        ),
     }
 }

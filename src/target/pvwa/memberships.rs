@@ -10,6 +10,17 @@ use super::users::Account;
 use crate::domain::plan::PlannedGroup;
 use crate::domain::snapshot::MemberOf;
 
+/// What a look at one membership that is to end has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The account is in the group.
+    In,
+    /// The account is not in the group, as the vault tells.
+    Out,
+    /// The vault tells nobody's memberships.
+    Untold,
+}
+
 /// The memberships of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Memberships {
@@ -66,10 +77,14 @@ impl Talk<'_> {
     }
 
     /// Is the account in the group of this number, whatever that is called now? A group that has gone has no members.
-    pub(super) async fn is_in(&mut self, account: &Account, planned: &PlannedGroup) -> Result<bool, Fault> {
+    pub(super) async fn standing(
+        &mut self,
+        account: &Account,
+        planned: &PlannedGroup,
+    ) -> Result<Standing, Fault> {
         let told = account.user.groups.as_deref().unwrap_or_default();
         if !told.is_empty() {
-            return Ok(told.iter().any(|member| member.id == planned.id));
+            return Ok(Standing::of(told.iter().any(|member| member.id == planned.id)));
         }
         // Older vaults leave the list empty or out; then only the group knows.
         // A group whose kind nobody tells is found by its number alone.
@@ -78,12 +93,21 @@ impl Talk<'_> {
             None => None,
         };
         match named {
-            Some(group) if group.group.id == planned.id => Ok(group.has(account.user.id)),
-            Some(_) | None => {
-                let all = self.groups_of(account).await?;
-                Ok(all.iter().flatten().any(|member| member.id == planned.id))
+            // A group that lists nobody may have no members, or may tell of none.
+            Some(group) if group.group.id == planned.id && group.has_members() => {
+                Ok(Standing::of(group.has(account.user.id)))
             }
+            Some(_) | None => Ok(match self.groups_of(account).await? {
+                Some(all) => Standing::of(all.iter().any(|member| member.id == planned.id)),
+                None => Standing::Untold,
+            }),
         }
+    }
+}
+
+impl Standing {
+    const fn of(is_in: bool) -> Self {
+        if is_in { Self::In } else { Self::Out }
     }
 }
 

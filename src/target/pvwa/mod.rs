@@ -19,7 +19,7 @@ use crate::domain::resting::{Admission, Health, RestPolicy};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::step::Report;
 use crate::domain::time::Timestamp;
-use crate::target::{Besides, CallFault, PreviewCall, StepCall, Subject, Target};
+use crate::target::{Besides, CallFault, PreviewCall, Sight, StepCall, Subject, Target};
 
 mod access;
 mod act;
@@ -46,6 +46,7 @@ mod reading;
 mod reset;
 mod seal;
 mod session_logon;
+mod sight;
 mod sign_in;
 mod switch;
 mod talk;
@@ -190,6 +191,10 @@ impl Target for Pvwa {
 
     async fn look(&self, call: &StepCall<'_>) -> Report {
         Talk::new(self).look(call).await
+    }
+
+    async fn sight(&self) -> Result<Sight, CallFault> {
+        Ok(Talk::new(self).sight().await?)
     }
 
     async fn held_back_since(&self) -> Option<Timestamp> {

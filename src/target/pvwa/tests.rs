@@ -221,6 +221,7 @@ fn call<'a>(plan: &'a Plan, step: &'a PlannedStep, marks: &'a [Mark]) -> StepCal
         again: Again::Yes,
         before: None,
         left: LeftIn::OthersThanPlanned,
+        removed: &[],
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Must hold: only reads; "done" means that every approved value was seen in this reading. What is missing is told
 //! by the names of the fields. A vault may be slow to show a value, so a difference is worth another look. Where nothing
-//! may be left, all memberships are read, not only those that were planned.
+//! may be left, all memberships are read, not only those that were planned. Where a vault has told memberships and tells
+//! none now, only those have ended that a write of this run has ended.
 
 use super::act::Told;
 use super::groups::Membership;
 use super::likeness::unlike;
+use super::memberships::Standing;
 use super::talk::{Fault, Talk};
 use super::update::unchanged;
 use super::users::Account;
@@ -19,7 +21,7 @@ impl Talk<'_> {
     pub(super) async fn verify_user(&mut self, call: &StepCall<'_>) -> Result<Told, Fault> {
         let account = self.our_account(call).await?;
         let mut missing = Vec::new();
-        let (mut joined, mut left) = (0_usize, 0_usize);
+        let (mut joined, mut left, mut by_word) = (0_usize, 0_usize, 0_usize);
         let mut seen = Vec::new();
         match call.left {
             LeftIn::OthersThanPlanned => {}
@@ -53,12 +55,15 @@ impl Talk<'_> {
                 }
                 // It was out of the group only until it had a new password.
                 PlannedStep::RemoveFromGroup(planned) if comes_again(call, planned) => {}
-                PlannedStep::RemoveFromGroup(planned) => {
-                    left += 1;
-                    if self.is_in(&account, planned).await? {
-                        missing.push(format!("out of group {}", planned.name));
+                PlannedStep::RemoveFromGroup(planned) => match self.standing(&account, planned).await? {
+                    Standing::Out => left += 1,
+                    Standing::In => missing.push(format!("out of group {}", planned.name)),
+                    Standing::Untold if call.removed.contains(&planned.id) => by_word += 1,
+                    Standing::Untold if is_by_hand(call) => {}
+                    Standing::Untold => {
+                        missing.push(format!("out of group {}, as far as the vault tells", planned.name));
                     }
-                }
+                },
                 PlannedStep::DisableUser
                 | PlannedStep::ResetPassword
                 | PlannedStep::RequirePasswordChange
@@ -71,13 +76,10 @@ impl Talk<'_> {
         }
         let id = account.user.id;
         if missing.is_empty() {
-            for (many, how) in [(joined, "in"), (left, "out of")] {
-                match many {
-                    0 => {}
-                    1 => seen.push(format!("it is {how} 1 group as approved")),
-                    many => seen.push(format!("it is {how} {many} groups as approved")),
-                }
-            }
+            seen.extend(groups_in_words(joined, "in", "as approved"));
+            seen.extend(groups_in_words(left, "out of", "as approved"));
+            let answered = "as the vault has answered; it tells no memberships now";
+            seen.extend(groups_in_words(by_word, "out of", answered));
             let words = format!("read user number {id} again: {}", seen.join(", "));
             return Ok(Told::about(Outcome::Done, id, words));
         }
@@ -101,12 +103,16 @@ impl Talk<'_> {
         if found.unnumbered > 0 {
             left.push("out of a group that the vault shows without its number".to_owned());
         }
-        let by_hand = call.plan.steps.contains(&PlannedStep::LeaveGroupsByHand);
-        let told = match (&found.told, by_hand) {
+        let mut leaves = call.plan.leaves().peekable();
+        let told = match (&found.told, is_by_hand(call)) {
             (Some(_), true | false) => None,
             (None, true) => Some("that it left its groups is a person's word".to_owned()),
-            // A vault that has told the planned memberships and tells none now has none to tell.
-            (None, false) if call.plan.leaves().next().is_some() => None,
+            // A vault that has told the planned memberships, and has answered that it ended each, has none to tell now.
+            (None, false)
+                if leaves.peek().is_some() && leaves.all(|group| call.removed.contains(&group.id)) =>
+            {
+                None
+            }
             (None, false) => {
                 left.push("out of all groups, as far as the vault tells".to_owned());
                 None
@@ -126,6 +132,19 @@ impl Talk<'_> {
             Membership::Wrong(words) => Err(Fault::NeedsPerson(words)),
         }
     }
+}
+
+fn groups_in_words(many: usize, how: &str, as_what: &str) -> Option<String> {
+    match many {
+        0 => None,
+        1 => Some(format!("it is {how} 1 group {as_what}")),
+        many => Some(format!("it is {how} {many} groups {as_what}")),
+    }
+}
+
+/// Does a person say that the account has left its groups?
+fn is_by_hand(call: &StepCall<'_>) -> bool {
+    call.plan.steps.contains(&PlannedStep::LeaveGroupsByHand)
 }
 
 fn comes_again(call: &StepCall<'_>, left: &PlannedGroup) -> bool {

@@ -290,7 +290,22 @@ async fn an_account_that_is_another_one_now_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_gone_has_no_access_left() {
     let trial = trial(Kind::Leaver, Dialect::Product, auto()).await;
-    trial.simulator.vault.remove_user(trial.simulator.vault.id_of("zobrien").unwrap()).unwrap();
+    let vault = &trial.simulator.vault;
+    vault.remove_user(vault.id_of("zobrien").unwrap()).unwrap();
+    // Gone, or out of our sight: only the vault can tell.
+    let ours = json!({ "username": "svc-countersign@example", "vaultAuthorization": ["AuditUsers"] });
+    let missing = async |why: &str| {
+        let (story, rest) = trial.run().await;
+        let Rest::NeedsPerson(told) = rest else { panic!("{story:#?}") };
+        assert!(told.contains("gone, or out of our sight") && told.contains(why), "{told}");
+    };
+    missing("does not show our own account").await;
+    let id = vault.add_user(&ours).unwrap();
+    vault.patch_user(id, &json!({ "location": "\\Applications" })).unwrap();
+    missing("sees only its own location").await;
+    vault.patch_user(id, &json!({ "location": "\\", "vaultAuthorization": ["AddUpdateUsers"] })).unwrap();
+    missing("has no AuditUsers").await;
+    vault.patch_user(id, &json!({ "vaultAuthorization": ["AuditUsers"] })).unwrap();
     let (story, rest) = trial.run().await;
     assert_eq!(rest, Rest::Succeeded, "{story:#?}");
     assert!(story.iter().all(|told| told.ends_with(GONE)), "{story:#?}");

@@ -507,11 +507,56 @@ async fn groups_that_nobody_tells_are_not_none_at_the_last_look_either() {
         (&groupless, &told, Outcome::Done, "it is disabled"),
         (&groupless, &untold, PASSING, "out of all groups, as far as the vault tells"),
         (&by_hand, &untold, Outcome::Done, "a person's word, it is disabled"),
-        // It has told the memberships that were planned.
-        (&plan, &untold, Outcome::Done, "it is out of 1 group as approved"),
+        // It has told the membership that was planned, and nobody has ended it.
+        (
+            &plan,
+            &untold,
+            PASSING,
+            "out of all groups, as far as the vault tells, out of group Ops-Readers, as far as the vault tells",
+        ),
     ] {
         let report = Bench::verifies(plan, NONE_STAYS, verified(false, &json!([])), members).await;
         assert_eq!(report.outcome, outcome, "{}", report.words);
         assert!(report.words.ends_with(words), "{}", report.words);
+    }
+}
+
+#[tokio::test]
+async fn what_a_write_has_ended_counts_where_nobody_tells_any_more() {
+    let bench = Bench::new(auto()).await;
+    bench.script.on("GET Users/42", vec![ok(verified(false, &json!([])))]);
+    bench.script.on("GET UserGroups", vec![ok(groups(&json!([])))]);
+    let ended = |call: &mut StepCall<'_>| (call.left, call.removed) = (NONE_STAYS, &[VaultGroupId(5)]);
+    let report = bench.attempt_of(&leaver(auto()), &PlannedStep::VerifyUser, ended, true).await;
+    assert_eq!(report.outcome, Outcome::Done, "{}", report.words);
+    let words = "it is out of 1 group as the vault has answered; it tells no memberships now";
+    assert!(report.words.ends_with(words), "{}", report.words);
+}
+
+/// The vault told the memberships when the plan was made, and tells none now.
+#[tokio::test]
+async fn a_membership_that_nobody_tells_is_ended_by_a_write_or_by_a_person() {
+    for (reply, outcome, words) in [
+        (nobody(), Outcome::Done, "and tells no memberships now"),
+        (
+            error(404, "CAWS00003E", "no such member"),
+            Outcome::NeedsPerson,
+            "a person must see whether the user is",
+        ),
+        (
+            error(403, "PASWS041E", "not authorised"),
+            Outcome::NeedsPerson,
+            "a person must see whether the user is",
+        ),
+        (Reply::Drop, Outcome::Unknown, "no whole answer"),
+    ] {
+        let bench = Bench::new(auto()).await;
+        bench.script.on("GET Users/42", vec![enabled()]).on(OUT_OF_OPS, vec![reply]);
+        bench.script.on("GET UserGroups", vec![ok(groups(&json!([])))]);
+        let report = bench.ends(&go(), None).await;
+        assert_eq!(report.outcome, outcome, "{}", report.words);
+        assert!(report.words.contains(words), "{}", report.words);
+        assert_eq!(bench.script.writes(), [OUT_OF_OPS]);
+        assert_eq!(bench.looks_for_end(&go()).await.outcome, Outcome::NotThere);
     }
 }

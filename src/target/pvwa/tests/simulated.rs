@@ -79,8 +79,9 @@ impl Trial {
             }
             let record = StepRecord { form: ledger.form(&self.plan, place), ..ledger.steps[place].clone() };
             ledger.steps[place] = record.begin(attempt, purpose, now);
+            let removed = ledger.removed(&self.plan);
             let mut call = call(&self.plan, step, &marks);
-            call.mark = Mark::of(attempt);
+            (call.mark, call.removed) = (Mark::of(attempt), &removed);
             (call.user_id, call.form) = (ledger.user_id, ledger.steps[place].form);
             call.again = if ledger.steps[place].is_last_act(&policy) { Again::No } else { Again::Yes };
             let report = match purpose {
