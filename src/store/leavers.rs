@@ -2,7 +2,8 @@
 //!
 //! Must hold: what a leaver has taken, or is about to take, is given back by no request that came before it, neither by
 //! one that begins nor by one that stopped half-way and is sent on. A leaver whose day has not come holds nothing up:
-//! when it begins it reads the vault anew, and takes whatever has come meanwhile.
+//! when it begins it reads the vault anew, and takes whatever has come meanwhile. One that was given up before it began has
+//! taken nothing, but it has said that the person leaves: what came before it does not begin any more.
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
@@ -69,10 +70,11 @@ pub(super) async fn in_the_way<No>(tx: &Tx, workflow: &Workflow) -> Result<Optio
         let ended = matches!(leaver.state, State::Succeeded);
         let has_begun = ended || first_attempt(tx, leaver.id).await?.is_some();
         let over = leaver.state.is_final();
-        if !has_begun && (over || !is_due(&leaver, tx.at)?) {
+        let received_later = leaver.created_at >= workflow.created_at;
+        let given_up_before = over && !received_later;
+        if !has_begun && (given_up_before || !is_due(&leaver, tx.at)?) {
             continue;
         }
-        let received_later = leaver.created_at >= workflow.created_at;
         let took_later = has_begun && begun.is_some_and(|begun| leaver.updated_at >= begun);
         let how = if received_later || took_later {
             How::CameLater

@@ -16,6 +16,7 @@ told_on_both! {
     a_mover_of_a_later_day_does_not_begin_after_the_leaver
     a_leaver_that_is_decided_against_stands_in_nobodys_way
     a_leaver_of_a_later_day_holds_nothing_up
+    a_leaver_that_is_given_up_has_said_it_all_the_same
     somebody_who_is_hired_after_a_leaver_begins_anew
     what_has_changed_while_a_run_stood_still_stops_it_again
     a_vault_that_cannot_be_read_is_not_written_to_when_a_run_is_sent_on
@@ -113,6 +114,22 @@ async fn a_mover_of_a_later_day_does_not_begin_after_the_leaver(stage: Stage) {
     let reason = stage.reason(&mover).await;
     assert!(reason.contains(&format!("workflow {leaver}, came later; give this one up")), "{reason}");
     assert_eq!(stage.writes(), ["disable_user"]);
+}
+
+/// Her account was not there yet when she left; it does not come up afterwards.
+async fn a_leaver_that_is_given_up_has_said_it_all_the_same(stage: Stage) {
+    let joiner = stage.hire_told(|body| body["effective"]["at"] = "2026-12-20".into()).await;
+    stage.decide(&stage.link("ana@example.com"), "approve", "").await;
+    stage.settle().await;
+    assert_eq!(stage.state(&joiner).await, "approved");
+    let leaver = stage.leaves("LEAVE-1", json!({})).await;
+    assert_eq!(stage.state(&leaver).await, "needs_attention");
+    assert_eq!(stage.take(&leaver, Exit::GiveUp).await.unwrap(), "failed");
+    stage.clock.advance(TimeDelta::days(20));
+    assert_eq!(stage.rest(&joiner).await, "needs_attention");
+    let reason = stage.reason(&joiner).await;
+    assert!(reason.contains(&format!("workflow {leaver}, came later; give this one up")), "{reason}");
+    assert!(stage.writes().is_empty(), "{:?}", stage.writes());
 }
 
 async fn a_leaver_that_is_decided_against_stands_in_nobodys_way(stage: Stage) {
