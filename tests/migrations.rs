@@ -536,6 +536,30 @@ const SAMPLES: &[Sample] = &[
             ("form", "'enable-put'"),
         ],
     },
+    Sample {
+        made_by: 35,
+        table: "corrections",
+        columns: &[
+            ("delivery_id", "{uuid}"),
+            ("source", "'hr'"),
+            ("source_ref", "'RITM:{n}'"),
+            ("request", "{bytes}"),
+            ("course", "'withdrawn'"),
+            ("workflow_id", "{uuid}"),
+        ],
+    },
+    Sample {
+        made_by: 35,
+        table: "newest_events",
+        columns: &[
+            ("namespace", "'corp'"),
+            ("person_ref", "'E{n}'"),
+            ("family", "'end'"),
+            ("source", "'hr'"),
+            ("sequence", "7"),
+            ("occurred_at", "{time}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -547,6 +571,7 @@ const WORDS: &[(usize, &str)] = &[
     (12, "message_kinds"),
     (12, "stalls"),
     (21, "slots"),
+    (35, "held_states"),
 ];
 
 /// What must be refused: the table, and what of its sample is changed.
@@ -562,6 +587,8 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("workflows", &[("waits_for", "{other}")]),
     ("workflows", &[("part_of", "{other}")]),
     ("workflows", &[("part_of", "{uuid}"), ("target", "null")]),
+    ("workflows", &[("ended_by", "{other}")]),
+    ("workflows", &[("stop_as", "'paused'")]),
     ("deliveries", &[("state", "'lost'")]),
     ("deliveries", &[("state", "'refused'")]),
     ("deliveries", &[("workflow_id", "null")]),
@@ -625,6 +652,11 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("held_proposals", &[("proposed_user", "'ana'"), ("confirmed_user", "'ana'")]),
     ("held_proposals", &[("proposed_number", "1000"), ("confirmed_number", "1000")]),
     ("batch_alarms", &[("leavers", "0")]),
+    ("corrections", &[("course", "'guessed'")]),
+    ("corrections", &[("course", "'ignored_as_stale'")]),
+    ("corrections", &[("source_ref", "'RITM:1'")]),
+    ("newest_events", &[("family", "'middle'")]),
+    ("newest_events", &[("sequence", "-1")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
     ("watched_names", &[("tries", "-1")]),

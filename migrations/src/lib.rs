@@ -40,6 +40,7 @@ mod m0031_unlinks;
 mod m0032_sent_passwords;
 mod m0033_enable_in_directory;
 mod m0034_enable_forms;
+mod m0035_corrections;
 mod spelling;
 
 /// All migrations in order.
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0032_sent_passwords::Migration),
             Box::new(m0033_enable_in_directory::Migration),
             Box::new(m0034_enable_forms::Migration),
+            Box::new(m0035_corrections::Migration),
         ]
     }
 }

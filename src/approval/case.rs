@@ -43,6 +43,8 @@ pub(super) struct Case {
     pub(super) proof: Proof,
     /// In which session they read, where one was wanted.
     pub(super) session: Option<Digest>,
+    /// The requests whose place this one took.
+    pub(super) replaces: Vec<Workflow>,
 }
 
 impl Case {
@@ -82,7 +84,9 @@ impl Case {
         let mut said = decisions::of_workflow(&kit.store, ask.workflow).await?;
         said.retain(|recorded| recorded.plan_number == ask.plan_number);
         let (concerned, proof) = (concerned(&kit.store, &workflow).await?, Proof::Link);
-        let (whole, session) = (parts::whole(&kit.store, &workflow).await?, None);
+        let whole = parts::whole(&kit.store, &workflow).await?;
+        let replaces = workflows::ended_by(&kit.store, workflow.id).await?;
+        let session = None;
         Ok(Some(Self {
             ask,
             workflow,
@@ -95,6 +99,7 @@ impl Case {
             whole,
             proof,
             session,
+            replaces,
         }))
     }
 

@@ -112,6 +112,7 @@ fn assemble(kit: &Kit, case: &Case, progress: Progress, shown: Shown<'_>) -> App
         open_stage: case.open_stage(),
         whole: &case.whole,
         you: Some(&case.ask.approver),
+        replaces: &case.replaces,
     };
     ApprovalPage {
         plan: plan_in_words(material, case.since_before.clone(), now),

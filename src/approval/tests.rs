@@ -26,8 +26,9 @@ use crate::key::KeyRing;
 use crate::kit::Kit;
 use crate::pages::sample::{self, address};
 use crate::rules::{EVALUATION_LIMIT, Engine, Policy};
+use crate::store::accept::AcceptDelivery;
 use crate::store::asks::NewAsk;
-use crate::store::deliveries::{AcceptDelivery, Delivery};
+use crate::store::deliveries::Delivery;
 use crate::store::plans::KeepPlan;
 use crate::store::{Place, Store, audit, decisions, workflows};
 use crate::target::{Besides, CallFault, PreviewCall, StepCall, Subject, Target};
@@ -138,7 +139,13 @@ impl Stage {
         let delivery = Delivery { id, source, key, body: b"{}".to_vec() };
         self.kit
             .store
-            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+            .write(AcceptDelivery {
+                stamp,
+                delivery,
+                workflow,
+                found_by: [].into(),
+                oldest: chrono::TimeDelta::days(30),
+            })
             .await
             .unwrap();
     }

@@ -95,7 +95,11 @@ impl Replay {
         let Some(kind) = EventKind::parse(&read.kind) else { return };
         self.change(kind, read);
         match kind {
-            EventKind::DeliveryAccepted | EventKind::DeliveryRepeated | EventKind::DeliveryRefused => {
+            EventKind::DeliveryAccepted
+            | EventKind::DeliveryRepeated
+            | EventKind::DeliveryRefused
+            | EventKind::DeliveryIgnored
+            | EventKind::CorrectionReceived => {
                 self.deliveries.insert(text(read, "delivery"), text(read, "body_sha256"));
             }
             EventKind::WorkflowReceived => self.request = Some(text(read, "request_sha256")),
@@ -137,6 +141,9 @@ impl Replay {
             | EventKind::WorkflowRejected
             | EventKind::WorkflowExpired
             | EventKind::WorkflowStarted
+            | EventKind::RunStopping
+            | EventKind::WorkflowSuperseded
+            | EventKind::WorkflowCancelled
             | EventKind::PersonLinked
             | EventKind::UnlinkProposed
             | EventKind::PersonUnlinked
@@ -172,7 +179,9 @@ impl Replay {
             EventKind::WorkflowApproved | EventKind::WorkflowReleased => "approved",
             EventKind::WorkflowRejected => "rejected",
             EventKind::WorkflowExpired => "expired",
-            EventKind::WorkflowStarted => "running",
+            EventKind::WorkflowStarted | EventKind::RunStopping => "running",
+            EventKind::WorkflowSuperseded => "superseded",
+            EventKind::WorkflowCancelled => "cancelled",
             EventKind::WorkflowSucceeded => "succeeded",
             EventKind::WorkflowNeedsAttention => {
                 self.stalled = Some(text(read, "stalled"));
@@ -192,6 +201,8 @@ impl Replay {
             | EventKind::DeliveryRepeated
             | EventKind::DeliveryRefused
             | EventKind::WorkflowSpread
+            | EventKind::DeliveryIgnored
+            | EventKind::CorrectionReceived
             | EventKind::VaultAwaited
             | EventKind::RunAwaited
             | EventKind::LateAccountFound

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -29,6 +30,8 @@ pub struct Source {
     pub may_set: BTreeSet<SettableField>,
     /// So many of its leavers may go in one hour without anybody being asked; the rest is held.
     pub unapproved_leavers_per_hour: u32,
+    /// What should have taken effect longer ago than this, a person looks at first.
+    pub oldest_effective: TimeDelta,
 }
 
 /// How messages are written.
@@ -157,12 +160,23 @@ fn read_source(section: &Section<'_>, declared: &mut DeclaredSources) -> Option<
         section.read("timezone", "an IANA zone such as \"Europe/Berlin\"", |text| text.parse::<Tz>().ok());
     let may_set = section.list("may_set", &settable(), SettableField::parse).into_iter().collect();
     let unapproved_leavers_per_hour = section.whole("unapproved_leavers_per_hour", 0..=10_000, 0);
+    let oldest_effective =
+        section.span("oldest_effective", TimeDelta::days(1)..=TimeDelta::days(400), TimeDelta::days(30));
     if let Some(name) = &name {
         declared.insert(name.as_str().to_owned(), verify.clone());
     }
     section.refuse_unknown();
     let (format, people, verify) = (format?, people?, verify?);
-    Some(Source { name: name?, format, people, verify, timezone, may_set, unapproved_leavers_per_hour })
+    Some(Source {
+        name: name?,
+        format,
+        people,
+        verify,
+        timezone,
+        may_set,
+        unapproved_leavers_per_hour,
+        oldest_effective,
+    })
 }
 
 fn settable() -> String {

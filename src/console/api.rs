@@ -79,8 +79,9 @@ async fn gather(kit: &Kit, workflow: &Workflow) -> Result<WorkflowInFull, ReadFa
     let said = decisions::of_workflow(&kit.store, workflow.id).await?;
     let messages = outbox::of_workflow(&kit.store, workflow.id).await?;
     let whole = parts::whole(&kit.store, workflow).await?;
+    let replaced = workflows::ended_by(&kit.store, workflow.id).await?;
     let shown = WorkflowInFull::new(kit, workflow, plan.as_ref(), &ledger)?;
-    Ok(shown.with_parts(kit, &whole).with_people(said, messages))
+    Ok(shown.with_parts(kit, &whole).in_place_of(&replaced).with_people(said, messages))
 }
 
 async fn audit_page(kit: &Kit, request: &HttpRequest) -> Result<HttpResponse, Problem> {

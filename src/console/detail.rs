@@ -23,7 +23,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::kit::Kit;
 use crate::pages::live;
-use crate::pages::plan_in_words::{Line, Material, PlanInWords, asker, person, plan_in_words};
+use crate::pages::plan_in_words::{Line, Material, PlanInWords, asker, person, plan_in_words, replaced};
 use crate::pages::progress::Progress;
 use crate::pages::summary_in_words::full_name;
 use crate::pages::time_in_words::{distance, span};
@@ -229,7 +229,7 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
         ways,
         progress: sight.progress(kit),
         plan: current.as_ref().map(|current| plan(kit, sight, current, now)),
-        asker: asker(workflow, request),
+        asker: asker(workflow, request).into_iter().chain(sight.replaces.iter().map(replaced)).collect(),
         person: person(workflow, request),
         facts: facts(workflow, now),
         parts,
@@ -266,6 +266,7 @@ fn plan(kit: &Kit, sight: &Sight, current: &Current, now: Timestamp) -> PlanInWo
         open_stage,
         whole: &sight.whole,
         you: None,
+        replaces: &sight.replaces,
     };
     plan_in_words(material, current.since_before.clone(), now)
 }
@@ -302,6 +303,9 @@ fn facts(workflow: &Workflow, now: Timestamp) -> Vec<Line> {
         facts.push(line("Plan", workflow.plan_number.to_string()));
     }
     facts.extend(workflow.not_before.map(|at| line("Not before", moment(at))));
+    facts.extend(workflow.waits_for.map(|other| line("Waits for", other.to_string())));
+    facts.extend(workflow.ended_by.map(|other| line("Replaced by", other.to_string())));
+    facts.extend(workflow.cancelled_by.as_ref().map(|reference| line("Taken back by", reference.clone())));
     facts.extend(workflow.vault_awaited_since.map(|at| line("Vault not readable since", moment(at))));
     facts.push(line("Workflow", workflow.id.to_string()));
     facts
@@ -348,6 +352,8 @@ fn message_in_words(kind: &str) -> String {
     match kind {
         "approval_wanted" => "Please decide".to_owned(),
         "decided" => "It is decided".to_owned(),
+        "replaced" => "It was replaced".to_owned(),
+        "withdrawn" => "It was taken back".to_owned(),
         "plan_replaced" => "The plan was replaced".to_owned(),
         "done" => "It is done".to_owned(),
         "needs_attention" => "An operator must look".to_owned(),

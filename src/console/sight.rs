@@ -33,6 +33,8 @@ pub(super) struct Sight {
     pub(super) concerned: Concerned,
     /// All parts of the request, this one among them.
     pub(super) whole: Vec<Workflow>,
+    /// The requests whose place this one took.
+    pub(super) replaces: Vec<Workflow>,
 }
 
 /// The current plan.
@@ -55,6 +57,7 @@ impl Sight {
             told: audit::chain(&kit.store, id.into(), 0, MOST_EVENTS).await?,
             concerned: concerned::concerned(&kit.store, &workflow).await?,
             whole: parts::whole(&kit.store, &workflow).await?,
+            replaces: workflows::ended_by(&kit.store, id).await?,
             workflow,
         }))
     }

@@ -40,6 +40,10 @@ event_kinds! {
     DeliveryRepeated = "delivery.repeated";
     /// An authentic message that could not be taken in.
     DeliveryRefused = "delivery.refused";
+    /// An authentic message that is older than what was heard before, and changes nothing.
+    DeliveryIgnored = "delivery.ignored";
+    /// A message that takes back or amends what is there, and becomes no workflow of its own.
+    CorrectionReceived = "correction.received";
     /// A request became a workflow.
     WorkflowReceived = "workflow.received";
     /// A leaver's request reaches further targets: each has got a workflow of its own.
@@ -70,6 +74,12 @@ event_kinds! {
     WorkflowExpired = "workflow.expired";
     /// Execution began.
     WorkflowStarted = "workflow.started";
+    /// A run is to begin nothing new.
+    RunStopping = "workflow.stopping";
+    /// Another request took its place.
+    WorkflowSuperseded = "workflow.superseded";
+    /// It was taken back.
+    WorkflowCancelled = "workflow.cancelled";
     /// The intent of an attempt.
     StepBegun = "step.begun";
     /// The outcome of an attempt.

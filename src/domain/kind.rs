@@ -43,6 +43,41 @@ impl Kind {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
+
+    /// Which of the requests of one person it is held against.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Joiner | Self::Rehire => Family::Start,
+            Self::Mover => Family::Change,
+            Self::Leaver => Family::End,
+            Self::ResetPassword | Self::Unsuspend => Family::Credential,
+        }
+    }
+}
+
+/// Kinds of which the same person has one open at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Access begins, or begins once more.
+    Start,
+    /// Access changes.
+    Change,
+    /// Access ends.
+    End,
+    /// A password, or an end to a suspension.
+    Credential,
+}
+
+impl Family {
+    /// The word in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Change => "change",
+            Self::End => "end",
+            Self::Credential => "credential",
+        }
+    }
 }
 
 impl std::fmt::Display for Kind {

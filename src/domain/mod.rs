@@ -22,6 +22,7 @@ pub mod rehire;
 pub mod removal;
 pub mod request;
 pub mod resting;
+pub mod correction;
 pub mod retry;
 pub mod routing;
 pub mod seats;

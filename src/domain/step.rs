@@ -296,12 +296,27 @@ pub enum Rest {
     Succeeded,
     /// A person must look.
     NeedsPerson(String),
+    /// It was to stop, and nothing of it is unclear any more.
+    Stopped,
+}
+
+/// Does a run go on, or is it to stop?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Going {
+    /// It goes on.
+    On,
+    /// It begins nothing new, because another request takes its place or it was taken back.
+    Stopping,
 }
 
 /// What happens next. The caller holds the lease, so an attempt without outcome is nobody's any more.
 ///
 /// Attempts that never ended count like any other: a run in which each of them ends the process stops at a person.
-pub fn next_move(plan: &Plan, ledger: &Ledger, policy: &RetryPolicy, now: Timestamp) -> Move {
+pub fn next_move(plan: &Plan, ledger: &Ledger, policy: &RetryPolicy, now: Timestamp, going: Going) -> Move {
+    match going {
+        Going::On => {}
+        Going::Stopping => return stopping_move(plan, ledger, policy, now),
+    }
     for (place, (step, record)) in plan.steps.iter().zip(&ledger.steps).enumerate() {
         return match &record.state {
             StepState::Done | StepState::AlreadySo => continue,
@@ -336,6 +351,40 @@ pub fn next_move(plan: &Plan, ledger: &Ledger, policy: &RetryPolicy, now: Timest
     } else {
         Move::Rest(Rest::NeedsPerson("the plan and its ledger do not belong together".to_owned()))
     }
+}
+
+/// What a run does that is to stop: what may have had an effect is looked up, what went to somebody else is undone, an
+/// account that was made is learnt by its number, so that whoever takes it away knows it; and nothing else is begun.
+fn stopping_move(plan: &Plan, ledger: &Ledger, policy: &RetryPolicy, now: Timestamp) -> Move {
+    for (place, (step, record)) in plan.steps.iter().zip(&ledger.steps).enumerate() {
+        return match &record.state {
+            StepState::Done | StepState::AlreadySo | StepState::Skipped => continue,
+            StepState::Unknown { due } if *due > now => Move::Wait(*due),
+            StepState::Unknown { .. } => Move::Look(place),
+            StepState::Begun if record.open_tries() >= policy.most_tries => Move::Rest(Rest::Stopped),
+            StepState::Begun => match step.effect() {
+                Effect::Reads if is_finished_in_any_case(step, record) => Move::Begin(place),
+                Effect::Reads => Move::Rest(Rest::Stopped),
+                Effect::Writes => Move::Look(place),
+            },
+            StepState::Waiting { due } if is_finished_in_any_case(step, record) => {
+                if *due > now {
+                    Move::Wait(*due)
+                } else {
+                    Move::Begin(place)
+                }
+            }
+            StepState::Waiting { .. } | StepState::Failed { .. } | StepState::Manual => {
+                Move::Rest(Rest::Stopped)
+            }
+        };
+    }
+    Move::Rest(Rest::Stopped)
+}
+
+/// Would somebody be left with what is not theirs, or an account be known to nobody, if this were left as it is?
+fn is_finished_in_any_case(step: &PlannedStep, record: &StepRecord) -> bool {
+    matches!(step, PlannedStep::CaptureUserId) || matches!(record.form, Some(Form::TakeOut(_)))
 }
 
 impl Ledger {

@@ -12,8 +12,10 @@ use super::ids::BatchId;
 use super::names::{EmailAddress, SourceName};
 use super::time::Timestamp;
 
+mod ends;
 mod state;
 
+pub use ends::{Ending, RestsAs, Stop};
 pub use state::{OpenStage, Stalled, State};
 
 /// A change of state: what comes next, what is recorded, what is owed. None exists without the others.
@@ -46,6 +48,10 @@ pub enum Owed {
     PlanReplaced,
     /// To everybody who was asked about this plan: it is done.
     Done,
+    /// To everybody who was asked about this plan: another request took its place.
+    Replaced,
+    /// To everybody who was asked about this plan: it was taken back.
+    Withdrawn,
     /// To the operators: a person must look.
     NeedsAttention,
 }
@@ -59,6 +65,8 @@ impl Owed {
             Self::Decided => "decided",
             Self::PlanReplaced => "plan_replaced",
             Self::Done => "done",
+            Self::Replaced => "replaced",
+            Self::Withdrawn => "withdrawn",
             Self::NeedsAttention => "needs_attention",
         }
     }

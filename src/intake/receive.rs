@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::refusal::Refusal;
@@ -21,9 +22,10 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::kit::Kit;
 use crate::rules::asked_for::set_without_leave;
-use crate::store::deliveries::{AcceptDelivery, Accepted, Delivery, RefuseDelivery, Repeat};
+use crate::store::accept::{self, AcceptDelivery, Accepted, Repeat};
+use crate::store::deliveries::{Delivery, RefuseDelivery};
 use crate::store::workflows::{self, Workflow};
-use crate::store::{Deed, WriteFault, deliveries};
+use crate::store::{Deed, WriteFault};
 use crate::target::Adoption;
 use crate::web::json;
 use crate::web::problem::Problem;
@@ -62,6 +64,8 @@ struct Meant {
     workflow: Workflow,
     /// The words that people will look it up by.
     found_by: BTreeSet<String>,
+    /// What should have taken effect longer ago than this, a person looks at first.
+    oldest: TimeDelta,
 }
 
 /// From bytes to what they mean.
@@ -103,12 +107,15 @@ async fn understand(
         vault_awaited_told: None,
         waits_for: None,
         part_of: None,
+        ended_by: None,
+        cancelled_by: None,
+        stop: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
     };
-    Ok(Meant { workflow, found_by: request.found_by() })
+    Ok(Meant { workflow, found_by: request.found_by(), oldest: source.oldest_effective })
 }
 
 /// What this source may not ask for, what nobody can ask for yet, and what only the clock can tell.
@@ -125,7 +132,7 @@ fn out_of_reach(request: &Request, source: &Source, now: Timestamp) -> Vec<Field
 
 /// The same bytes under the same key are a repeat, whatever today's settings make of them.
 async fn taken_before(kit: &Kit, delivery: &Delivery, refusal: Refusal) -> Result<Accepted, Refusal> {
-    match deliveries::taken_before(&kit.store, delivery).await {
+    match accept::taken_before(&kit.store, delivery).await {
         Ok(Some(accepted)) => Ok(accepted),
         Ok(None) => Err(refusal),
         Err(fault) => {
@@ -158,6 +165,7 @@ async fn accept(kit: &Kit, stamp: &Stamp, delivery: &Delivery, meant: &Meant) ->
         delivery: delivery.clone(),
         workflow: meant.workflow.clone(),
         found_by: meant.found_by.clone(),
+        oldest: meant.oldest,
     };
     match write(kit, deed).await {
         Ok(accepted) => Ok(accepted),
@@ -197,10 +205,11 @@ fn note(delivery: &Delivery, outcome: &Result<Accepted, Refusal>) {
     let (word, workflow) = match outcome {
         Ok(accepted) => {
             let word = match accepted.repeat {
+                Repeat::First if accepted.workflow.is_none() => "ignored",
                 Repeat::First => "accepted",
                 Repeat::Again => "repeated",
             };
-            (word, Some(tracing::field::display(accepted.workflow)))
+            (word, accepted.workflow.map(tracing::field::display))
         }
         Err(refusal) => (refusal.word(), None),
     };
@@ -216,10 +225,10 @@ fn note(delivery: &Delivery, outcome: &Result<Accepted, Refusal>) {
 
 #[derive(Serialize)]
 struct Receipt {
-    workflow_id: WorkflowId,
+    workflow_id: Option<WorkflowId>,
     state: &'static str,
     duplicate: bool,
-    status_url: String,
+    status_url: Option<String>,
 }
 
 fn answer(kit: &Kit, accepted: &Accepted) -> HttpResponse {
@@ -232,7 +241,7 @@ fn answer(kit: &Kit, accepted: &Accepted) -> HttpResponse {
         workflow_id: accepted.workflow,
         state: accepted.state,
         duplicate,
-        status_url: format!("{base}/api/v1/workflows/{}", accepted.workflow),
+        status_url: accepted.workflow.map(|id| format!("{base}/api/v1/workflows/{id}")),
     };
     json::answer(status, &receipt)
 }

@@ -7,7 +7,8 @@
 use actix_web::http::StatusCode;
 
 use crate::domain::request::FieldFault;
-use crate::store::deliveries::{Alarm, OtherMeaning};
+use crate::store::accept::OtherMeaning;
+use crate::store::deliveries::Alarm;
 use crate::web::problem::{FieldProblem, Problem};
 
 /// So many faults stand in the record.
@@ -50,10 +51,17 @@ impl Refusal {
     /// Do operators need to know?
     pub(super) fn alarm(&self) -> Alarm {
         match self {
-            Self::Taken(OtherMeaning::SourceRef | OtherMeaning::DeliveryKey) => Alarm::Raise,
+            Self::Taken(OtherMeaning::SourceRef | OtherMeaning::DeliveryKey | OtherMeaning::StillOpen(_)) => {
+                Alarm::Raise
+            }
             // Whoever asks for an account of the vault's own has a fault that somebody ought to look into.
             Self::Invalid(faults) if faults.iter().any(|fault| fault.code == "built_in_user") => Alarm::Raise,
-            Self::Taken(OtherMeaning::StillOpen(_))
+            Self::Taken(
+                OtherMeaning::UnknownReference
+                | OtherMeaning::OtherRequest(_)
+                | OtherMeaning::NotOpen(_)
+                | OtherMeaning::NotYet(_),
+            )
             | Self::Unreadable(_)
             | Self::Invalid(_)
             | Self::Unavailable => Alarm::Keep,
@@ -67,6 +75,12 @@ impl Refusal {
             Self::Invalid(_) => "invalid",
             Self::Taken(OtherMeaning::StillOpen(_)) => "still_open",
             Self::Taken(OtherMeaning::SourceRef | OtherMeaning::DeliveryKey) => "other_meaning",
+            Self::Taken(
+                OtherMeaning::UnknownReference
+                | OtherMeaning::OtherRequest(_)
+                | OtherMeaning::NotOpen(_)
+                | OtherMeaning::NotYet(_),
+            ) => "no_correction",
             Self::Unavailable => "unavailable",
         }
     }
@@ -92,8 +106,52 @@ impl Refusal {
                     "one joiner or rehire, and one mover, of a person at a time; workflow {open} is not at its end"
                 ),
             }],
+            Self::Taken(
+                no @ (OtherMeaning::UnknownReference
+                | OtherMeaning::OtherRequest(_)
+                | OtherMeaning::NotOpen(_)
+                | OtherMeaning::NotYet(_)),
+            ) => vec![no_correction(*no)],
             Self::Unavailable => vec![],
         }
+    }
+}
+
+/// Why an amendment or a withdrawal is not taken in.
+fn no_correction(no: OtherMeaning) -> FieldFault {
+    let (pointer, wanted) = match no {
+        OtherMeaning::NotYet(kind) => (
+            "/op",
+            format!(
+                "not available yet: what is done is made up for by a {kind}, which is asked for by itself"
+            ),
+        ),
+        OtherMeaning::OtherRequest(earlier) => (
+            "/amends",
+            format!("a request of this kind about this person; workflow {earlier} is another one"),
+        ),
+        OtherMeaning::NotOpen(earlier) => {
+            ("/amends", format!("a request that has not ended; workflow {earlier} has, so ask anew"))
+        }
+        OtherMeaning::UnknownReference
+        | OtherMeaning::SourceRef
+        | OtherMeaning::DeliveryKey
+        | OtherMeaning::StillOpen(_) => {
+            ("/amends", "the source_ref of an earlier request of this source".to_owned())
+        }
+    };
+    FieldFault { pointer: pointer.to_owned(), code: code_of(no), wanted }
+}
+
+const fn code_of(no: OtherMeaning) -> &'static str {
+    match no {
+        OtherMeaning::SourceRef => "source_ref_reused",
+        OtherMeaning::DeliveryKey => "delivery_id_reused",
+        OtherMeaning::StillOpen(_) => "request_still_open",
+        OtherMeaning::UnknownReference => "unknown_reference",
+        OtherMeaning::OtherRequest(_) => "other_request",
+        OtherMeaning::NotOpen(_) => "not_open",
+        OtherMeaning::NotYet(_) => "not_available_yet",
     }
 }
 
@@ -102,15 +160,7 @@ impl From<&Refusal> for Problem {
         let (status, code) = match refusal {
             Refusal::Unreadable(_) => (StatusCode::BAD_REQUEST, "unreadable"),
             Refusal::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            Refusal::Taken(OtherMeaning::SourceRef) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "source_ref_reused")
-            }
-            Refusal::Taken(OtherMeaning::DeliveryKey) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "delivery_id_reused")
-            }
-            Refusal::Taken(OtherMeaning::StillOpen(_)) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "request_still_open")
-            }
+            Refusal::Taken(no) => (StatusCode::UNPROCESSABLE_ENTITY, code_of(*no)),
             Refusal::Unavailable => return Self::unavailable(RETRY_AFTER_SECONDS),
         };
         Self::new(status, code, refusal.to_string()).at(refusal.faults().iter().map(FieldProblem::from))

@@ -5,7 +5,7 @@
 //! Deliberately absent: sending, and any text (see `mail`).
 
 use super::mail::{
-    self, About, Alarm, ApprovalWanted, Decided, Done, Footer, HandOver, Leavers, NeedsAttention,
+    self, About, Alarm, ApprovalWanted, Decided, Done, Ended, Footer, HandOver, Leavers, NeedsAttention,
     NobodyKnown, Outcome, PlanReplaced, SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
@@ -18,6 +18,8 @@ use crate::domain::request::{Request, What};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State};
 use crate::kit::Kit;
+use crate::pages::plan_in_words::in_place_of;
+use crate::pages::timeline::replaced_or_taken_back;
 use crate::pages::whole_in_words::also_in;
 use crate::store::asks::{self, Ask};
 use crate::store::outbox::OwedMessage;
@@ -105,7 +107,9 @@ async fn to_asked(
             let until = still_wanted(kit, workflow, ask).await?;
             let runs = runs(workflow.not_before, kit.world.now());
             let until = until.map(Timestamp::in_words);
-            let wanted = ApprovalWanted { about, runs, until, link };
+            let replaced = workflows::ended_by(&kit.store, workflow.id).await?;
+            let replaces = replaced.last().map(in_place_of);
+            let wanted = ApprovalWanted { about, runs, until, replaces, link };
             if kind == "reminder" {
                 mail::reminder(&wanted, footer)
             } else {
@@ -117,10 +121,28 @@ async fn to_asked(
             mail::decided(&Decided { about, outcome, link }, footer)
         }
         "plan_replaced" => mail::plan_replaced(&PlanReplaced { about, link }, footer),
+        "replaced" => mail::replaced(&ended(kit, workflow, about, link).await?, footer),
+        "withdrawn" => mail::withdrawn(&ended(kit, workflow, about, link).await?, footer),
         "done" => mail::done(&Done { about, link }, footer),
         _ => return Err(NoLetter::Impossible("this version does not know its kind")),
     };
     written.map_err(|_| UNWRITABLE)
+}
+
+/// What took its place or took it back, as its trail tells.
+async fn ended(kit: &Kit, workflow: &Workflow, about: About, link: String) -> Result<Ended, NoLetter> {
+    let told = audit::chain(&kit.store, workflow.id.into(), 0, MOST_EVENTS).await?;
+    let kinds = [EventKind::WorkflowSuperseded, EventKind::WorkflowCancelled].map(EventKind::as_str);
+    let last = told.iter().rfind(|told| kinds.contains(&told.event.kind.as_str()));
+    let last = last.ok_or(NoLetter::Impossible("the end it tells about is not there"))?;
+    let why = replaced_or_taken_back(last);
+    let mut signs = why.chars();
+    let first: String = signs.next().into_iter().flat_map(char::to_uppercase).collect();
+    let left = match last.text("done") {
+        Some(_) => "Part of it had been carried out by then; its page tells what.",
+        None => "Nothing was changed in the vault.",
+    };
+    Ok(Ended { about, why: plain(&format!("{first}{}.", signs.as_str()), LONGEST_WORDS), left, link })
 }
 
 /// Is this person's answer still wanted? Then until when.
@@ -380,12 +402,16 @@ fn link(kit: &Kit, ask: &Ask) -> Result<String, NoLetter> {
     Ok(format!("{base}/approve/{}", token.reveal()))
 }
 
+/// What it is about, as its plan has it: a joiner for somebody who has an account is a change.
 async fn about(kit: &Kit, workflow: &Workflow) -> Result<About, NoLetter> {
     let whole = parts::whole(&kit.store, workflow).await?;
     let also = also_in(workflow, &whole).map(|also| format!(" {also}")).unwrap_or_default();
+    let kept = plans::find(&kit.store, workflow.id, workflow.plan_number).await?;
+    let planned = kept.map(|kept| kept.sealed.open()).transpose().map_err(ReadFault::from)?;
+    let kind = planned.map_or(workflow.kind, |plan| plan.kind);
     let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
     let whom = plain(&display_name(workflow, &request), LONGEST_NAME);
-    let what = match workflow.kind {
+    let what = match kind {
         Kind::Joiner => format!("a new account for {whom}"),
         Kind::Mover => format!("changed access for {whom}"),
         Kind::Leaver => format!("the end of the access of {whom}{also}"),

@@ -42,6 +42,8 @@ pub struct ApprovalWanted {
     pub runs: String,
     /// The end of the asking, such as `2026-12-01 08:00 UTC`.
     pub until: Option<String>,
+    /// The request whose place it takes, for the middle of a sentence.
+    pub replaces: Option<String>,
     /// The reader's own link.
     pub link: String,
 }
@@ -74,6 +76,18 @@ pub struct Decided {
 pub struct PlanReplaced {
     /// The request.
     pub about: About,
+    /// The reader's own link; it only shows.
+    pub link: String,
+}
+
+/// To those who were asked: another request took its place, or it was taken back.
+pub struct Ended {
+    /// The request.
+    pub about: About,
+    /// Why it does not go on, as a sentence.
+    pub why: String,
+    /// What is left of it in the vault, as a sentence.
+    pub left: &'static str,
     /// The reader's own link; it only shows.
     pub link: String,
 }
@@ -221,6 +235,20 @@ struct PlanReplacedHtml<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "mail/ended.txt")]
+struct EndedText<'a> {
+    mail: &'a Ended,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
+#[template(path = "mail/ended.html")]
+struct EndedHtml<'a> {
+    mail: &'a Ended,
+    footer: &'a Footer,
+}
+
+#[derive(Template)]
 #[template(path = "mail/done.txt")]
 struct DoneText<'a> {
     mail: &'a Done,
@@ -322,6 +350,7 @@ parts! {
     ApprovalWanted as ApprovalWantedText ApprovalWantedHtml;
     Decided as DecidedText DecidedHtml;
     PlanReplaced as PlanReplacedText PlanReplacedHtml;
+    Ended as EndedText EndedHtml;
     Done as DoneText DoneHtml;
     VaultAwaited as VaultAwaitedText VaultAwaitedHtml;
     HandOver as HandOverText HandOverHtml;
@@ -349,6 +378,16 @@ pub fn decided(mail: &Decided, footer: &Footer) -> Result<Written, askama::Error
 /// Tells those who were asked that their link is of no more use.
 pub fn plan_replaced(mail: &PlanReplaced, footer: &Footer) -> Result<Written, askama::Error> {
     write(format!("The plan has changed: {}", mail.about.what), mail, footer)
+}
+
+/// Tells those who were asked that another request took its place.
+pub fn replaced(mail: &Ended, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("Replaced: {}", mail.about.what), mail, footer)
+}
+
+/// Tells those who were asked that it was taken back.
+pub fn withdrawn(mail: &Ended, footer: &Footer) -> Result<Written, askama::Error> {
+    write(format!("Cancelled: {}", mail.about.what), mail, footer)
 }
 
 /// Tells those who were asked that it is done.

@@ -13,6 +13,7 @@ use super::summary_in_words::{full_name, known_name, summary, title, undo};
 use super::time_in_words::{distance, runs};
 use super::unusual::unusual;
 use super::whole_in_words::whole_in_words;
+use crate::domain::canon::Tag;
 use crate::domain::names::EmailAddress;
 use crate::domain::plan::{HandOver, Plan, PlannedStep};
 use crate::domain::request::Request;
@@ -48,6 +49,8 @@ pub struct Material<'a> {
     pub whole: &'a [Workflow],
     /// The reader, where a page is personal.
     pub you: Option<&'a EmailAddress>,
+    /// The requests whose place this one took.
+    pub replaces: &'a [Workflow],
 }
 
 /// A plan, to be shown.
@@ -101,12 +104,13 @@ pub fn plan_in_words(
     since_before: Option<SinceBefore>,
     now: Timestamp,
 ) -> PlanInWords {
-    let Material { workflow, request, kept, plan, previews, said, open_stage, whole, you } = material;
+    let Material { workflow, request, kept, plan, previews, said, open_stage, whole, you, replaces } =
+        material;
     PlanInWords {
         title: title(plan, &known_name(request, &kept.snapshot)),
         summary: summary(plan),
         whole: whole_in_words(workflow, whole),
-        asker: asker(workflow, request),
+        asker: asker(workflow, request).into_iter().chain(replaces.iter().map(replaced)).collect(),
         person: person(workflow, request),
         reason: request.reason.as_ref().map(|reason| visible(reason.as_str())),
         attributes: request.attributes.iter().map(|(key, text)| line(key.as_str(), text)).collect(),
@@ -138,6 +142,25 @@ pub fn asker(workflow: &Workflow, request: &Request) -> Vec<Line> {
     lines.push(line("Its own reference", workflow.source_ref.as_str()));
     lines.push(line("Came in", &workflow.created_at.in_words()));
     lines
+}
+
+/// A request whose place this one took.
+pub fn replaced(other: &Workflow) -> Line {
+    line("Takes the place of", &in_place_of(other))
+}
+
+/// The same for the middle of a sentence.
+pub fn in_place_of(other: &Workflow) -> String {
+    let request: Option<Request> = other.request.open(Tag::Request).ok();
+    let day = request.as_ref().and_then(|request| request.effective()).map(|effective| {
+        if effective.immediate {
+            "was to be carried out as soon as it was approved".to_owned()
+        } else {
+            format!("was to take effect at {}", effective.instant().in_words())
+        }
+    });
+    let day = day.map(|day| format!(" and {day}")).unwrap_or_default();
+    format!("the {} that came in at {}{day}", other.kind, other.created_at.in_words())
 }
 
 /// For whom, as the source says.
@@ -258,6 +281,7 @@ mod tests {
             open_stage: Some(0),
             whole: &[],
             you: None,
+            replaces: &[],
         };
         let told = plan_in_words(material, None, sample::now());
         assert_eq!(told.reason.as_deref(), Some("all good ‹U+202E›dab lla"));

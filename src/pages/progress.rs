@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::steps_in_words::title;
 use super::time_in_words::distance;
-use super::timeline::{EventInWords, event_in_words};
+use super::timeline::{EventInWords, event_in_words, replaced_or_taken_back};
 use crate::domain::approval::Verdict;
 use crate::domain::audit::EventKind;
 use crate::domain::ids::WorkflowId;
@@ -163,6 +163,16 @@ fn standing(
 ) -> (String, String) {
     let told = |headline: &str, detail: &str| (headline.to_owned(), detail.to_owned());
     match &workflow.state {
+        State::Planning if workflow.waits_for.is_some() => {
+            let other = workflow.waits_for.map(|other| other.to_string()).unwrap_or_default();
+            (
+                "Waiting for another request".to_owned(),
+                format!(
+                    "Another request for this person comes first, workflow {other}. This one is planned when that has come \
+                     to rest."
+                ),
+            )
+        }
         State::Planning => {
             told("The plan is being made again", "The people who are asked get a new mail when it is ready.")
         }
@@ -180,6 +190,10 @@ fn standing(
             Some(other) => ("Approved".to_owned(), waits("begins", other)),
             None => told("Approved", "The run begins now."),
         },
+        State::Running if workflow.stop.is_some() => told(
+            "Being stopped",
+            "It begins nothing new. What it has begun is looked up in the vault first; then it rests.",
+        ),
         State::Running => match workflow.waits_for {
             Some(other) => ("Being carried out".to_owned(), waits("goes on", other)),
             None => ("Being carried out".to_owned(), running(run)),
@@ -189,14 +203,30 @@ fn standing(
         State::Expired => {
             ("Expired".to_owned(), format!("{} Nothing was changed in the vault.", why_expired(events)))
         }
-        State::Cancelled => told("Cancelled", "The source took the request back."),
-        State::Superseded => told("Replaced", "A later request took its place."),
+        State::Cancelled => ("Cancelled".to_owned(), ended(events, "The source took the request back.")),
+        State::Superseded => ("Replaced".to_owned(), ended(events, "A later request took its place.")),
         State::Failed { reason } => ("Given up".to_owned(), visible(reason)),
         State::NeedsAttention { reason, .. } => (
             "Waiting for an operator".to_owned(),
             format!("Countersign has stopped and told the operators. What it met: {}", visible(reason)),
         ),
     }
+}
+
+/// What took its place or took it back, and what is left of it in the vault.
+fn ended(events: &[Told], otherwise: &str) -> String {
+    let kinds = [EventKind::WorkflowSuperseded.as_str(), EventKind::WorkflowCancelled.as_str()];
+    let Some(last) = events.iter().rfind(|told| kinds.contains(&told.event.kind.as_str())) else {
+        return otherwise.to_owned();
+    };
+    let why = replaced_or_taken_back(last);
+    let mut signs = why.chars();
+    let first: String = signs.next().into_iter().flat_map(char::to_uppercase).collect();
+    let left = match last.text("done") {
+        Some(_) => "What had been done in the vault by then, the history tells.",
+        None => "Nothing was changed in the vault.",
+    };
+    format!("{first}{}. {left}", signs.as_str())
 }
 
 fn waits(goes_on: &str, other: WorkflowId) -> String {

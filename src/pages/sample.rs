@@ -65,6 +65,9 @@ pub(crate) fn workflow() -> Workflow {
         vault_awaited_told: None,
         waits_for: None,
         part_of: None,
+        ended_by: None,
+        cancelled_by: None,
+        stop: None,
         not_before: Some(plan().not_before),
         approval_ends: None,
         created_at: now().plus_seconds(-600),
@@ -242,6 +245,7 @@ pub(crate) fn plan_in_words() -> PlanInWords {
         open_stage: Some(1),
         whole: &[],
         you: Some(&you),
+        replaces: &[],
     };
     super::plan_in_words::plan_in_words(material, None, now())
 }

@@ -5,6 +5,7 @@
 
 use super::steps_in_words::title_of_word;
 use crate::domain::audit::EventKind;
+use crate::domain::kind::Kind;
 use crate::domain::operator::claimed;
 use crate::domain::time::Timestamp;
 use crate::store::audit::Told;
@@ -46,6 +47,11 @@ fn sentence(told: &Told) -> String {
         EventKind::DeliveryRefused => {
             format!("A message of {} was refused: {}.", actor(told), text("because"))
         }
+        EventKind::DeliveryIgnored => format!(
+            "A message of {} was older than what had been heard of this person before, and was ignored.",
+            actor(told)
+        ),
+        EventKind::CorrectionReceived => correction(told),
         EventKind::WorkflowReceived => received(told),
         EventKind::WorkflowSpread => format!(
             "The person has, or may have, accounts in other targets, too: this workflow ends access in {}, and one of \
@@ -77,8 +83,7 @@ fn sentence(told: &Told) -> String {
             format!("The vault cannot be read: {}.", clause(&personal("because")))
         }
         EventKind::RunAwaited => format!(
-            "Another request for this person is being carried out, workflow {}; this one goes on when that has come \
-             to rest.",
+            "Another request for this person comes first, workflow {}; this one goes on when that has come to rest.",
             text("run")
         ),
         EventKind::LateAccountFound => format!(
@@ -108,6 +113,14 @@ fn sentence(told: &Told) -> String {
         }
         EventKind::WorkflowExpired => expired(told).to_owned(),
         EventKind::WorkflowStarted => "The run began.".to_owned(),
+        EventKind::RunStopping => {
+            format!("The run is to begin nothing new: {}.", replaced_or_taken_back(told))
+        }
+        EventKind::WorkflowSuperseded | EventKind::WorkflowCancelled => {
+            let ended = replaced_or_taken_back(told);
+            let done = told.text("done").map(|done| format!(" Done by then: {}.", visible(done)));
+            format!("Ended: {ended}.{}", done.unwrap_or_default())
+        }
         EventKind::StepBegun => begun(told),
         EventKind::StepEnded => {
             lost_create(told).unwrap_or_else(|| format!("{}: {}.", step(told), clause(&personal("words"))))
@@ -211,6 +224,9 @@ fn clock(told: &Told, name: &str) -> Option<String> {
 
 fn received(told: &Told) -> String {
     let kind = told.text("kind").map(visible).unwrap_or_default();
+    if let Some(other) = told.text("makes_up_for").map(visible) {
+        return format!("It became a workflow: {kind}, to make up for workflow {other}.");
+    }
     match (told.text("part_of"), told.text("target")) {
         (Some(whole), Some(target)) => {
             format!(
@@ -227,6 +243,44 @@ fn listed(told: &Told, name: &str) -> String {
     let list = told.event.facts.get(name).and_then(serde_json::Value::as_array);
     let each: Vec<_> = list.into_iter().flatten().filter_map(|one| one.as_str()).map(visible).collect();
     each.join(", ")
+}
+
+fn correction(told: &Told) -> String {
+    let reference = told.text("source_ref").map(visible).unwrap_or_default();
+    let what = match told.text("op") {
+        Some("rescind") => "takes it back",
+        Some("amend") => "changes it",
+        Some(_) | None => "says the same or more about it",
+    };
+    format!("{} sent a message that {what}, under its own reference {reference}.", actor(told))
+}
+
+/// Why a workflow does not go on: what took its place, or what took it back.
+pub fn replaced_or_taken_back(told: &Told) -> String {
+    let by = told.text("by").map(visible);
+    let kind = told.text("by_kind").map_or("another request", kind_in_words);
+    match (told.text("withdrawn_by").map(visible), by) {
+        (Some(reference), Some(by)) => {
+            format!(
+                "its source took it back ({reference}), and {kind}, workflow {by}, makes up for what was done"
+            )
+        }
+        (Some(reference), None) => format!("its source took it back ({reference})"),
+        (None, Some(by)) => format!("{kind} took its place, workflow {by}"),
+        (None, None) => "it was taken back".to_owned(),
+    }
+}
+
+fn kind_in_words(word: &str) -> &'static str {
+    match Kind::parse(word) {
+        Some(Kind::Joiner) => "a joiner",
+        Some(Kind::Mover) => "a mover",
+        Some(Kind::Leaver) => "a leaver",
+        Some(Kind::Rehire) => "a rehire",
+        Some(Kind::ResetPassword) => "a request for a new password",
+        Some(Kind::Unsuspend) => "a request to end a suspension",
+        None => "another request",
+    }
 }
 
 fn decision(told: &Told) -> String {

@@ -11,6 +11,7 @@ use super::time_in_words::distance;
 use super::unfit::cut;
 use super::unusual_account::of_known_account;
 use super::unusual_return::record_stays;
+use crate::domain::kind::Kind;
 use crate::domain::plan::{NewUser, Plan, PlannedStep};
 use crate::domain::request::{EmploymentType, Request};
 use crate::domain::routing::{Because, Routing};
@@ -56,6 +57,12 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
             | PlannedStep::RequirePasswordChange
             | PlannedStep::VerifyUser => {}
         }
+    }
+    if request.kind() == Kind::Joiner && plan.kind != Kind::Joiner {
+        points.push(
+            "The source asks for a new account, and this person has one already: it is changed, and no second one is made."
+                .to_owned(),
+        );
     }
     points.extend(not_an_employee(request));
     points.extend(late(request, now));

@@ -1,8 +1,8 @@
 //! A joiner's plan: find, create, capture the number, add groups, require a new password, verify.
 //!
-//! Must hold: a name that somebody holds, a group that is not there or a person who has an account already ends in
-//! a reason for a person, never in a plan. Texts longer than the vault takes are cut at a character, fields it has
-//! no room for are left out, and both are kept whole beside, so that the page can show them.
+//! Must hold: a name that somebody holds or a group that is not there ends in a reason for a person, never in a plan; who
+//! has an account already does not come here (see `existing`). Texts longer than the vault takes are cut at a character,
+//! fields it has no room for are left out, and both are kept whole beside, so that the page can show them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,6 @@ use crate::domain::request::{Joiner, Request};
 use crate::domain::snapshot::{GroupKind, GroupSeen, ProfileField, Snapshot, UserSeen, VaultUser};
 use crate::kit::Kit;
 use crate::rules::access::{permit, permit_name};
-use crate::store::people;
 use crate::store::workflows::Workflow;
 use crate::target::{Besides, Mark, Subject};
 
@@ -31,15 +30,6 @@ pub(super) async fn plan(
     permit_name(granted.target, user_name)?;
     let target = kit.target(&granted.target.name);
     let target = target.ok_or_else(|| NoPlan::NeedsPerson("the target is not configured".to_owned()))?;
-    let known = people::account(&kit.store, &workflow.namespace, &workflow.person_ref, target.name()).await?;
-    if let Some(account) = known {
-        return Err(NoPlan::NeedsPerson(format!(
-            "this person has an account in {} already: {} with number {}",
-            target.name(),
-            account.user_name,
-            account.id
-        )));
-    }
     let subject = Subject { user_name, user_id: None };
     let snapshot =
         kit.snapshot(target.as_ref(), workflow.id, subject, Besides::Groups(&granted.groups)).await?;

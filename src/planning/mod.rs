@@ -7,6 +7,7 @@
 
 mod access;
 mod account;
+mod existing;
 mod joiner;
 mod leaver;
 mod mover;
@@ -35,6 +36,7 @@ use crate::rules::routing::{Unasked, Wanted, route};
 use crate::store::claims::ClaimPlan;
 use crate::store::concerned::{concerned, concerned_by};
 use crate::store::due;
+use crate::store::held_back::{Gate, LookAgain};
 use crate::store::late::AwaitLate;
 use crate::store::people;
 use crate::store::plans::{AwaitVault, KeepPlan, MovedOn, NothingToEnd, PlanningStopped, Telling};
@@ -155,7 +157,11 @@ impl Worker for Planner {
         };
         let at_work = self.kept.takes(workflow.kind);
         looking.found();
-        let planned = self.plan(&workflow).await;
+        let planned = if workflow.waits_for.is_some() {
+            self.look_again(&workflow).await
+        } else {
+            self.plan(&workflow).await
+        };
         if at_work.is_some() {
             drop(at_work);
             // A hand that looked for leavers alone may look for others again.
@@ -174,6 +180,16 @@ impl Planner {
     pub fn new(kit: Kit) -> Self {
         let kept = KeptHand::among(hands(&kit));
         Self { kit, kept }
+    }
+
+    /// It waits for another request of the same person; once that one has come to rest, it is planned.
+    async fn look_again(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
+        let deed = LookAgain { stamp: self.kit.world.stamp(), workflow: workflow.id };
+        let gate = self.kit.store.write(deed).await;
+        match gate.map_err(|fault| TurnFailed::doing("looking for another run")(&fault))? {
+            Gate::Open => self.plan(workflow).await,
+            Gate::Closed => Ok(()),
+        }
     }
 
     async fn plan(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
@@ -278,7 +294,10 @@ impl Planner {
         let (plan, snapshot) = match request.what() {
             Some(What::Joiner(joiner)) => {
                 let chosen = access::choose(kit, &words).await?;
-                joiner::plan(kit, workflow, &request, joiner, chosen).await?
+                match existing::plan(kit, workflow, &request, joiner, chosen).await? {
+                    Some(change) => change,
+                    None => joiner::plan(kit, workflow, &request, joiner, chosen).await?,
+                }
             }
             Some(What::Mover(mover)) => {
                 let chosen = access::choose(kit, &words).await?;
@@ -304,7 +323,7 @@ impl Planner {
         let privileged = target.and_then(|target| privileged_joins(target, &plan));
         let concerned = concerned_by(&kit.store, workflow, (&plan.user_name, &snapshot)).await?;
         let privileged = privileged.as_ref();
-        let wanted = Wanted { kind: workflow.kind, req: &words, unasked, privileged, concerned: &concerned };
+        let wanted = Wanted { kind: plan.kind, req: &words, unasked, privileged, concerned: &concerned };
         let routing = route(&self.kit.engine, policy, &self.kit.settings, &wanted).await;
         let routing = routing.map_err(|fault| NoPlan::NeedsPerson(fault.to_string()))?;
         let sealed = SealedPlan::seal(&plan)?;

@@ -12,6 +12,7 @@ use super::account::{Held, held};
 use super::joiner::{member_is_ambiguous, planned_group};
 use crate::config::TargetSettings;
 use crate::domain::drift::same_text;
+use crate::domain::kind::Kind;
 use crate::domain::memberships::removable;
 use crate::domain::names::{GroupName, Location};
 use crate::domain::plan::{FieldChange, HandOver, Plan, PlannedGroup, PlannedStep, UserChange};
@@ -49,7 +50,7 @@ pub(super) async fn plan(
     let plan = Plan {
         workflow: workflow.id,
         number: workflow.plan_number + 1,
-        kind: workflow.kind,
+        kind: Kind::Mover,
         target: settings.name.clone(),
         profile: profile.name.to_string(),
         user_name,

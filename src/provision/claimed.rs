@@ -8,15 +8,17 @@ use std::pin::pin;
 
 use chrono::TimeDelta;
 
+use crate::domain::ids::WorkflowId;
 use crate::domain::plan::Plan;
 use crate::domain::request::LeaverTerms;
+use crate::domain::step::Going;
 use crate::domain::time::Timestamp;
 use crate::key::KeyFault;
 use crate::kit::Kit;
 use crate::store::lease::{Lease, NotYours};
 use crate::store::recording::{Ended, Next, Record, Recorded};
-use crate::store::runs::{Extend, StartRun, Stopped};
-use crate::store::workflows::Workflow;
+use crate::store::runs::{Extend, LetGo, StartRun, Stopped};
+use crate::store::workflows::{self, Workflow};
 use crate::store::{ReadFault, WriteFault};
 use crate::target::Target;
 use crate::worker::{FellOver, pulse};
@@ -86,6 +88,13 @@ pub(super) struct Run<'a> {
     pub(super) leaver: Option<LeaverTerms>,
 }
 
+impl Run<'_> {
+    /// Does it go on, as far as this worker knows?
+    pub(super) fn going(&self) -> Going {
+        if self.workflow.stop.is_some() { Going::Stopping } else { Going::On }
+    }
+}
+
 impl<'k> Runner<'k> {
     pub(super) fn new(kit: &'k Kit) -> Self {
         Self { kit }
@@ -136,6 +145,7 @@ impl<'k> Runner<'k> {
             ended,
             next,
             server_delay: self.kit.server_delay(&run.plan.target),
+            going: run.going(),
         };
         Ok(self.kit.store.write(deed).await?)
     }
@@ -156,6 +166,18 @@ impl<'k> Runner<'k> {
         let (workflow, plan_number) = (workflow.id, workflow.plan_number);
         self.kit.store.write(StartRun { stamp, lease, workflow, plan_number, stopped }).await?;
         Ok(())
+    }
+
+    /// The workflow was brought to rest while this worker was looking at it: the lease is let go, since whoever took its
+    /// place may be waiting for it.
+    pub(super) async fn let_go_of_ended(&self, workflow: WorkflowId, lease: Lease) -> Result<(), Left> {
+        let now = workflows::find(&self.kit.store, workflow).await?;
+        if !now.is_some_and(|now| now.state.is_final()) {
+            return Ok(());
+        }
+        let stamp = self.kit.world.stamp();
+        let due_at = stamp.at;
+        Ok(self.kit.store.write(LetGo { stamp, lease, workflow, due_at }).await?)
     }
 
     pub(super) fn until(&self) -> Timestamp {

@@ -99,7 +99,12 @@ impl Executor {
         }
         match carried {
             Ok(()) => {}
-            Err(Left::Lost) => tracing::warn!(workflow.id = %id, "this run was taken over by another worker"),
+            Err(Left::Lost) => {
+                tracing::warn!(workflow.id = %id, "this run was taken over by another worker, or has ended");
+                if let Err(left) = runner.let_go_of_ended(id, lease).await {
+                    tracing::debug!(workflow.id = %id, %left, "its lease is not held any more");
+                }
+            }
             Err(left) => return Err(TurnFailed::doing("carrying a plan out")(&left)),
         }
         Ok(Did::Work(1))

@@ -14,7 +14,7 @@ use crate::domain::kind::Kind;
 use crate::domain::plan::PlannedStep;
 use crate::domain::request::{Request, What};
 use crate::domain::resting::Admission;
-use crate::domain::step::{Ledger, Move, Purpose, Report, Rest, StepRecord, Waits, next_move};
+use crate::domain::step::{Going, Ledger, Move, Purpose, Report, Rest, StepRecord, Waits, next_move};
 use crate::domain::workflow::State;
 use crate::key::Purpose as SealedFor;
 use crate::store::ReadFault;
@@ -43,7 +43,8 @@ impl Runner<'_> {
         let request: Request = workflow.request.open(Tag::Request).map_err(ReadFault::from)?;
         let stopped = forbidden_request(self.kit, &workflow, &request)
             .or_else(|| forbidden(&self.kit.settings, &workflow.state, &plan, &kept.routing));
-        if let Some(stopped) = stopped {
+        // What is to stop anyhow writes nothing new, whatever the settings say.
+        if let Some(stopped) = stopped.filter(|_| workflow.stop.is_none()) {
             return self.stop_because(&workflow, &lease, stopped).await;
         }
         let leaver = match request.what() {
@@ -56,7 +57,9 @@ impl Runner<'_> {
                 Begun::Yes => run.workflow.state = State::Running,
                 Begun::NotNow => return Ok(()),
             }
-        } else if let Begun::NotNow = self.resume(&run).await? {
+        } else if run.going() == Going::On
+            && let Begun::NotNow = self.resume(&run).await?
+        {
             return Ok(());
         }
         self.steps(&mut run).await
@@ -73,20 +76,20 @@ impl Runner<'_> {
                 self.record(run, ended, Next::Wait(self.kit.world.now())).await?;
                 return Ok(());
             }
-            let (place, purpose) =
-                match next_move(&run.plan, &ledger, &self.kit.retry_policy(), self.kit.world.now()) {
-                    Move::Begin(place) => (place, Purpose::Act),
-                    Move::Look(place) => (place, Purpose::Look),
-                    Move::Wait(due) => {
-                        self.record(run, ended, Next::Wait(due)).await?;
-                        return Ok(());
-                    }
-                    Move::Rest(rest) => {
-                        log_rest(run, &rest);
-                        self.record(run, ended, Next::Rest(rest)).await?;
-                        return Ok(());
-                    }
-                };
+            let (policy, now) = (self.kit.retry_policy(), self.kit.world.now());
+            let (place, purpose) = match next_move(&run.plan, &ledger, &policy, now, run.going()) {
+                Move::Begin(place) => (place, Purpose::Act),
+                Move::Look(place) => (place, Purpose::Look),
+                Move::Wait(due) => {
+                    self.record(run, ended, Next::Wait(due)).await?;
+                    return Ok(());
+                }
+                Move::Rest(rest) => {
+                    log_rest(run, &rest);
+                    self.record(run, ended, Next::Rest(rest)).await?;
+                    return Ok(());
+                }
+            };
             if let Admission::NotBefore(due, _) = run.target.admit(run.workflow.id) {
                 // Nothing is tried on a target that is left to rest, so no try is used up.
                 self.record(run, ended, Next::Wait(due)).await?;
@@ -263,6 +266,7 @@ fn is_last_look(run: &Run<'_>, place: usize) -> bool {
 fn log_rest(run: &Run<'_>, rest: &Rest) {
     match rest {
         Rest::Succeeded => tracing::info!(workflow.id = %run.workflow.id, "done and verified"),
+        Rest::Stopped => tracing::info!(workflow.id = %run.workflow.id, "stopped, as it was to be"),
         Rest::NeedsPerson(reason) => {
             tracing::warn!(workflow.id = %run.workflow.id, reason = %reason, "a run needs a person");
         }

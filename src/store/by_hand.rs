@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use super::audit;
 use super::deed::{Fault, Tx};
 use super::rows::step;
-use super::steps::columns;
+use super::step_row::columns;
 use super::workflows::Workflow;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::plan::PlannedStep;

@@ -8,7 +8,7 @@ use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set};
 
 use super::deed::{Deed, Fault, Tx};
-use super::due::{self, Claimable};
+use super::due::Claimable;
 use super::rows::workflow::{ActiveModel, Column, Entity, Model};
 use super::unfit::{self, Unfit};
 use super::workflows::{self, Also, Workflow};
@@ -48,7 +48,7 @@ impl Due {
             tracing::error!(workflow.id = %self.workflow.id, reason = %reason, "a workflow is parked");
             let transition = self.workflow.state.needs_attention(reason)?;
             workflows::apply(tx, &self.workflow, transition, Also::default()).await?;
-            due::wake(tx, self.workflow.id).await?;
+            workflows::wake(tx, self.workflow.id).await?;
             return Ok(false);
         }
         let row = ActiveModel {

@@ -1,24 +1,19 @@
-//! Taking a message in: delivery, workflow, audit events, in one transaction.
+//! Messages as they came in: their rows, and keeping one that is refused.
 //!
-//! Must hold: (source, delivery key) is unique over accepted deliveries and (source, reference) over workflows; a
-//! repeat finds the workflow of the first; another meaning under an old reference is refused, kept without a key,
-//! and alarms once; a person has one open joiner and one open mover at a time. Raw bytes are kept.
-
-use std::collections::BTreeSet;
+//! Must hold: (source, delivery key) is unique over deliveries that were taken in; one that is refused is kept without a
+//! key, once, and alarms once. Raw bytes are kept. Deliberately absent: taking one in (see `accept`).
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Select, Set};
 
 use super::deed::{Deed, Fault, Tx};
 pub use super::outbox::Alarm;
 use super::rows::delivery;
-use super::workflows::Workflow;
-use super::{ReadFault, Store, audit, board, outbox, people, workflows};
+use super::{ReadFault, Store, audit, outbox};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
 use crate::domain::ids::{DeliveryId, WorkflowId};
-use crate::domain::kind::Kind;
 use crate::domain::names::SourceName;
 
 /// A message as it came in.
@@ -34,186 +29,88 @@ pub struct Delivery {
     pub body: Vec<u8>,
 }
 
-impl Delivery {
-    /// Does this row keep the same bytes?
-    fn is_of(&self, row: &delivery::Model) -> bool {
-        row.body_hash == Digest::of_bytes(&self.body).0
-    }
-}
-
-/// Takes a message in that means a new workflow, or an old one once more.
-pub struct AcceptDelivery {
-    /// Time and ids.
-    pub stamp: Stamp,
-    /// The message.
-    pub delivery: Delivery,
-    /// The workflow it would become.
-    pub workflow: Workflow,
-    /// The words that people will look it up by.
-    pub found_by: BTreeSet<String>,
-}
-
-/// What a message became.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// The workflow.
-    pub workflow: WorkflowId,
-    /// The word for its state.
-    pub state: &'static str,
-    /// Was it there before?
-    pub repeat: Repeat,
-}
-
-/// Was a request there before?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeat {
-    /// No: this message made the workflow.
-    First,
-    /// Yes.
-    Again,
-}
-
-/// Something stands in the way: the name of this event means another request, or the person has one open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OtherMeaning {
-    /// The same `source_ref`, another request.
-    #[error("this source_ref stands for another request already")]
-    SourceRef,
-    /// The same signed delivery id, another request.
-    #[error("this delivery id stands for another request already")]
-    DeliveryKey,
-    /// Another request of this kind for the same person has not come to rest, and there is no telling which holds.
-    #[error("this person has an open request of the same kind, workflow {0}")]
-    StillOpen(WorkflowId),
-}
-
-#[async_trait]
-impl Deed for AcceptDelivery {
-    type Done = Accepted;
-    type No = OtherMeaning;
-
-    fn name(&self) -> &'static str {
-        "accept_delivery"
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
-    async fn perform(&self, tx: &mut Tx) -> Result<Accepted, Fault<OtherMeaning>> {
-        let known = delivery::Entity::find()
-            .filter(delivery::Column::Source.eq(self.delivery.source.as_str()))
-            .filter(delivery::Column::DeliveryKey.eq(self.delivery.key.as_str()))
-            .one(&tx.inner)
-            .await?;
-        if let Some((id, same)) = known.and_then(|row| Some((row.workflow_id?, self.delivery.is_of(&row)))) {
-            let standing = workflows::lock(tx, WorkflowId(id)).await?;
-            let standing =
-                standing.ok_or_else(|| Fault::Broken("a delivery without its workflow".to_owned()))?;
-            if same {
-                return Ok(self.repeat(&standing));
-            }
-            return self.repeat_of(&standing, OtherMeaning::DeliveryKey);
-        }
-        let source = &self.workflow.source;
-        let mut standing = workflows::by_source_ref(tx, source, &self.workflow.source_ref).await?;
-        if standing.is_none() && self.is_one_at_a_time() {
-            people::lock(tx, &self.workflow).await?;
-            // Who was first with this very event may have committed while the person was waited for.
-            standing = workflows::by_source_ref(tx, source, &self.workflow.source_ref).await?;
-        }
-        if let Some(standing) = standing {
-            let accepted = self.repeat_of(&standing, OtherMeaning::SourceRef)?;
-            self.insert(tx, standing.id).await?;
-            let event = self.event(EventKind::DeliveryRepeated);
-            audit::append(tx, standing.id.into(), event).await?;
-            return Ok(accepted);
-        }
-        if self.is_one_at_a_time()
-            && let Some(open) = workflows::open_of_person(tx, &self.workflow).await?
-        {
-            return Err(Fault::Refused(OtherMeaning::StillOpen(open)));
-        }
-        workflows::insert(tx, &self.workflow).await?;
-        board::keep_words(tx, self.workflow.id, &self.found_by).await?;
-        self.insert(tx, self.workflow.id).await?;
-        let events = [self.event(EventKind::DeliveryAccepted), self.received()];
-        audit::append_all(tx, self.workflow.id.into(), events).await?;
-        Ok(Accepted { workflow: self.workflow.id, state: self.workflow.state.word(), repeat: Repeat::First })
-    }
-}
-
-impl AcceptDelivery {
-    /// Where the bytes differ, canonical requests are compared. A deed that is run again after an unknown outcome meets
-    /// its own workflow, and that is no repeat.
-    fn repeat_of(&self, standing: &Workflow, other: OtherMeaning) -> Result<Accepted, Fault<OtherMeaning>> {
-        if standing.request != self.workflow.request {
-            return Err(Fault::Refused(other));
-        }
-        Ok(self.repeat(standing))
-    }
-
-    fn repeat(&self, standing: &Workflow) -> Accepted {
-        let repeat = if standing.id == self.workflow.id { Repeat::First } else { Repeat::Again };
-        Accepted { workflow: standing.id, state: standing.state.word(), repeat }
-    }
-
-    /// A leaver is taken in however many there are: removing twice harms nobody.
-    fn is_one_at_a_time(&self) -> bool {
-        match self.workflow.kind {
-            Kind::Leaver | Kind::ResetPassword | Kind::Unsuspend => false,
-            Kind::Joiner | Kind::Mover | Kind::Rehire => true,
-        }
-    }
-
-    async fn insert(&self, tx: &Tx, workflow: WorkflowId) -> Result<(), Fault<OtherMeaning>> {
-        let row = delivery::ActiveModel {
-            delivery_key: Set(Some(self.delivery.key.clone())),
-            state: Set("accepted".to_owned()),
-            workflow_id: Set(Some(workflow.0)),
-            reason: Set(None),
-            ..bare(tx, &self.delivery)
-        };
-        delivery::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-        Ok(())
-    }
-
-    fn event(&self, kind: EventKind) -> NewEvent {
-        NewEvent::new(kind, Actor::Source(self.delivery.source.clone()))
-            .text("delivery", self.delivery.id.to_string())
-            .text("body_sha256", Digest::of_bytes(&self.delivery.body).to_string())
-    }
-
-    fn received(&self) -> NewEvent {
-        let event = NewEvent::new(EventKind::WorkflowReceived, Actor::Source(self.delivery.source.clone()))
-            .text("kind", self.workflow.kind.as_str())
-            .text("source_ref", self.workflow.source_ref.as_str())
-            .text("request_sha256", self.workflow.request.digest().to_string())
-            .personal("person_ref", self.workflow.person_ref.as_str());
-        match &self.workflow.user_name {
-            Some(name) => event.personal("user_name", name.as_str()),
-            None => event,
-        }
-    }
-}
-
-/// What became of these very bytes under this key, if they were taken in before. Settings that have changed since may
-/// read them otherwise, or not at all; that makes no other event of them.
-pub async fn taken_before(store: &Store, delivery: &Delivery) -> Result<Option<Accepted>, ReadFault> {
-    let row = delivery::Entity::find()
-        .filter(delivery::Column::Source.eq(delivery.source.as_str()))
-        .filter(delivery::Column::DeliveryKey.eq(delivery.key.as_str()))
-        .one(store.reads())
-        .await?;
-    let Some(id) = row.filter(|row| delivery.is_of(row)).and_then(|row| row.workflow_id) else {
-        return Ok(None);
+/// The row of a message that was taken in.
+pub(super) async fn insert<No>(
+    tx: &Tx,
+    delivery: &Delivery,
+    state: Taken,
+    workflow: Option<WorkflowId>,
+) -> Result<(), Fault<No>> {
+    let row = delivery::ActiveModel {
+        delivery_key: Set(Some(delivery.key.clone())),
+        state: Set(state.word().to_owned()),
+        workflow_id: Set(workflow.map(|id| id.0)),
+        reason: Set(None),
+        ..bare(tx, delivery)
     };
-    let standing = workflows::find(store, WorkflowId(id)).await?;
-    Ok(standing.map(|workflow| Accepted {
-        workflow: workflow.id,
-        state: workflow.state.word(),
-        repeat: Repeat::Again,
-    }))
+    delivery::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+/// How a message was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is about a workflow.
+    Accepted,
+    /// It is about none.
+    Parked,
+}
+
+impl Taken {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// What stands under a delivery key of a source.
+pub(super) struct Known {
+    /// The message.
+    pub(super) id: DeliveryId,
+    /// The workflow that it is about.
+    pub(super) about: Option<WorkflowId>,
+    /// Is it the same, byte for byte?
+    pub(super) bytes: Bytes,
+}
+
+/// Are two messages the same, byte for byte?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Yes.
+    Same,
+    /// No.
+    Other,
+}
+
+fn of_key(of: &Delivery) -> Select<delivery::Entity> {
+    delivery::Entity::find()
+        .filter(delivery::Column::Source.eq(of.source.as_str()))
+        .filter(delivery::Column::DeliveryKey.eq(of.key.as_str()))
+}
+
+impl Known {
+    fn beside(of: &Delivery, row: &delivery::Model) -> Self {
+        let same = row.body_hash == Digest::of_bytes(&of.body).0;
+        Self {
+            id: DeliveryId(row.id),
+            about: row.workflow_id.map(WorkflowId),
+            bytes: if same { Bytes::Same } else { Bytes::Other },
+        }
+    }
+}
+
+/// What stands under the delivery key of this message.
+pub(super) async fn by_key<No>(tx: &Tx, of: &Delivery) -> Result<Option<Known>, Fault<No>> {
+    let known = of_key(of).one(&tx.inner).await?;
+    Ok(known.map(|row| Known::beside(of, &row)))
+}
+
+/// The same outside a transaction.
+pub(super) async fn find_by_key(store: &Store, of: &Delivery) -> Result<Option<Known>, ReadFault> {
+    let known = of_key(of).one(store.reads()).await?;
+    Ok(known.map(|row| Known::beside(of, &row)))
 }
 
 /// Keeps an authentic message that was refused, once; a later refusal of the same bytes is told only where it is for

@@ -181,14 +181,3 @@ pub(super) async fn wait_for<No>(
     audit::append(tx, workflow.id.into(), event).await?;
     Ok(true)
 }
-
-/// A run has come to rest, or has not begun: whoever waits for it is due now.
-pub(super) async fn wake<No>(tx: &Tx, rested: WorkflowId) -> Result<(), Fault<No>> {
-    Entity::update_many()
-        .col_expr(Column::DueAt, Expr::value(tx.at.as_utc()))
-        .col_expr(Column::WaitsFor, Expr::value(Option::<uuid::Uuid>::None))
-        .filter(Column::WaitsFor.eq(rested.0))
-        .exec(&tx.inner)
-        .await?;
-    Ok(())
-}

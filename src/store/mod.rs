@@ -5,6 +5,7 @@
 //! Rows never leave this room; readers get domain values, and a row that makes no sense is an error with its id.
 //! Deliberately absent: deciding anything. A deed re-checks what the core decided, in the transaction.
 
+pub mod accept;
 pub mod audit;
 pub mod batch_alarms;
 pub mod batches;
@@ -12,14 +13,17 @@ pub mod board;
 mod budget;
 pub mod concerned;
 pub mod claims;
+mod corrections;
 mod creates;
 pub mod runs;
 pub mod decisions;
 mod deed;
 pub mod due;
 pub mod deliveries;
+mod ends;
 mod fault;
 pub mod held;
+pub mod held_back;
 pub mod inspect;
 pub mod hand_overs;
 pub mod foreign_attempts;
@@ -41,6 +45,7 @@ pub mod plans;
 mod protected;
 pub mod late;
 pub mod reminders;
+mod reopen;
 mod rows;
 pub mod resets;
 pub mod reveals;
@@ -49,6 +54,7 @@ pub mod secrets;
 pub mod sessions;
 mod slots;
 pub mod spread;
+mod step_row;
 pub mod steps;
 pub mod recording;
 pub mod trail;

@@ -12,7 +12,7 @@ use super::leavers::InTheWay;
 use super::rows::{attempt, decision, event};
 use super::workflows::{self, Also, Workflow};
 use super::{
-    Store, asked_as_told, audit, by_hand, concerned, creates, leavers, people, plans, steps, unfinished,
+    Store, asked_as_told, audit, by_hand, concerned, creates, leavers, people, plans, reopen, secrets,
 };
 use crate::clock::Stamp;
 use crate::domain::approval::Verdict;
@@ -184,8 +184,8 @@ impl Deed for TakeExit {
             audit::append(tx, self.workflow.into(), event).await?;
         }
         match self.exit {
-            Exit::GiveUp => unfinished::gone(tx, self.workflow).await?,
-            Exit::Retry | Exit::Adopt(_) | Exit::MarkDone => steps::reopen(tx, &workflow).await?,
+            Exit::GiveUp => secrets::given_up(tx, self.workflow).await?,
+            Exit::Retry | Exit::Adopt(_) | Exit::MarkDone => reopen::reopen(tx, &workflow).await?,
         }
         let word = transition.next.word();
         let approval_ends = match transition.next {

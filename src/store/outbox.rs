@@ -89,7 +89,7 @@ pub(super) async fn owe<No>(
             }
             Ok(())
         }
-        Owed::Decided | Owed::PlanReplaced | Owed::Done => {
+        Owed::Decided | Owed::PlanReplaced | Owed::Done | Owed::Replaced | Owed::Withdrawn => {
             let mut told: Vec<String> = not_to.map(str::to_owned).into_iter().collect();
             for row in asks::asks_behind(tx, workflow, plan_number).await? {
                 if !told.contains(&row.approver_key) {

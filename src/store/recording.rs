@@ -2,7 +2,7 @@
 //!
 //! Must hold: every write here carries proof that the worker's lease and fence hold in this transaction; one deed
 //! records an outcome and the next intent; each intent and each outcome has exactly one audit event.
-//! Deliberately absent: reading the ledger, and sending stopped steps on (`steps.rs`).
+//! Deliberately absent: reading the ledger, and sending stopped steps on (`reopen.rs`).
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -15,15 +15,16 @@ use super::lease::{Held, Lease, NotYours, standing};
 use super::people::{self, Linked};
 use super::rows::{attempt, step};
 use super::secrets::{self, Sealed};
-use super::steps::{columns, number};
+use super::step_row::columns;
+use super::steps::number;
 use super::workflows::{self, Also, Workflow};
-use super::{audit, creates, due, watches};
+use super::{audit, creates, due, ends, watches};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Canon, CanonicalBytes, Tag};
 use crate::domain::ids::{AttemptId, SecretId, VaultUserId, WorkflowId};
 use crate::domain::plan::{Plan, PlannedStep};
-use crate::domain::step::{AccessSeen, Outcome, Purpose, Report, Rest, StepRecord, StepState};
+use crate::domain::step::{AccessSeen, Going, Outcome, Purpose, Report, Rest, StepRecord, StepState};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{State, WrongMove};
 
@@ -75,7 +76,7 @@ pub enum Next {
 pub enum Recorded {
     /// It stands as asked.
     AsAsked,
-    /// The outcome sent the run to a person instead; nothing may follow.
+    /// The run went to a person instead, or is to stop: nothing may follow.
     Stopped,
 }
 
@@ -97,6 +98,8 @@ pub struct Record {
     pub next: Next,
     /// A call of which no answer came may take effect so much later.
     pub server_delay: TimeDelta,
+    /// Does the worker believe that the run goes on?
+    pub going: Going,
 }
 
 #[async_trait]
@@ -127,6 +130,12 @@ impl Deed for Record {
         {
             // The account is linked to somebody else: whatever was to follow, a person must look.
             self.rest(tx, &held, &workflow, &Rest::NeedsPerson(reason)).await?;
+            return Ok(Recorded::Stopped);
+        }
+        if workflow.stop.is_some() && self.going == Going::On {
+            // Nothing new is begun; whoever takes the run up next knows that it is to stop.
+            due::postpone(tx, self.workflow, tx.at).await?;
+            held.until(tx, tx.at).await?;
             return Ok(Recorded::Stopped);
         }
         match &self.next {
@@ -285,12 +294,23 @@ impl Record {
         workflow: &Workflow,
         rest: &Rest,
     ) -> Result<(), Fault<NotYours>> {
-        let transition = match rest {
-            Rest::Succeeded => workflow.state.succeeded()?,
-            Rest::NeedsPerson(reason) => workflow.state.needs_attention(reason.clone())?,
-        };
-        workflows::apply(tx, workflow, transition, Also::default()).await?;
-        due::wake(tx, workflow.id).await?;
+        match rest {
+            Rest::Succeeded => {
+                let transition = workflow.state.succeeded()?;
+                workflows::apply(tx, workflow, transition, Also::default()).await?;
+            }
+            Rest::NeedsPerson(_) | Rest::Stopped if workflow.stop.is_some() => {
+                ends::stopped(tx, workflow).await?;
+            }
+            Rest::NeedsPerson(reason) => {
+                let transition = workflow.state.needs_attention(reason.clone())?;
+                workflows::apply(tx, workflow, transition, Also::default()).await?;
+                workflows::wake(tx, workflow.id).await?;
+            }
+            Rest::Stopped => {
+                return Err(Fault::Broken(format!("workflow {} was not to stop", workflow.id)));
+            }
+        }
         held.until(tx, tx.at).await
     }
 

@@ -67,6 +67,33 @@ table!(workflow, "workflows", {
     waits_for: Option<Uuid>,
     fruitless: i64,
     part_of: Option<Uuid>,
+    ended_by: Option<Uuid>,
+    cancelled_by: Option<String>,
+    stop_as: Option<String>,
+    stop_for: Option<Uuid>,
+});
+
+table!(correction, "corrections", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    delivery_id: Uuid,
+    source: String,
+    source_ref: String,
+    request: Vec<u8>,
+    course: String,
+    workflow_id: Option<Uuid>,
+});
+
+table!(newest_event, "newest_events", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    namespace: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    person_ref: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    family: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    source: String,
+    sequence: Option<i64>,
+    occurred_at: Option<ChronoDateTimeUtc>,
 });
 
 table!(found_by, "workflow_words", {

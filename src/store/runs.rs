@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::asked_as_told;
 use super::claims::Due;
+use super::corrections;
 use super::deed::{Deed, Fault, Tx};
 use super::due::{self, Claimable};
+use super::ends;
 use super::lease::{self, Held, Lease, NotYours, Taken, standing};
 use super::people::{self, Barred};
 use super::plans;
@@ -21,7 +23,7 @@ use crate::clock::Stamp;
 use crate::domain::drift::Difference;
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::WrongMove;
+use crate::domain::workflow::{State, WrongMove};
 
 /// So long a lease that is held for no run is waited for before it is looked at again.
 const LOOK_AGAIN_SECONDS: i64 = 5;
@@ -151,6 +153,12 @@ impl Deed for StartRun {
     async fn perform(&self, tx: &mut Tx) -> Result<Started, Fault<NotYours>> {
         let (held, workflow) = Held::prove(tx, &self.lease, self.workflow).await?;
         standing(&workflow, self.plan_number)?;
+        if workflow.stop.is_some() && matches!(workflow.state, State::Running) && self.stopped.is_some() {
+            // It was to stop anyhow, so that nobody has to look.
+            ends::stopped(tx, &workflow).await?;
+            held.until(tx, tx.at).await?;
+            return Ok(Started::Stopped);
+        }
         match &self.stopped {
             None => match self.enter(tx, &workflow).await? {
                 Entry::Free => {
@@ -180,7 +188,7 @@ impl Deed for StartRun {
             }
             Some(Stopped::Voided(because)) => void(tx, &workflow, because).await?,
         }
-        due::wake(tx, workflow.id).await?;
+        workflows::wake(tx, workflow.id).await?;
         held.until(tx, tx.at).await?;
         Ok(Started::Stopped)
     }
@@ -196,6 +204,7 @@ impl StartRun {
             return Ok(Entry::Closed(otherwise.to_string()));
         }
         let plan = kept.sealed.open().map_err(super::ReadFault::from)?;
+        corrections::clear_the_way(tx, workflow).await?;
         match people::bar(tx, workflow, &plan).await? {
             Some(Barred::NotYet(run)) => return Ok(Entry::NotYet(run)),
             Some(Barred::Unlinked(id)) => return Ok(Entry::Void(vec![Difference::unlinked(id)])),
@@ -307,7 +316,7 @@ impl Deed for LetGo {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<NotYours>> {
         let (held, _) = Held::prove(tx, &self.lease, self.workflow).await?;
         due::postpone(tx, self.workflow, self.due_at).await?;
-        due::wake(tx, self.workflow).await?;
+        workflows::wake(tx, self.workflow).await?;
         held.until(tx, tx.at).await
     }
 }

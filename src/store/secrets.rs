@@ -110,6 +110,14 @@ pub(super) async fn destroy<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(),
     }
 }
 
+/// The workflow ends without success, and its password with it.
+pub(super) async fn given_up<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
+    match sealed(tx, workflow).await? {
+        Some(standing) => erase(tx, standing.id, workflow, "the account was given up").await,
+        None => Ok(()),
+    }
+}
+
 fn standing(workflow: WorkflowId) -> sea_orm::Select<secret::Entity> {
     secret::Entity::find()
         .filter(secret::Column::WorkflowId.eq(workflow.0))

@@ -1,7 +1,7 @@
-//! The step ledger as rows: laid out with a plan, read back, and sent on where it has stopped.
+//! The step ledger as rows: laid out with a plan, and read back.
 //!
-//! Must hold: a row whose columns make up no state is told as broken, never read as another one; what may have had an
-//! effect is looked at before it is done again. Deliberately absent: recording attempts (`recording.rs`).
+//! Must hold: a row whose columns make up no state is told as broken, never read as another one. Deliberately absent:
+//! recording attempts (`recording.rs`), and sending stopped steps on (`reopen.rs`).
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
 
@@ -9,7 +9,7 @@ use super::Store;
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{attempt, step};
-use super::workflows::Workflow;
+use super::step_row::columns;
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{AttemptId, VaultUserId, WorkflowId};
 use crate::domain::plan::Plan;
@@ -28,70 +28,6 @@ pub(super) async fn insert<No>(tx: &Tx, plan: &Plan) -> Result<(), Fault<No>> {
         step::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     }
     Ok(())
-}
-
-/// The steps that write a whole record.
-const WRITE_RECORDS: [&str; 4] = ["update_user", "require_password_change", "disable_user", "enable_user"];
-
-/// Sends the steps of the current plan on that have failed or whose attempts never ended: to another act, or to a look
-/// where an earlier act may have had an effect.
-pub(super) async fn reopen<No>(tx: &Tx, workflow: &Workflow) -> Result<(), Fault<No>> {
-    let stopped = step::Entity::find()
-        .filter(step::Column::WorkflowId.eq(workflow.id.0))
-        .filter(step::Column::PlanNumber.eq(i64::from(workflow.plan_number)))
-        .filter(step::Column::State.is_in(["failed", "begun"]))
-        .all(&tx.inner)
-        .await?;
-    for row in stopped {
-        let last = attempt::Entity::find()
-            .filter(attempt::Column::WorkflowId.eq(row.workflow_id))
-            .filter(attempt::Column::PlanNumber.eq(row.plan_number))
-            .filter(attempt::Column::StepNumber.eq(row.number))
-            .order_by_desc(attempt::Column::Number)
-            .one(&tx.inner)
-            .await?;
-        // A record is always read before it is written, so that a person who has judged what a look has found is not
-        // asked the same once more.
-        let judged = WRITE_RECORDS.contains(&row.kind.as_str());
-        let unclear = last.is_some_and(|last| match (last.purpose.as_str(), last.outcome.as_deref()) {
-            (_, None | Some("unknown")) => true,
-            ("look", Some("needs_person")) => !judged,
-            // A vault may have made an account although it said no.
-            ("act", Some("refused")) => row.kind == "create_user",
-            (purpose, Some(_)) => purpose == "look",
-        });
-        let state =
-            if unclear { StepState::Unknown { due: tx.at } } else { StepState::Waiting { due: tx.at } };
-        let mut fresh = columns(&StepRecord { state, ..StepRecord::fresh(tx.at) }, tx.at);
-        fresh.form = Set(row.form);
-        (fresh.workflow_id, fresh.plan_number, fresh.number) =
-            (Set(row.workflow_id), Set(row.plan_number), Set(row.number));
-        step::Entity::update(fresh).exec(&tx.inner).await?;
-    }
-    Ok(())
-}
-
-pub(super) fn columns(record: &StepRecord, now: Timestamp) -> step::ActiveModel {
-    let (due, reason) = match &record.state {
-        StepState::Waiting { due } | StepState::Unknown { due } => (*due, None),
-        StepState::Failed { reason } => (now, Some(reason.clone())),
-        StepState::Begun
-        | StepState::Done
-        | StepState::AlreadySo
-        | StepState::Skipped
-        | StepState::Manual => (now, None),
-    };
-    step::ActiveModel {
-        state: Set(record.state.word().to_owned()),
-        reason: Set(reason),
-        due_at: Set(due.as_utc()),
-        acts: Set(i64::from(record.acts)),
-        looks: Set(i64::from(record.looks)),
-        form: Set(record.form.map(|form| form.word().to_owned())),
-        open_attempt: Set(record.open.map(|id| id.0)),
-        tried_since: Set(record.since.map(Timestamp::as_utc)),
-        ..Default::default()
-    }
 }
 
 /// A step's place in its plan, as it is kept.

@@ -95,16 +95,10 @@ impl Deed for EraseUnfinished {
                                nobody any more; if the account is finished later, it needs a new one";
                 outbox::raise_alarm(tx, self.workflow.into(), Some(self.workflow), because).await
             }
-            state if state.is_final() && state != State::Succeeded => gone(tx, self.workflow).await,
+            state if state.is_final() && state != State::Succeeded => {
+                secrets::given_up(tx, self.workflow).await
+            }
             _ => Err(Fault::Refused(NotHandedOver::MovedOn)),
         }
-    }
-}
-
-/// The workflow ends without success, and its password with it.
-pub(super) async fn gone<No>(tx: &mut Tx, workflow: WorkflowId) -> Result<(), Fault<No>> {
-    match secrets::sealed(tx, workflow).await? {
-        Some(standing) => secrets::erase(tx, standing.id, workflow, "the account was given up").await,
-        None => Ok(()),
     }
 }

@@ -3,7 +3,10 @@
 //! Must hold: [`apply`] is the only writer of a workflow's state; it writes the state, the event and the owed
 //! messages together. A mix of columns that the states do not know is reported with the row's id.
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select, Set};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, Set,
+};
 
 use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
@@ -16,7 +19,7 @@ use crate::domain::kind::Kind;
 use crate::domain::names::{Namespace, NotAName, PersonRef, SourceName, SourceRef, TargetName, UserName};
 use crate::domain::retry::Awaited;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Stalled, State, Transition};
+use crate::domain::workflow::{Ending, RestsAs, Stalled, State, Stop, Transition};
 use crate::target::Adoption;
 
 /// One workflow as it stands.
@@ -56,6 +59,12 @@ pub struct Workflow {
     pub waits_for: Option<WorkflowId>,
     /// The workflow that stands for the whole request, where this is a part of it for one further target.
     pub part_of: Option<WorkflowId>,
+    /// The workflow that took its place, or makes up for it.
+    pub ended_by: Option<WorkflowId>,
+    /// The source's own reference of the event that took it back, or is about to.
+    pub cancelled_by: Option<String>,
+    /// Its run is to begin nothing new.
+    pub stop: Option<Stop>,
     /// Execution may begin at this moment; known once planned.
     pub not_before: Option<Timestamp>,
     /// For one that is approved: unless its run has begun by then, the approval is void.
@@ -108,28 +117,45 @@ pub(super) async fn locked<No>(tx: &Tx, id: WorkflowId) -> Result<Workflow, Faul
     lock(tx, id).await?.ok_or_else(|| Fault::Broken(format!("workflow {id} is gone")))
 }
 
-/// A request of the same kind for the same person that has not come to rest.
-pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Option<WorkflowId>, Fault<No>> {
-    let at_rest = ["succeeded", "rejected", "expired", "cancelled", "superseded", "failed"];
-    let row = Entity::find()
+/// So long a request that waits for another one is not looked at, should nothing wake it.
+pub(super) const WAITS_SECONDS: i64 = 3_600;
+
+/// The states in which nothing happens to a workflow any more.
+const AT_REST: [&str; 6] = ["succeeded", "rejected", "expired", "cancelled", "superseded", "failed"];
+
+/// Every request for the same person that has not come to rest, each locked, in the order of their ids.
+pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Vec<Workflow>, Fault<No>> {
+    let rows = Entity::find()
         .filter(Column::Namespace.eq(like.namespace.as_str()))
         .filter(Column::PersonRef.eq(like.person_ref.as_str()))
-        .filter(Column::Kind.is_in(alike(like.kind).iter().map(|kind| kind.as_str())))
-        .filter(Column::State.is_not_in(at_rest))
-        .one(&tx.inner)
+        .filter(Column::State.is_not_in(AT_REST))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(&tx.inner)
         .await?;
-    Ok(row.map(|row| WorkflowId(row.id)))
+    let read: Result<Vec<_>, ReadFault> = rows.into_iter().map(Workflow::from_row).collect();
+    Ok(read?)
 }
 
-/// The kinds of which a person has one open at a time: whoever begins, begins once.
-const fn alike(kind: Kind) -> &'static [Kind] {
-    match kind {
-        Kind::Joiner | Kind::Rehire => &[Kind::Joiner, Kind::Rehire],
-        Kind::Mover => &[Kind::Mover],
-        Kind::Leaver => &[Kind::Leaver],
-        Kind::ResetPassword => &[Kind::ResetPassword],
-        Kind::Unsuspend => &[Kind::Unsuspend],
-    }
+/// The leavers of the same person that are done, the oldest first.
+pub(super) async fn done_leavers<No>(tx: &Tx, like: &Workflow) -> Result<Vec<Workflow>, Fault<No>> {
+    let rows = Entity::find()
+        .filter(Column::Namespace.eq(like.namespace.as_str()))
+        .filter(Column::PersonRef.eq(like.person_ref.as_str()))
+        .filter(Column::Kind.eq(Kind::Leaver.as_str()))
+        .filter(Column::State.eq("succeeded"))
+        .order_by_asc(Column::Id)
+        .all(&tx.inner)
+        .await?;
+    let read: Result<Vec<_>, ReadFault> = rows.into_iter().map(Workflow::from_row).collect();
+    Ok(read?)
+}
+
+/// The requests whose place this one took, or which it makes up for; the oldest first.
+pub async fn ended_by(store: &Store, id: WorkflowId) -> Result<Vec<Workflow>, ReadFault> {
+    let rows =
+        Entity::find().filter(Column::EndedBy.eq(id.0)).order_by_asc(Column::Id).all(store.reads()).await?;
+    rows.into_iter().map(Workflow::from_row).collect()
 }
 
 /// What a transition changes in the row besides the state.
@@ -153,6 +179,8 @@ pub(super) struct Also {
     pub adoption: Option<Adoption>,
     /// Who is not written to, by address key.
     pub not_to: Option<String>,
+    /// It does not go on, or is to stop.
+    pub ending: Option<Ending>,
 }
 
 /// Carries a transition out: state, event, owed messages.
@@ -187,16 +215,40 @@ pub(super) async fn apply<No>(
     if let Some(adoption) = also.adoption {
         row.adopted_user_id = Set(adopted(adoption));
     }
+    if let Some(ending) = also.ending {
+        if transition.next.is_final() {
+            row.ended_by = Set(ending.stop.by.map(|by| by.0));
+        } else {
+            row.stop_as = Set(Some(ending.stop.rests.word().to_owned()));
+            row.stop_for = Set(ending.stop.by.map(|by| by.0));
+        }
+        row.cancelled_by = Set(ending.withdrawn_by);
+    }
     row.vault_awaited_since = Set(None);
     row.vault_awaited_told = Set(None);
     row.waits_for = Set(None);
     row.fruitless = Set(0);
     Entity::update(row).exec(&tx.inner).await?;
+    if transition.next.is_final() {
+        wake(tx, workflow.id).await?;
+    }
     audit::append(tx, workflow.id.into(), transition.event).await?;
     let plan_number = also.plan_number.unwrap_or(workflow.plan_number);
     for owed in transition.owed {
         outbox::owe(tx, workflow.id, plan_number, owed, also.not_to.as_deref()).await?;
     }
+    Ok(())
+}
+
+/// A run has come to rest, or has not begun: whoever waits for it is due now. One that is to be planned looks first at
+/// what became of it.
+pub(super) async fn wake<No>(tx: &Tx, rested: WorkflowId) -> Result<(), Fault<No>> {
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(tx.at.as_utc()))
+        .col_expr(Column::WaitsFor, Expr::cust("case when state = 'planning' then waits_for end"))
+        .filter(Column::WaitsFor.eq(rested.0))
+        .exec(&tx.inner)
+        .await?;
     Ok(())
 }
 
@@ -237,9 +289,12 @@ pub(super) async fn insert<No>(tx: &Tx, new: &Workflow) -> Result<(), Fault<No>>
     row.part_of = Set(new.part_of.map(|whole| whole.0));
     row.plan_number = Set(0);
     row.replans = Set(0);
-    row.due_at = Set(new.created_at.as_utc());
+    // Whoever waits for another one is woken by it.
+    let waits = new.waits_for.map_or(0, |_| WAITS_SECONDS);
+    row.due_at = Set(new.created_at.plus_seconds(waits).as_utc());
     row.created_at = Set(new.created_at.as_utc());
     row.updated_at = Set(new.created_at.as_utc());
+    row.waits_for = Set(new.waits_for.map(|other| other.0));
     Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
 }
@@ -328,7 +383,7 @@ impl Workflow {
     }
 
     pub(super) fn from_row(row: Model) -> Result<Self, ReadFault> {
-        let state = state_of(&row)?;
+        let (state, stop) = (state_of(&row)?, stop_of(&row)?);
         let id = row.id;
         let name = |_: NotAName| wrong(id, "a name breaks its own rule");
         Ok(Self {
@@ -352,12 +407,21 @@ impl Workflow {
             vault_awaited_told: row.vault_awaited_told.map(Timestamp::from_utc),
             waits_for: row.waits_for.map(WorkflowId),
             part_of: row.part_of.map(WorkflowId),
+            ended_by: row.ended_by.map(WorkflowId),
+            stop,
+            cancelled_by: row.cancelled_by,
             not_before: row.not_before.map(Timestamp::from_utc),
             approval_ends: row.expires_at.filter(|_| row.state == "approved").map(Timestamp::from_utc),
             created_at: Timestamp::from_utc(row.created_at),
             updated_at: Timestamp::from_utc(row.updated_at),
         })
     }
+}
+
+fn stop_of(row: &Model) -> Result<Option<Stop>, ReadFault> {
+    let Some(word) = &row.stop_as else { return Ok(None) };
+    let rests = RestsAs::parse(word).ok_or_else(|| wrong(row.id, "it is to stop in an unknown way"))?;
+    Ok(Some(Stop { rests, by: row.stop_for.map(WorkflowId) }))
 }
 
 fn state_of(row: &Model) -> Result<State, ReadFault> {

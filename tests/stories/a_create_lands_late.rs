@@ -70,7 +70,7 @@ async fn whatever_comes_first_no_stranger_is_touched_and_nobody_is_left_enabled(
     for order in orders {
         let stage = stage.another().await;
         let joiner = lost(&stage, 120).await;
-        let mut admins = None;
+        let (mut admins, mut left) = (None, false);
         for happens in order {
             match happens {
                 Administrator => {
@@ -80,7 +80,10 @@ async fn whatever_comes_first_no_stranger_is_touched_and_nobody_is_left_enabled(
                 Leaver => {
                     let answer = stage.told("leaver", "LEAVE-1", json!({})).await;
                     assert_eq!(answer.status, 202, "{}", answer.body);
+                    left = true;
                 }
+                // The leaver took its place, so that there is nothing to give up any more.
+                GivenUp if left => assert_eq!(stage.state(&joiner).await, "superseded", "{order:?}"),
                 GivenUp => assert_eq!(stage.take(&joiner, Exit::GiveUp).await.unwrap(), "failed"),
             }
             stage.settle().await;

@@ -182,7 +182,7 @@ async fn what_is_not_there_yet_and_what_may_not_be_set_is_refused(stage: Stage) 
     let mut amend = stage.joiner().body();
     (amend["op"], amend["amends"]) = (json!("amend"), json!("another"));
     let places = told(&stage.post_json("msg_amend", &amend).await).2;
-    assert!(places.contains(&place("/op", "not_available_yet")), "{places:?}");
+    assert!(places.contains(&place("/amends", "unknown_reference")), "{places:?}");
 
     let mut body = stage.joiner().body();
     body["employment"]["manager"] = json!({ "name": "Ana Who-must-not-be-told" });

@@ -86,6 +86,7 @@ mod a_lost_create_is_resolved;
 mod a_number_is_taken_for_a_name;
 mod a_refusal_turns_into_a_conflict;
 mod an_auditor_looks_back;
+mod corrections;
 mod an_hr_feed_runs_wild;
 mod an_operator_acts;
 mod an_operator_checks;

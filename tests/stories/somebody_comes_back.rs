@@ -330,8 +330,12 @@ async fn what_cannot_be_told_or_touched_is_not_enabled(stage: Stage) {
 async fn one_begins_once_and_the_record_is_not_asked_to_change(stage: Stage) {
     stage.somebody_who_left();
     let workflow = stage.comes_back("BACK-1").await;
+    let same = stage.told("rehire", "AGAIN-same", return_to_operations()).await;
+    assert_eq!((same.status, same.workflow()), (200, workflow.clone()), "{}", same.body);
+    let mut another_day = return_to_operations();
+    another_day["effective"] = json!({ "at": "2026-12-09", "tz": "Europe/Berlin" });
     for (kind, parts) in [
-        ("rehire", return_to_operations()),
+        ("rehire", another_day),
         ("joiner", json!({ "subject": { "username": "zobrien", "first_name": "Z", "last_name": "O" } })),
     ] {
         let answer = stage.told(kind, &format!("AGAIN-{kind}"), parts).await;

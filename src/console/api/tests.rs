@@ -19,9 +19,10 @@ use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{GroupKind, Snapshot, UserSeen};
 use crate::domain::strict_json::Json;
 use crate::domain::workflow::State;
+use crate::store::accept::AcceptDelivery;
 use crate::store::asks::{self, NewAsk};
 use crate::store::decisions::{Decide, TargetRead};
-use crate::store::deliveries::{AcceptDelivery, Delivery};
+use crate::store::deliveries::Delivery;
 use crate::store::plans::KeepPlan;
 use crate::store::workflows::Workflow;
 use crate::target::Adoption;
@@ -54,6 +55,9 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
         vault_awaited_told: None,
         waits_for: None,
         part_of: None,
+        ended_by: None,
+        cancelled_by: None,
+        stop: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,
@@ -68,10 +72,17 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
     stage
         .kit
         .store
-        .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+        .write(AcceptDelivery {
+            stamp,
+            delivery,
+            workflow,
+            found_by: [].into(),
+            oldest: chrono::TimeDelta::days(30),
+        })
         .await
         .unwrap()
         .workflow
+        .unwrap()
 }
 
 fn plan(stage: &Stage, id: WorkflowId) -> Plan {

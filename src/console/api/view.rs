@@ -93,6 +93,10 @@ struct WorkflowShown {
     waits_for: Option<WorkflowId>,
     /// The workflow that stands for the whole request, where this is a part of it for one further target.
     part_of: Option<WorkflowId>,
+    /// The request that took its place; for one that is being stopped, the one that will.
+    superseded_by: Option<WorkflowId>,
+    /// The source's own reference of the event that took it back; for one that is being stopped, the one that will.
+    cancelled_by: Option<String>,
     url: String,
 }
 
@@ -116,6 +120,8 @@ impl WorkflowShown {
             expires_at: workflow.state.open_stage().and_then(|open| open.expires_at),
             waits_for: workflow.waits_for,
             part_of: workflow.part_of,
+            superseded_by: workflow.ended_by.or_else(|| workflow.stop.and_then(|stop| stop.by)),
+            cancelled_by: workflow.cancelled_by.clone(),
             url: url(kit, workflow.id),
         }
     }
@@ -150,6 +156,8 @@ pub(super) struct WorkflowInFull {
     request: Value,
     /// All parts of the request, this one among them; empty where it is the only one.
     parts: Vec<PartShown>,
+    /// The requests whose place this one took.
+    supersedes: Vec<WorkflowId>,
     plan: Option<PlanShown>,
     user_id: Option<VaultUserId>,
     steps: Vec<StepShown>,
@@ -230,6 +238,7 @@ impl WorkflowInFull {
             workflow: WorkflowShown::new(kit, workflow),
             request: workflow.request.open(Tag::Request)?,
             parts: Vec::new(),
+            supersedes: Vec::new(),
             plan: plan.zip(planned.as_ref()).map(|(kept, plan)| PlanShown {
                 number: kept.number,
                 digest: kept.sealed.digest(),
@@ -250,6 +259,12 @@ impl WorkflowInFull {
         if whole.len() > 1 {
             self.parts = whole.iter().map(|one| PartShown::new(kit, one)).collect();
         }
+        self
+    }
+
+    /// With the requests whose place this one took.
+    pub(super) fn in_place_of(mut self, others: &[Workflow]) -> Self {
+        self.supersedes = others.iter().map(|other| other.id).collect();
         self
     }
 

@@ -229,6 +229,14 @@ impl Request {
         }
     }
 
+    /// Does another request want the same? Its reference, its ticket and the words for it do not count.
+    pub fn wants_the_same(&self, other: &Self) -> bool {
+        let wish = |request: &Self| {
+            (request.person_ref.clone(), request.employment.clone(), request.attributes.clone())
+        };
+        self.what().is_some() && self.what() == other.what() && wish(self) == wish(other)
+    }
+
     /// The vault user name, where the request says it.
     pub fn username(&self) -> Option<&UserName> {
         match self.newcomer() {

@@ -7,7 +7,7 @@ use super::canonical::{Order, Request, What};
 use super::fields::FieldFault;
 use super::words::{AuthenticationMethod, LeaverMode};
 use crate::domain::effective::FARTHEST_DAYS;
-use crate::domain::kind::{Kind, Op};
+use crate::domain::kind::Kind;
 use crate::domain::time::Timestamp;
 
 fn not_yet(pointer: &str, what: &str) -> FieldFault {
@@ -27,9 +27,6 @@ impl Request {
             Kind::ResetPassword | Kind::Unsuspend => {
                 faults.push(not_yet("/kind", "kinds other than joiner, mover, leaver and rehire"));
             }
-        }
-        if self.op() != Op::New {
-            faults.push(not_yet("/op", "operations other than new"));
         }
         let names_directory_entry = match self.newcomer() {
             Some(newcomer) => newcomer.distinguished_name.is_some(),

@@ -127,3 +127,59 @@ fn every_form_has_its_word() {
     }
     assert_eq!(Form::parse("by-heart"), None);
 }
+
+fn a_plan() -> Plan {
+    serde_json::from_value(serde_json::json!({
+        "workflow": crate::domain::ids::WorkflowId::made(at(0), [7; 10]).to_string(), "number": 1, "kind": "joiner",
+        "target": "vault", "profile": "dba", "user_name": "zobrien",
+        "steps": [
+            { "step": "find_user" },
+            { "step": "create_user", "user_type": "EPVUser", "location": "\\Users", "profile": {}, "cut": {} },
+            { "step": "capture_user_id" },
+            { "step": "add_to_group", "name": "Ops-Readers", "id": 7, "kind": "vault" },
+            { "step": "require_password_change" },
+            { "step": "verify_user" },
+        ],
+        "dialect": { "group_member": "auto", "user_shape": "auto", "description": "kept", "disable_with": "auto" },
+        "not_before": "2026-12-01T00:00:00.000000Z", "hand_over": { "to": "nobody" }, "salt": "00",
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_run_that_is_to_stop_looks_and_begins_nothing_new() {
+    let plan = a_plan();
+    let stop = |ledger: &Ledger| next_move(&plan, ledger, &POLICY, at(10), Going::Stopping);
+    let fresh = |place: usize, state: StepState| {
+        let steps = plan.steps.iter().enumerate().map(|(number, _)| match number.cmp(&place) {
+            std::cmp::Ordering::Less => StepRecord { state: StepState::Done, ..StepRecord::fresh(at(0)) },
+            std::cmp::Ordering::Equal => StepRecord { state: state.clone(), ..StepRecord::fresh(at(0)) },
+            std::cmp::Ordering::Greater => StepRecord::fresh(at(0)),
+        });
+        Ledger { steps: steps.collect(), user_id: None }
+    };
+    let rests = Move::Rest(Rest::Stopped);
+    let waiting = || StepState::Waiting { due: at(0) };
+    let of = |step: &str| plan.steps.iter().position(|planned| planned.kind() == step).unwrap();
+    for step in ["find_user", "create_user", "add_to_group", "require_password_change", "verify_user"] {
+        assert_eq!(stop(&fresh(of(step), waiting())), rests, "{step}");
+        let failed = StepState::Failed { reason: "r".to_owned() };
+        assert_eq!(stop(&fresh(of(step), failed)), rests, "{step}");
+    }
+    for step in ["create_user", "add_to_group", "require_password_change"] {
+        let place = of(step);
+        assert_eq!(stop(&fresh(place, StepState::Begun)), Move::Look(place), "{step}");
+        assert_eq!(stop(&fresh(place, StepState::Unknown { due: at(0) })), Move::Look(place), "{step}");
+        assert_eq!(stop(&fresh(place, StepState::Unknown { due: at(20) })), Move::Wait(at(20)), "{step}");
+    }
+    assert_eq!(stop(&fresh(of("verify_user"), StepState::Begun)), rests);
+    // Whoever takes the account away must know it.
+    let captures = of("capture_user_id");
+    assert_eq!(stop(&fresh(captures, waiting())), Move::Begin(captures));
+    assert_eq!(stop(&fresh(captures, StepState::Begun)), Move::Begin(captures));
+    // And nobody is left in a group that was meant for somebody else.
+    let mut misdirected = fresh(of("add_to_group"), waiting());
+    misdirected.steps[of("add_to_group")].form = Some(Form::TakeOut(MemberForm::NumericId));
+    assert_eq!(stop(&misdirected), Move::Begin(of("add_to_group")));
+    assert_eq!(stop(&fresh(plan.steps.len(), waiting())), rests);
+}

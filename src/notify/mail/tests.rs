@@ -26,17 +26,29 @@ fn outcomes() -> Vec<Outcome> {
     ]
 }
 
+fn ended(link: String) -> Ended {
+    let why = format!("A leaver took its place, workflow {ID}.");
+    Ended { about: about(), why, left: "Nothing was changed in the vault.", link }
+}
+
 /// Mails of which each carries one link: to people who were asked, and to operators where two of them are asked.
 fn to_asked() -> Vec<Written> {
     let link = || LINK.to_owned();
     let time = || "2026-12-01 08:00 UTC".to_owned();
-    let wanted =
-        |until| ApprovalWanted { about: about(), runs: format!("at {}", time()), until, link: link() };
+    let wanted = |until| ApprovalWanted {
+        about: about(),
+        runs: format!("at {}", time()),
+        until,
+        replaces: Some(format!("the joiner that came in at {}", time())),
+        link: link(),
+    };
     let mut all = vec![
         approval_wanted(&wanted(Some(time())), &footer()),
         approval_wanted(&wanted(None), &footer()),
         plan_replaced(&PlanReplaced { about: about(), link: link() }, &footer()),
         done(&Done { about: about(), link: link() }, &footer()),
+        replaced(&ended(link()), &footer()),
+        withdrawn(&ended(link()), &footer()),
         hand_over(&HandOver { about: about(), link: link(), until: time() }, &footer()),
         alarm(&Alarm { workflow: Some(ID.to_owned()), words: None, held: Some(link()) }, &footer()),
         nobody_known(&NobodyKnown { nobody: leavers(1), unseen: leavers(0), link: link() }, &footer()),

@@ -7,7 +7,7 @@ use crate::domain::approval::{Decided, Refused, Verdict};
 use crate::domain::ids::ChainId;
 use crate::domain::step::{Outcome, Purpose, Report, Rest, StepRecord};
 use crate::domain::workflow::Stalled;
-use crate::store::deliveries::{OtherMeaning, Repeat};
+use crate::store::accept::{OtherMeaning, Repeat};
 use crate::store::lease::NotYours;
 use crate::store::operator::{Exit, NoExit, TakeExit};
 use crate::store::outbox::{self, ClaimMessage, ReportMessage, Sent};
@@ -205,7 +205,7 @@ async fn two_claims(stage: &Stage) {
         // Two names, each in two spellings: two users, four workflows.
         let name = ["zobrien", "ZOBrien", "other", "OTHER"][number];
         deed.workflow.user_name = Some(crate::domain::names::UserName::parse(name).unwrap());
-        let workflow = stage.store.write(deed).await.unwrap().workflow;
+        let workflow = stage.store.write(deed).await.unwrap().workflow.unwrap();
         let plan = stage.plan(workflow).await;
         stage.decide(&plan, 0, Verdict::Approve).await.unwrap();
     }

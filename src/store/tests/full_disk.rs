@@ -32,7 +32,7 @@ async fn on_a_full_disk_every_yes_is_durable_and_everything_else_is_not_there() 
         let reference = format!("T-{number}");
         let mut deed = accept(stage.stamp(), &reference, &reference);
         // Bodies of several sizes, so that a small one may still fit after a large one did not.
-        deed.delivery.body = vec![b'x'; (number % 7) * 900];
+        deed.delivery.body = vec![b'x'; (number % 7) * 2_400];
         match store.write(deed).await {
             Ok(_) => {
                 yes.insert(reference);

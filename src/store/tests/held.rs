@@ -55,7 +55,7 @@ async fn leaver(stage: &Stage, number: usize) -> WorkflowId {
     let request = Request::parse(&request, &RequestContext { default_zone: None }).unwrap();
     deed.workflow.kind = Kind::Leaver;
     deed.workflow.request = CanonicalBytes::of(Tag::Request, &request).unwrap();
-    stage.store.write(deed).await.unwrap().workflow
+    stage.store.write(deed).await.unwrap().workflow.unwrap()
 }
 
 async fn leavers(stage: &Stage, numbers: std::ops::Range<usize>) -> Vec<WorkflowId> {

@@ -21,17 +21,19 @@ use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedStep,
     ResetOfDisabled, SealedPlan, UserShape,
 };
+use crate::domain::request::Request;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::routing::{AskedAs, Because, Pool, ResolvedStage, Routing, Timing};
 use crate::domain::sign_in::{Proof, Strength};
 use crate::domain::snapshot::{Snapshot, UserSeen};
-use crate::domain::step::{Outcome, Purpose, Report, Rest, StepRecord, Waits};
+use crate::domain::step::{Going, Outcome, Purpose, Report, Rest, StepRecord, Waits};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::State;
 use crate::key::KeyRing;
+use crate::store::accept::AcceptDelivery;
 use crate::store::asks::{self, NewAsk};
 use crate::store::decisions::{Decide, TargetRead};
-use crate::store::deliveries::{AcceptDelivery, Alarm, Delivery, RefuseDelivery};
+use crate::store::deliveries::{Alarm, Delivery, RefuseDelivery};
 use crate::store::due::{Claimable, Whose};
 use crate::store::lease::Lease;
 use crate::store::plans::KeepPlan;
@@ -113,7 +115,7 @@ impl Stage {
     }
 
     pub(crate) async fn accept(&self, reference: &str) -> WorkflowId {
-        self.store.write(accept(self.stamp(), reference, reference)).await.unwrap().workflow
+        self.store.write(accept(self.stamp(), reference, reference)).await.unwrap().workflow.unwrap()
     }
 
     pub(crate) async fn refuse(&self, body: &str) -> DeliveryId {
@@ -287,7 +289,7 @@ impl Stage {
         let until = stamp.at.plus_seconds(60);
         let (workflow, plan, lease) = (plan.workflow, plan.clone(), lease.clone());
         let server_delay = TimeDelta::minutes(5);
-        Record { stamp, lease, until, workflow, plan, ended, next, server_delay }
+        Record { stamp, lease, until, workflow, plan, ended, next, server_delay, going: Going::On }
     }
 
     /// A whole life, from the delivery to success.
@@ -424,7 +426,14 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
     let delivery = delivery(&stamp, key, &format!("body of {reference}"));
     let mut draw = stamp.draw();
     draw.id(DeliveryId::made);
-    let request = serde_json::json!({ "reference": reference });
+    let request: Request = serde_json::from_value(serde_json::json!({
+        "schema": "jml/1", "kind": "joiner", "source_ref": reference, "person_ref": format!("p-{reference}"),
+        "effective": { "at": "2026-12-01T00:00:00Z" },
+        "subject": {
+            "username": format!("user-{reference}").to_lowercase(), "first_name": "Zoë", "last_name": "O'Brien",
+        },
+    }))
+    .unwrap();
     let workflow = Workflow {
         id: draw.id(WorkflowId::made),
         source: delivery.source.clone(),
@@ -443,12 +452,15 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
         vault_awaited_told: None,
         waits_for: None,
         part_of: None,
+        ended_by: None,
+        cancelled_by: None,
+        stop: None,
         not_before: None,
         approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
     };
-    AcceptDelivery { stamp, delivery, workflow, found_by: [].into() }
+    AcceptDelivery { stamp, delivery, workflow, found_by: [].into(), oldest: chrono::TimeDelta::days(30) }
 }
 
 fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {

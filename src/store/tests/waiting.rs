@@ -21,7 +21,7 @@ async fn a_user_whom_another_run_holds_is_waited_for_on_postgresql() {
 async fn approved(stage: &Stage, reference: &str) -> Plan {
     let mut deed = accept(stage.stamp(), reference, reference);
     deed.workflow.user_name = accept(stage.stamp(), "x", "both").workflow.user_name;
-    let workflow = stage.store.write(deed).await.unwrap().workflow;
+    let workflow = stage.store.write(deed).await.unwrap().workflow.unwrap();
     let plan = stage.plan(workflow).await;
     stage.decide(&plan, 0, Verdict::Approve).await.unwrap();
     plan

@@ -107,9 +107,16 @@ impl Stage {
     /// Both approvers say yes; nothing is carried out yet.
     pub async fn both_approve(&self) {
         for who in ["ana@example.com", "bo@example.com"] {
-            let answer = self.decide(&self.link(who), "approve", "").await;
+            let answer = self.decide(&self.asked(who), "approve", "").await;
             assert_eq!(answer.status, 303, "{}", answer.body);
         }
+    }
+
+    /// The link of the latest mail that asks somebody to decide.
+    pub fn asked(&self, who: &str) -> String {
+        let mails = self.simulator.mailbox.mails_to(who);
+        let asking = mails.iter().rev().find(|mail| mail.subject.starts_with("Your approval is wanted"));
+        asking.unwrap_or_else(|| panic!("{who} is asked about nothing")).links()[0].clone()
     }
 
     /// The user as the vault keeps it.

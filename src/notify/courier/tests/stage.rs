@@ -32,9 +32,10 @@ use crate::notify::{Courier, Smtp};
 use crate::rules::{Engine, Policy};
 use crate::simulator::clock::SimClock;
 use crate::simulator::mailbox::{Mail, Mailbox, Post};
+use crate::store::accept::AcceptDelivery;
 use crate::store::asks::{self, NewAsk};
 use crate::store::decisions::{Decide, TargetRead};
-use crate::store::deliveries::{AcceptDelivery, Delivery};
+use crate::store::deliveries::Delivery;
 use crate::store::outbox::{self, OwedMessage};
 use crate::store::plans::KeepPlan;
 use crate::store::workflows::Workflow;
@@ -182,6 +183,9 @@ impl Stage {
             vault_awaited_told: None,
             waits_for: None,
             part_of: None,
+            ended_by: None,
+            cancelled_by: None,
+            stop: None,
             not_before: None,
             approval_ends: None,
             created_at: stamp.at,
@@ -195,7 +199,13 @@ impl Stage {
         };
         self.kit
             .store
-            .write(AcceptDelivery { stamp, delivery, workflow, found_by: [].into() })
+            .write(AcceptDelivery {
+                stamp,
+                delivery,
+                workflow,
+                found_by: [].into(),
+                oldest: chrono::TimeDelta::days(30),
+            })
             .await
             .unwrap();
         id

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::retry::RetryPolicy;
-use crate::domain::step::{Ledger, Move, Outcome, Purpose, Rest, StepRecord, Waits, next_move};
+use crate::domain::step::{Going, Ledger, Move, Outcome, Purpose, Rest, StepRecord, Waits, next_move};
 use crate::simulator::faults::{Effect, Fault, Meanwhile, Moment};
 use crate::simulator::tenant::{Descriptions, Dialect, TenantOptions};
 use crate::simulator::{Simulator, SimulatorOptions};
@@ -62,7 +62,7 @@ impl Trial {
             longest_wait: chrono::TimeDelta::seconds(60),
         };
         loop {
-            let (place, purpose) = match next_move(&self.plan, &ledger, &policy, now) {
+            let (place, purpose) = match next_move(&self.plan, &ledger, &policy, now, Going::On) {
                 Move::Begin(place) => (place, Purpose::Act),
                 Move::Look(place) => (place, Purpose::Look),
                 Move::Wait(due) => {
