@@ -560,6 +560,21 @@ const SAMPLES: &[Sample] = &[
             ("occurred_at", "{time}"),
         ],
     },
+    Sample {
+        made_by: 36,
+        table: "cancel_proposals",
+        columns: &[
+            ("id", "{uuid}"),
+            ("workflow_id", "{uuid}"),
+            ("reason", "'why'"),
+            ("proposed_by", "'Ana@example.com'"),
+            ("proposed_key", "'ana@example.com'"),
+            ("proposed_at", "{time}"),
+            ("confirmed_by", "'bo@example.com'"),
+            ("confirmed_key", "'bo@example.com'"),
+            ("confirmed_at", "{time}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -657,6 +672,9 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("corrections", &[("source_ref", "'RITM:1'")]),
     ("newest_events", &[("family", "'middle'")]),
     ("newest_events", &[("sequence", "-1")]),
+    ("cancel_proposals", &[("reason", "''")]),
+    ("cancel_proposals", &[("confirmed_key", "'ana@example.com'")]),
+    ("cancel_proposals", &[("confirmed_at", "null")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
     ("watched_names", &[("tries", "-1")]),

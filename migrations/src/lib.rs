@@ -41,6 +41,7 @@ mod m0032_sent_passwords;
 mod m0033_enable_in_directory;
 mod m0034_enable_forms;
 mod m0035_corrections;
+mod m0036_cancel_proposals;
 mod spelling;
 
 /// All migrations in order.
@@ -86,6 +87,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0033_enable_in_directory::Migration),
             Box::new(m0034_enable_forms::Migration),
             Box::new(m0035_corrections::Migration),
+            Box::new(m0036_cancel_proposals::Migration),
         ]
     }
 }

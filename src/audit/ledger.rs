@@ -136,6 +136,7 @@ impl Replay {
             | EventKind::StageReminded
             | EventKind::AccountProtected
             | EventKind::HeldProposed
+            | EventKind::CancelProposed
             | EventKind::WorkflowReleased
             | EventKind::WorkflowApproved
             | EventKind::WorkflowRejected
@@ -211,6 +212,7 @@ impl Replay {
             | EventKind::StageReminded
             | EventKind::AccountProtected
             | EventKind::HeldProposed
+            | EventKind::CancelProposed
             | EventKind::DecisionRecorded
             | EventKind::StepBegun
             | EventKind::StepEnded

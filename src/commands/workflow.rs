@@ -1,4 +1,4 @@
-//! `workflow retry|adopt|mark-done|give-up|decide` and `credential reveal`: what an operator does by hand.
+//! `workflow retry|adopt|mark-done|give-up|decide|cancel` and `credential reveal`: what an operator does by hand.
 //!
 //! Must hold: each is one audited deed with a reason; whom `--as` names is an operator of the settings; a password is printed
 //! once, to standard output alone;
@@ -18,6 +18,7 @@ use crate::domain::operator::Operator;
 use crate::key::Purpose;
 use crate::kit::Kit;
 use crate::store::WriteFault;
+use crate::store::cancel::{CancelLeaver, Cancelled};
 use crate::store::operator::{Exit, NoExit, Overrule, TakeExit};
 use crate::store::reveals::RevealPassword;
 
@@ -34,6 +35,18 @@ pub(super) enum Workflow {
     GiveUp(OnWorkflow),
     /// Decide about a leaver whom nobody who was asked has decided in time.
     Decide(Decide),
+    /// Propose, or confirm, that a leaver is not carried out; it goes on until somebody else has confirmed it.
+    Cancel(Cancel),
+}
+
+/// Which leaver, who, and why.
+#[derive(Debug, Args)]
+pub(super) struct Cancel {
+    /// Who decides: one of the operators' members in the settings. The user of the machine is recorded beside it.
+    #[arg(long = "as", value_name = "MAIL")]
+    by: String,
+    #[command(flatten)]
+    on: OnWorkflow,
 }
 
 /// Which account is meant.
@@ -107,6 +120,7 @@ impl Workflow {
             Self::MarkDone(on) => (Exit::MarkDone, on),
             Self::GiveUp(on) => (Exit::GiveUp, on),
             Self::Decide(decide) => return decide.run(world).await,
+            Self::Cancel(cancel) => return cancel.run(world).await,
         };
         let (kit, workflow) = match on.open(world).await {
             Ok(opened) => opened,
@@ -130,6 +144,40 @@ impl Decide {
         let done = kit.store.write(Overrule { stamp, workflow, verdict, by, reason: self.on.reason }).await;
         kit.store.close().await;
         tell_state(workflow, done)
+    }
+}
+
+impl Cancel {
+    async fn run(self, world: World) -> ExitCode {
+        let claim = match Claim::parse(&self.by) {
+            Ok(claim) => claim,
+            Err(code) => return code,
+        };
+        let (kit, workflow) = match self.on.open(world).await {
+            Ok(opened) => opened,
+            Err(code) => return code,
+        };
+        let by = match claim.checked(&kit).await {
+            Ok(by) => by,
+            Err(code) => return code,
+        };
+        let (stamp, user) = (kit.world.stamp(), Some(machine_user()));
+        let done = kit.store.write(CancelLeaver { stamp, workflow, by, user, reason: self.on.reason }).await;
+        kit.store.close().await;
+        match done {
+            Ok(Cancelled::Proposed) => {
+                println!(
+                    "{workflow} goes on until somebody else confirms within a day, on its page or with this command"
+                );
+                ExitCode::SUCCESS
+            }
+            Ok(Cancelled::Done) => {
+                println!("{workflow} is cancelled now");
+                ExitCode::SUCCESS
+            }
+            Err(WriteFault::Refused(no)) => failed(&no),
+            Err(fault) => failed(&fault),
+        }
     }
 }
 

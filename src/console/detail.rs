@@ -29,6 +29,7 @@ use crate::pages::summary_in_words::full_name;
 use crate::pages::time_in_words::{distance, span};
 use crate::pages::timeline::event_in_words;
 use crate::people::{Role, Signed};
+use crate::store::cancel::may_be_cancelled;
 use crate::store::decisions::Recorded;
 use crate::store::outbox::OwedMessage;
 use crate::store::workflows::{self, Workflow};
@@ -46,6 +47,8 @@ struct WorkflowPage {
     top: Top,
     /// For whoever may act.
     form: Option<ActForm>,
+    /// For two operators, while a leaver has not begun.
+    cancel: Option<CancelForm>,
     /// Why an operator may not act here.
     not_yours: Option<String>,
     /// What must be mended in it.
@@ -223,6 +226,7 @@ fn assemble(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> WorkflowPage {
         form: operator
             .filter(|_| not_yours.is_none())
             .map(|signed| ActForm { token: form_token(kit, signed, sight, now), typed: shown.typed.clone() }),
+        cancel: cancel_form(kit, sight, shown),
         not_yours,
         problem: shown.problem.clone(),
         note: shown.signed.and_then(|signed| just_done(sight, signed, now)),
@@ -246,6 +250,27 @@ fn part(list: &str, workflow: &Workflow) -> Part {
         target: target.map_or_else(|| "not chosen yet".to_owned(), |target| visible(target.as_str())),
         state: workflow.state.in_words(),
     }
+}
+
+/// The form with which two operators cancel a leaver.
+struct CancelForm {
+    token: String,
+    typed: String,
+    /// Who has proposed it, and why.
+    proposed: Option<String>,
+}
+
+fn cancel_form(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> Option<CancelForm> {
+    let signed = shown.signed.filter(|signed| signed.role >= Role::Operator)?;
+    let by = Operator::SignedIn(signed.address.clone());
+    if may_be_cancelled(&sight.workflow).is_err() || may_act(&by, &sight.concerned).is_err() {
+        return None;
+    }
+    let proposed = sight.cancel.as_ref().map(|one| {
+        format!("{} at {}: {}", visible(&one.by.in_words()), one.at.in_words(), visible(&one.reason))
+    });
+    let token = form_token(kit, signed, sight, kit.world.now());
+    Some(CancelForm { token, typed: shown.typed.clone(), proposed })
 }
 
 fn escaped(text: &str) -> String {

@@ -11,6 +11,7 @@ use crate::kit::Kit;
 use crate::pages::differences::{SinceBefore, since_before};
 use crate::pages::progress::{Progress, Run, progress};
 use crate::store::audit::Told;
+use crate::store::cancel::{self, Proposal};
 use crate::store::decisions::{self, Recorded};
 use crate::store::outbox::{self, OwedMessage};
 use crate::store::plans::{self, KeptPlan};
@@ -35,6 +36,8 @@ pub(super) struct Sight {
     pub(super) whole: Vec<Workflow>,
     /// The requests whose place this one took.
     pub(super) replaces: Vec<Workflow>,
+    /// What was proposed about cancelling it, and waits for somebody else.
+    pub(super) cancel: Option<Proposal>,
 }
 
 /// The current plan.
@@ -58,6 +61,7 @@ impl Sight {
             concerned: concerned::concerned(&kit.store, &workflow).await?,
             whole: parts::whole(&kit.store, &workflow).await?,
             replaces: workflows::ended_by(&kit.store, id).await?,
+            cancel: cancel::proposed(&kit.store, id, kit.world.now()).await?,
             workflow,
         }))
     }

@@ -124,6 +124,8 @@ event_kinds! {
     WorkflowReleased = "workflow.released";
     /// Somebody proposed what becomes of held leavers; another person has to confirm it.
     HeldProposed = "held.proposed";
+    /// Somebody proposed to cancel a leaver; another person has to confirm it.
+    CancelProposed = "cancel.proposed";
     /// Operators are told.
     AlarmRaised = "alarm.raised";
     /// Somebody entered a sign-in code that does not hold.

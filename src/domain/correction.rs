@@ -10,11 +10,13 @@ use super::ids::WorkflowId;
 use super::kind::{Family, Kind};
 use super::time::Timestamp;
 
+mod again;
 mod made;
 mod order;
 #[cfg(test)]
 mod tests;
 
+use again::{comes_back_already, leave_later, start_anew, starts_before, stays_after_all};
 pub use made::{leaver_instead, rehire_instead};
 pub use order::{Age, Known, Placed, Sender, age};
 
@@ -124,8 +126,12 @@ pub struct TakenIn {
     pub ends: Vec<WorkflowId>,
     /// It is not planned before this one has come to rest.
     pub waits_for: Option<WorkflowId>,
-    /// It should have taken effect so long ago that a person looks first.
+    /// It should have taken effect so long ago that people are told, and that giving waits until one of them has looked.
     pub late_by: Option<TimeDelta>,
+    /// What was begun or carried out is made up for by a request beside it. A leaver comes first: this one waits for it.
+    pub beside: Option<Instead>,
+    /// People are told of another request besides.
+    pub tell: Option<(WorkflowId, Telling)>,
 }
 
 /// A request that is made in the place of another one.
@@ -153,12 +159,14 @@ pub enum Made {
 /// Why people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
-    /// An account that is made, or being made, is to be there at another time.
+    /// What was begun or carried out is to be otherwise.
     HasBegun,
     /// A change that was carried out is taken back.
     ChangeIsDone,
     /// A leaver that is due is taken back or put off: it goes on all the same.
     LeaverIsDue,
+    /// Somebody is said to come back whose leaver is due: it goes on all the same.
+    ComesBackTooLate,
 }
 
 /// Why it is refused.
@@ -222,13 +230,17 @@ fn new_giving(incoming: &Incoming<'_>, others: &[Standing]) -> Course {
             }
             (Stand::Open, Age::Newer) => ends.push(earlier.id),
             (Stand::Begun, Age::Newer) if family == Family::Change => waits_for = Some(earlier.id),
-            (Stand::Begun, Age::Newer) => return Course::Tell(earlier.id, Telling::HasBegun),
+            (Stand::Begun, Age::Newer) => return start_anew(incoming, earlier, others),
             (Stand::Open | Stand::Begun, Age::Unknown) => {
                 return Course::Refuse(Refusal::StillOpen(earlier.id));
             }
             (Stand::Open | Stand::Begun, Age::Older) | (Stand::Done | Stand::Over, _) => {}
         }
     }
+    if family == Family::Change {
+        waits_for = waits_for.or_else(|| starts_before(incoming, others));
+    }
+    let mut tell = None;
     for leaver in others.iter().filter(|one| one.kind == Kind::Leaver && one.stand != Stand::Over) {
         let comes_first = takes_before(leaver, incoming.takes_effect, incoming.now);
         if comes_first && leaver.age == Age::Older {
@@ -236,8 +248,15 @@ fn new_giving(incoming: &Incoming<'_>, others: &[Standing]) -> Course {
             return Course::Stale;
         }
         match (incoming.kind, leaver.stand) {
+            (Kind::Rehire, Stand::Open) if stays_after_all(incoming, leaver) => ends.push(leaver.id),
             (Kind::Rehire | Kind::Mover, Stand::Open | Stand::Begun) if comes_first => {
                 waits_for = Some(leaver.id);
+                if incoming.kind == Kind::Rehire
+                    && leaver.stand == Stand::Open
+                    && is_due(leaver, incoming.now)
+                {
+                    tell = Some((leaver.id, Telling::ComesBackTooLate));
+                }
             }
             (Kind::Joiner, Stand::Open | Stand::Begun)
                 if comes_first && incoming.account == HasAccount::Known =>
@@ -255,7 +274,10 @@ fn new_giving(incoming: &Incoming<'_>, others: &[Standing]) -> Course {
             ) => {}
         }
     }
-    take_in(incoming, ends, waits_for)
+    match take_in(incoming, ends, waits_for) {
+        Course::TakeIn(taken) => Course::TakeIn(TakenIn { tell, ..taken }),
+        otherwise => otherwise,
+    }
 }
 
 fn amend(incoming: &Incoming<'_>, earlier: &Standing, others: &[Standing]) -> Course {
@@ -279,7 +301,7 @@ fn amend(incoming: &Incoming<'_>, earlier: &Standing, others: &[Standing]) -> Co
         }
         Stand::Begun | Stand::Done => match incoming.kind {
             Kind::Leaver if incoming.takes_effect.is_some_and(|day| day > incoming.now) => {
-                Course::AskInstead(instead(Made::Rehire, earlier))
+                leave_later(incoming, earlier, others)
             }
             Kind::Leaver => Course::Noted(earlier.id),
             Kind::Mover => {
@@ -292,9 +314,8 @@ fn amend(incoming: &Incoming<'_>, earlier: &Standing, others: &[Standing]) -> Co
                     otherwise => otherwise,
                 }
             }
-            Kind::Joiner | Kind::Rehire | Kind::ResetPassword | Kind::Unsuspend => {
-                Course::Tell(earlier.id, Telling::HasBegun)
-            }
+            Kind::Joiner | Kind::Rehire => start_anew(incoming, earlier, others),
+            Kind::ResetPassword | Kind::Unsuspend => Course::Tell(earlier.id, Telling::HasBegun),
         },
     }
 }
@@ -308,6 +329,7 @@ fn rescind(incoming: &Incoming<'_>, earlier: &Standing, others: &[Standing]) -> 
         (_, Stand::Open) | (Kind::Mover | Kind::ResetPassword | Kind::Unsuspend, Stand::Begun) => {
             Course::Withdraw(earlier.id)
         }
+        (Kind::Leaver, Stand::Begun | Stand::Done) if comes_back_already(others) => Course::Noted(earlier.id),
         (Kind::Leaver, Stand::Begun | Stand::Done) => Course::AskInstead(instead(Made::Rehire, earlier)),
         (Kind::Joiner | Kind::Rehire, Stand::Begun | Stand::Done) => {
             let mut made = instead(Made::Leaver, earlier);
@@ -364,7 +386,8 @@ fn awaited_by_leaver(incoming: &Incoming<'_>, others: &[Standing]) -> Option<Wor
 
 fn take_in(incoming: &Incoming<'_>, ends: Vec<WorkflowId>, waits_for: Option<WorkflowId>) -> Course {
     let late_by = incoming.takes_effect.map(|day| incoming.now.since(day));
-    Course::TakeIn(TakenIn { ends, waits_for, late_by: late_by.filter(|late| *late > incoming.oldest) })
+    let late_by = late_by.filter(|late| *late > incoming.oldest);
+    Course::TakeIn(TakenIn { ends, waits_for, late_by, beside: None, tell: None })
 }
 
 /// Has the day of a request come?

@@ -9,6 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use super::kind::Kind;
+
 /// Why a text is not a name of the wanted kind. Speaks of the rule, never of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{wanted}")]
@@ -100,11 +102,34 @@ impl SourceRef {
         Self(format!("{whole}/{target}"))
     }
 
-    /// Reads one back that was kept, be it a sender's or a part's.
+    /// The reference of a request that is made beside another one: no sender has one like it either.
+    #[must_use]
+    pub fn of_made(beside: &Self, kind: Kind) -> Self {
+        Self(format!("{beside}~{kind}"))
+    }
+
+    /// Is this the reference of a request that was made beside the other one, or of a part of such a request?
+    pub fn is_made_beside(&self, other: &Self) -> bool {
+        self.0.split_once('~').is_some_and(|(beside, _)| beside == other.0)
+    }
+
+    /// Reads one back that was kept, be it a sender's, a part's or that of a request which was made here.
     pub fn kept(text: &str) -> Result<Self, NotAName> {
         match text.split_once('/') {
+            None => Self::sent_or_made(text),
+            Some((whole, target)) => {
+                Ok(Self::of_part(&Self::sent_or_made(whole)?, &TargetName::parse(target)?))
+            }
+        }
+    }
+
+    fn sent_or_made(text: &str) -> Result<Self, NotAName> {
+        match text.split_once('~') {
             None => Self::parse(text),
-            Some((whole, target)) => Ok(Self::of_part(&Self::parse(whole)?, &TargetName::parse(target)?)),
+            Some((beside, kind)) => {
+                let kind = Kind::parse(kind).ok_or(no("bad_reference", "a kind of request"))?;
+                Ok(Self::of_made(&Self::parse(beside)?, kind))
+            }
         }
     }
 }
@@ -271,7 +296,15 @@ mod tests {
         assert_eq!(part.as_str(), "RITM1:3/onprem");
         assert!(SourceRef::parse(part.as_str()).is_err());
         assert_eq!(SourceRef::kept(part.as_str()).unwrap(), part);
-        for bad in ["RITM1:3/", "/onprem", "RITM1:3/On Prem", "RITM1:3/a/b"] {
+        let made = SourceRef::of_made(&SourceRef::parse("RITM1:3").unwrap(), Kind::Leaver);
+        assert!(SourceRef::parse(made.as_str()).is_err());
+        for kept in [&made, &SourceRef::of_part(&made, &target)] {
+            assert_eq!(SourceRef::kept(kept.as_str()).unwrap(), *kept);
+        }
+        let beside = SourceRef::parse("RITM1:3").unwrap();
+        assert!(made.is_made_beside(&beside) && SourceRef::of_part(&made, &target).is_made_beside(&beside));
+        assert!(!part.is_made_beside(&beside) && !made.is_made_beside(&SourceRef::parse("RITM1").unwrap()));
+        for bad in ["RITM1:3/", "/onprem", "RITM1:3/On Prem", "RITM1:3/a/b", "RITM1:3~", "RITM1:3~onprem"] {
             assert!(SourceRef::kept(bad).is_err(), "{bad}");
         }
     }

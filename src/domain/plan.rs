@@ -46,6 +46,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Is it a change after which the account of a known owner is as it was? Whose the account is must be known: an
+    /// approval that confirms it is something to ask for.
+    pub fn changes_nothing(&self) -> bool {
+        let reads = |step: &PlannedStep| matches!(step, PlannedStep::FindUser | PlannedStep::VerifyUser);
+        let is_linked = self.account.as_ref().is_some_and(|account| account.owner == Owner::Linked);
+        self.kind == Kind::Mover && is_linked && self.steps.iter().all(reads)
+    }
+
     /// The groups whose identity the approval leans on, to be looked up again before anything is written. Taking
     /// access away leans on none.
     pub fn assumed_groups(&self) -> Vec<GroupName> {

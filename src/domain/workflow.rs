@@ -15,7 +15,7 @@ use super::time::Timestamp;
 mod ends;
 mod state;
 
-pub use ends::{Ending, RestsAs, Stop};
+pub use ends::{Ending, Proposed, RestsAs, Stop};
 pub use state::{OpenStage, Stalled, State};
 
 /// A change of state: what comes next, what is recorded, what is owed. None exists without the others.

@@ -106,6 +106,11 @@ fn sentence(told: &Told) -> String {
             format!("An account that nobody may touch was asked for: {}.", clause(&personal("because")))
         }
         EventKind::HeldProposed => proposed(told),
+        EventKind::CancelProposed => format!(
+            "{} proposed to cancel it, and it goes on until somebody else confirms that{}",
+            actor(told),
+            reason(told)
+        ),
         EventKind::WorkflowReleased => released(told),
         EventKind::WorkflowApproved => approved(told),
         EventKind::WorkflowRejected => {
@@ -267,8 +272,14 @@ pub fn replaced_or_taken_back(told: &Told) -> String {
         }
         (Some(reference), None) => format!("its source took it back ({reference})"),
         (None, Some(by)) => format!("{kind} took its place, workflow {by}"),
-        (None, None) => "it was taken back".to_owned(),
+        (None, None) => by_two(told).unwrap_or_else(|| "it was taken back".to_owned()),
     }
+}
+
+fn by_two(told: &Told) -> Option<String> {
+    let first = told.personal("proposed_by").map(visible)?;
+    let reason = told.personal("reason").map_or_else(|| "(cleared)".to_owned(), visible);
+    Some(format!("two people cancelled it, {first} and {}: {}", actor(told), clause(&reason)))
 }
 
 fn kind_in_words(word: &str) -> &'static str {

@@ -58,12 +58,7 @@ pub fn unusual(request: &Request, plan: &Plan, seen: (&Snapshot, &Routing), now:
             | PlannedStep::VerifyUser => {}
         }
     }
-    if request.kind() == Kind::Joiner && plan.kind != Kind::Joiner {
-        points.push(
-            "The source asks for a new account, and this person has one already: it is changed, and no second one is made."
-                .to_owned(),
-        );
-    }
+    points.extend(otherwise_than_asked(request, plan).map(str::to_owned));
     points.extend(not_an_employee(request));
     points.extend(late(request, now));
     points.extend(rule(routing));
@@ -148,6 +143,24 @@ fn of_account(new: &NewUser, snapshot: &Snapshot, now: Timestamp) -> Vec<String>
         points.push(format!("The vault\u{2019}s list of user types does not name {}.", new.user_type));
     }
     points
+}
+
+/// What the source asks for under another name.
+fn otherwise_than_asked(request: &Request, plan: &Plan) -> Option<&'static str> {
+    match (request.kind(), plan.kind) {
+        (Kind::Joiner, Kind::Mover) => Some(
+            "The source asks for a new account, and this person has one already: it is changed, and no second one is made.",
+        ),
+        (Kind::Joiner, Kind::Rehire) => Some(
+            "The source asks for a new account, and this person has one already, which is disabled: it is enabled again, \
+             with nothing of its old access, and no second one is made.",
+        ),
+        (Kind::Rehire, Kind::Mover) => Some(
+            "The source says that this person comes back, and they have not left: the leaver that was to come has given way \
+             to this request, and the account stays enabled with the password it has.",
+        ),
+        (_, _) => None,
+    }
 }
 
 fn not_an_employee(request: &Request) -> Option<String> {

@@ -1,22 +1,23 @@
-//! A joiner for somebody whose account is known: nobody gets a second user, so what is asked for becomes a change of the
-//! account that is there.
+//! A request that means less, or more, than its kind says: a joiner for somebody whose account is known, and a rehire of
+//! somebody who does not leave after all.
 //!
-//! Must hold: the plan says what it is, a change, and the rules for changes ask about it; an account that is disabled is
-//! not enabled by a joiner; another user name than the known one goes to a person.
+//! Must hold: nobody gets a second user; the plan says what it is, a change of an enabled account or a return to a disabled
+//! one, and the rules for that kind ask about it; another user name than the known one goes to a person.
 
 use super::NoPlan;
 use super::access::Chosen;
-use super::mover;
+use super::{mover, rehire};
+use crate::domain::kind::Kind;
 use crate::domain::plan::Plan;
 use crate::domain::request::{
-    Account, AccountChange, AccountTraits, GroupChange, Joiner, Mover, Request, Subject,
+    Account, AccountChange, AccountTraits, GroupChange, Joiner, Mover, Rehire, Request, Subject,
 };
 use crate::domain::snapshot::Snapshot;
 use crate::kit::Kit;
 use crate::store::people;
-use crate::store::workflows::Workflow;
+use crate::store::workflows::{self, Workflow};
 
-/// The plan of a change, where the account in the profile's target is known; none where the person has none there.
+/// The plan for a joiner whose account in the profile's target is known; none where the person has none there.
 pub(super) async fn plan(
     kit: &Kit,
     workflow: &Workflow,
@@ -38,21 +39,42 @@ pub(super) async fn plan(
         let words = format!("{already}; another end for an account is not available yet");
         return Err(NoPlan::NeedsPerson(words));
     }
-    let (plan, snapshot) = mover::plan(kit, workflow, request, &change(joiner), chosen).await?;
-    match plan.account.as_ref().and_then(|account| account.enabled) {
+    let back = as_return(joiner);
+    let (plan, snapshot) = mover::plan(kit, workflow, request, &as_change(&back), chosen).await?;
+    match is_enabled(&plan) {
         Some(true) => Ok(Some((plan, snapshot))),
-        Some(false) | None => Err(NoPlan::NeedsPerson(format!(
-            "{already}, and it is not enabled; a joiner enables nobody, so ask for a rehire, or enable it by hand and try \
-             again"
-        ))),
+        Some(false) => Ok(Some(rehire::plan(kit, workflow, request, &back, chosen).await?)),
+        None => {
+            Err(NoPlan::NeedsPerson(format!("{already}, and the vault does not tell whether it is enabled")))
+        }
     }
 }
 
-/// What a joiner asks for, as a change.
-fn change(joiner: &Joiner) -> Mover {
+/// The plan for a rehire that took the place of a leaver which had not begun: the person has stayed, so that it is a
+/// change. None where no leaver gave way to it, or where the account is disabled all the same.
+pub(super) async fn plan_to_stay(
+    kit: &Kit,
+    workflow: &Workflow,
+    request: &Request,
+    rehire: &Rehire,
+    chosen: Chosen<'_>,
+) -> Result<Option<(Plan, Snapshot)>, NoPlan> {
+    let replaced = workflows::ended_by(&kit.store, workflow.id).await?;
+    if !replaced.iter().any(|one| one.kind == Kind::Leaver) {
+        return Ok(None);
+    }
+    let (plan, snapshot) = mover::plan(kit, workflow, request, &as_change(rehire), chosen).await?;
+    Ok((is_enabled(&plan) == Some(true)).then_some((plan, snapshot)))
+}
+
+fn is_enabled(plan: &Plan) -> Option<bool> {
+    plan.account.as_ref().and_then(|account| account.enabled)
+}
+
+/// What a joiner asks for, of somebody who comes back.
+fn as_return(joiner: &Joiner) -> Rehire {
     let subject = joiner.subject.clone();
-    let Account { traits, groups, .. } = joiner.account.clone();
-    Mover {
+    Rehire {
         effective: joiner.effective,
         subject: Subject {
             username: Some(subject.username),
@@ -62,6 +84,16 @@ fn change(joiner: &Joiner) -> Mover {
             email: subject.email,
             distinguished_name: subject.distinguished_name,
         },
+        account: joiner.account.clone(),
+    }
+}
+
+/// What a rehire asks for, as a change. The licence seat stays as it is.
+fn as_change(rehire: &Rehire) -> Mover {
+    let Account { traits, groups, .. } = rehire.account.clone();
+    Mover {
+        effective: rehire.effective,
+        subject: rehire.subject.clone(),
         account: AccountChange {
             traits: AccountTraits { user_type: None, ..traits },
             groups: groups.map(|groups| GroupChange::Exactly { groups }),

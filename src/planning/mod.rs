@@ -50,6 +50,9 @@ use crate::worker::{Did, KeptHand, Looking, TurnFailed, Worker, upright};
 /// No reading of a target takes longer than this.
 const READING_LIMIT: Duration = Duration::from_mins(2);
 
+/// What is said of a change that changes nothing.
+const NOTHING_DIFFERS: &str = "a fresh read shows the account as this request wants it, so nobody is asked";
+
 /// So long nobody else takes up what is being planned.
 const LEASE: TimeDelta = TimeDelta::seconds(150);
 /// So many plans are made side by side at most.
@@ -82,6 +85,9 @@ enum NoPlan {
     /// A leaver's account is not shown, and nobody can tell that it would be.
     #[error("{0}")]
     OutOfSight(String),
+    /// The account is as the request wants it already, as the reading has shown.
+    #[error("{0}")]
+    NothingToChange(String),
     /// The settings forbid it.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
@@ -223,6 +229,7 @@ impl Planner {
                     None => self.without_account(workflow, none).await,
                 }
             }
+            Err(NoPlan::NothingToChange(words)) => self.end(workflow, words).await,
             Err(NoPlan::NotAllowed(why)) => {
                 let protected = why.is_of_protected_account();
                 let telling = if protected { Telling::Protected } else { Telling::Mail };
@@ -247,13 +254,14 @@ impl Planner {
             NoPlan::NoAccount(_)
             | NoPlan::NeedsPerson(_)
             | NoPlan::NotAllowed(_)
+            | NoPlan::NothingToChange(_)
             | NoPlan::Later { .. }
             | NoPlan::Store(_) => self.stop(workflow, none.to_string(), Telling::Mail).await,
         }
     }
 
     async fn end(&self, workflow: &Workflow, words: String) -> Result<(), WriteFault<MovedOn>> {
-        tracing::info!(workflow.id = %workflow.id, words, "there is nothing to end");
+        tracing::info!(workflow.id = %workflow.id, words, "there is nothing to do");
         let (stamp, after) = (self.kit.world.stamp(), workflow.plan_number);
         self.kit.store.write(NothingToEnd { stamp, workflow: workflow.id, after, words }).await
     }
@@ -309,7 +317,10 @@ impl Planner {
             }
             Some(What::Rehire(rehire)) => {
                 let chosen = access::choose(kit, &words).await?;
-                rehire::plan(kit, workflow, &request, rehire, chosen).await?
+                match existing::plan_to_stay(kit, workflow, &request, rehire, chosen).await? {
+                    Some(change) => change,
+                    None => rehire::plan(kit, workflow, &request, rehire, chosen).await?,
+                }
             }
             Some(What::ResetPassword(_) | What::Unsuspend(_)) | None => {
                 let kind = workflow.kind;
@@ -317,6 +328,9 @@ impl Planner {
             }
         };
         permit_seen(&snapshot)?;
+        if plan.changes_nothing() && plan.not_before <= kit.world.now() {
+            return Err(NoPlan::NothingToChange(NOTHING_DIFFERS.to_owned()));
+        }
         let policy = &self.kit.policy.rules;
         let unasked = self.unasked(workflow, &plan, &snapshot).await?;
         let target = kit.settings.target(&plan.target);

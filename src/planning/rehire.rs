@@ -8,6 +8,7 @@ use super::NoPlan;
 use super::access::{self, Chosen};
 use super::account::{Held, held};
 use super::joiner::{member_is_ambiguous, planned_group};
+use crate::domain::kind::Kind;
 use crate::domain::plan::{HandOver, Plan, PlannedGroup};
 use crate::domain::rehire::rehire_steps;
 use crate::domain::request::{Rehire, Request};
@@ -46,7 +47,7 @@ pub(super) async fn plan(
     let plan = Plan {
         workflow: workflow.id,
         number: workflow.plan_number + 1,
-        kind: workflow.kind,
+        kind: Kind::Rehire,
         target: settings.name.clone(),
         profile: profile.name.to_string(),
         user_name,

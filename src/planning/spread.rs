@@ -116,6 +116,7 @@ async fn ask(
             | NoPlan::NoAccount(words)
             | NoPlan::NothingToEnd(words)
             | NoPlan::OutOfSight(words)
+            | NoPlan::NothingToChange(words)
             | NoPlan::NobodyKnown(words),
         ) => Ok(Found::Untold(words)),
         Err(fault @ (NoPlan::NotAllowed(_) | NoPlan::Store(_))) => Err(fault),

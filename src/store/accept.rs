@@ -17,15 +17,14 @@ use super::workflows::{self, Also, Workflow};
 use super::{ReadFault, Store, audit, board, outbox};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
-use crate::domain::canon::{CanonicalBytes, Digest, Tag};
-use crate::domain::correction::{
-    Asked, Course, Incoming, Instead, Made, Refusal, Standing, TakenIn, Telling, course, leaver_instead,
-    rehire_instead,
-};
+use crate::domain::canon::{Digest, Tag};
+use crate::domain::correction::{Asked, Course, Incoming, Refusal, Standing, TakenIn, Telling, course};
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::{Kind, Op};
 use crate::domain::request::Request;
 use crate::domain::workflow::{Ending, RestsAs, State, Stop};
+
+mod instead;
 
 /// Takes a message in that means a new workflow, or an old one once more.
 pub struct AcceptDelivery {
@@ -249,7 +248,7 @@ impl AcceptDelivery {
         course: Course,
     ) -> Result<Accepted, Fault<OtherMeaning>> {
         match course {
-            Course::TakeIn(taken) => self.take_in(tx, &taken).await,
+            Course::TakeIn(taken) => self.take_in(tx, request, &taken).await,
             Course::Repeat(open) => {
                 deliveries::insert(tx, &self.delivery, Taken::Accepted, Some(open)).await?;
                 self.keep(tx, "noted", Some(open)).await?;
@@ -277,35 +276,56 @@ impl AcceptDelivery {
         }
     }
 
-    async fn take_in(&self, tx: &mut Tx, taken: &TakenIn) -> Result<Accepted, Fault<OtherMeaning>> {
-        let workflow = Workflow { waits_for: taken.waits_for, ..self.workflow.clone() };
+    async fn take_in(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        taken: &TakenIn,
+    ) -> Result<Accepted, Fault<OtherMeaning>> {
+        let made = match &taken.beside {
+            Some(beside) => Some(self.make_beside(tx, request, beside).await?),
+            None => None,
+        };
+        // Who is to have access later is disabled first.
+        let first = made.filter(|made| made.kind == Kind::Leaver).map(|made| made.id);
+        let workflow = Workflow { waits_for: first.or(taken.waits_for), ..self.workflow.clone() };
         self.begin(tx, &workflow, &self.found_by, self.received(&workflow)).await?;
+        if let Some((about, telling)) = taken.tell {
+            outbox::raise_alarm(tx, about.into(), Some(about), &self.in_words(telling)).await?;
+        }
         for id in &taken.ends {
             let one = workflows::locked(tx, *id).await?;
             let ending = Ending::replaced_by(self.actor(), workflow.id, workflow.kind);
             corrections::end_as_a_whole(tx, &one, ending).await?;
         }
-        let Some(late_by) = taken.late_by else {
-            return Ok(Accepted {
-                workflow: Some(workflow.id),
-                state: workflow.state.word(),
-                repeat: Repeat::First,
-            });
-        };
-        let reason = format!(
-            "this should have taken effect {} days ago, which is longer than requests of the source {} are carried out \
-             without a look; try again if it is meant so",
-            late_by.num_days(),
-            workflow.source
-        );
-        let transition = workflow.state.needs_attention(reason.clone());
-        let transition = transition.map_err(|wrong| Fault::Broken(wrong.to_string()))?;
-        workflows::apply(tx, &workflow, transition, Also::default()).await?;
-        if workflow.kind == Kind::Leaver {
-            outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), &format!("a leaver: {reason}"))
-                .await?;
+        if let Some(late_by) = taken.late_by {
+            self.tell_late(tx, &workflow, late_by).await?;
         }
         self.standing(tx, workflow.id, Repeat::First).await
+    }
+
+    /// What is very late: taking away is not held up by that, and giving waits until a person has looked.
+    async fn tell_late(
+        &self,
+        tx: &mut Tx,
+        workflow: &Workflow,
+        late_by: TimeDelta,
+    ) -> Result<(), Fault<OtherMeaning>> {
+        let (days, source) = (late_by.num_days(), &workflow.source);
+        if workflow.kind == Kind::Leaver {
+            let words = format!(
+                "a leaver of the source {source} should have taken effect {days} days ago; it goes on at once, and \
+                 somebody may have had access all that time"
+            );
+            return outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), &words).await;
+        }
+        let reason = format!(
+            "this should have taken effect {days} days ago, which is longer than requests of the source {source} are \
+             carried out without a look; try again if it is meant so"
+        );
+        let transition = workflow.state.needs_attention(reason);
+        let transition = transition.map_err(|wrong| Fault::Broken(wrong.to_string()))?;
+        workflows::apply(tx, workflow, transition, Also::default()).await
     }
 
     /// A workflow with its delivery and its first events.
@@ -320,10 +340,7 @@ impl AcceptDelivery {
         board::keep_words(tx, workflow.id, found_by).await?;
         deliveries::insert(tx, &self.delivery, Taken::Accepted, Some(workflow.id)).await?;
         let mut events = vec![self.event(EventKind::DeliveryAccepted), received];
-        if let Some(other) = workflow.waits_for {
-            let event = NewEvent::new(EventKind::RunAwaited, Actor::Countersign);
-            events.push(event.text("run", other.to_string()));
-        }
+        events.extend(awaits(workflow));
         audit::append_all(tx, workflow.id.into(), events).await
     }
 
@@ -342,47 +359,6 @@ impl AcceptDelivery {
             outbox::raise_alarm(tx, earlier.into(), Some(earlier), &words).await?;
         }
         self.standing(tx, earlier, Repeat::First).await
-    }
-
-    /// What was carried out is made up for by a request of its own.
-    async fn ask_instead(
-        &self,
-        tx: &mut Tx,
-        request: &Request,
-        instead: &Instead,
-    ) -> Result<Accepted, Fault<OtherMeaning>> {
-        let of = workflows::locked(tx, instead.of).await?;
-        let given: Request = of.request.open(Tag::Request)?;
-        let made = match instead.kind {
-            Made::Leaver => leaver_instead(request, &given, tx.at),
-            Made::Rehire => rehire_instead(request, &given, tx.at),
-        };
-        // Nobody's access comes back by a message that only takes another one back: a rehire is asked for by itself.
-        if instead.kind == Made::Rehire || !made.not_available_yet().is_empty() {
-            return Err(Fault::Refused(OtherMeaning::NotYet(made.kind())));
-        }
-        let workflow = Workflow {
-            kind: made.kind(),
-            user_name: made.username().cloned(),
-            request: CanonicalBytes::of(Tag::Request, &made)?,
-            waits_for: instead.waits_for,
-            ..self.workflow.clone()
-        };
-        let received = self.received(&workflow).text("makes_up_for", of.id.to_string());
-        self.begin(tx, &workflow, &made.found_by(), received).await?;
-        self.keep(tx, "asked_instead", Some(workflow.id)).await?;
-        for id in &instead.stops {
-            let one = workflows::locked(tx, *id).await?;
-            let stop = Stop { rests: RestsAs::Cancelled, by: Some(workflow.id) };
-            ends::end(tx, &one, self.taken_back(stop, Some(workflow.kind))).await?;
-        }
-        let words = format!(
-            "the {} of workflow {} was taken back or put off by its source after it had been begun or carried out, so a {} \
-             is asked for in its place",
-            of.kind, of.id, workflow.kind
-        );
-        outbox::raise_alarm(tx, workflow.id.into(), Some(workflow.id), &words).await?;
-        self.standing(tx, workflow.id, Repeat::First).await
     }
 
     async fn ignore(&self, tx: &mut Tx, request: &Request) -> Result<Accepted, Fault<OtherMeaning>> {
@@ -437,7 +413,7 @@ impl AcceptDelivery {
 
     fn taken_back(&self, stop: Stop, kind: Option<Kind>) -> Ending {
         let withdrawn_by = Some(self.workflow.source_ref.as_str().to_owned());
-        Ending { actor: self.actor(), stop, kind, withdrawn_by }
+        Ending { actor: self.actor(), stop, kind, withdrawn_by, proposed: None }
     }
 
     fn actor(&self) -> Actor {
@@ -480,12 +456,22 @@ impl AcceptDelivery {
             Telling::ChangeIsDone => format!(
                 "the source {source} has taken back a {kind} that is done; nothing is undone by itself"
             ),
+            Telling::ComesBackTooLate => format!(
+                "the source {source} says that somebody comes back whose leaver is due; the leaver goes on and the {kind} \
+                 waits for it, unless two people cancel the leaver"
+            ),
             Telling::LeaverIsDue => format!(
                 "the source {source} has taken back or put off a leaver that is due; it goes on unless \
-                 somebody who is asked rejects it"
+                 two people cancel it"
             ),
         }
     }
+}
+
+/// That it waits for another one.
+fn awaits(workflow: &Workflow) -> Option<NewEvent> {
+    let other = workflow.waits_for?;
+    Some(NewEvent::new(EventKind::RunAwaited, Actor::Countersign).text("run", other.to_string()))
 }
 
 /// What became of these very bytes under this key, if they were taken in before. Settings that have changed since may

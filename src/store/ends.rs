@@ -54,8 +54,13 @@ pub(super) async fn stopped<No>(tx: &mut Tx, workflow: &Workflow) -> Result<(), 
     let Some(stop) = workflow.stop else {
         return Err(Fault::Broken(format!("workflow {} was not to stop", workflow.id)));
     };
-    let ending =
-        Ending { actor: Actor::Countersign, stop, kind: None, withdrawn_by: workflow.cancelled_by.clone() };
+    let ending = Ending {
+        actor: Actor::Countersign,
+        stop,
+        kind: None,
+        withdrawn_by: workflow.cancelled_by.clone(),
+        proposed: None,
+    };
     let done = done_so_far(tx, workflow).await?;
     let transition = possible(workflow.state.stopped(&ending, &done))?;
     rest(tx, workflow, transition, ending).await

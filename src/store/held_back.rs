@@ -58,6 +58,16 @@ impl Deed for LookAgain {
                 due::postpone(tx, workflow.id, tx.at.plus_seconds(workflows::WAITS_SECONDS)).await?;
                 Ok(Gate::Closed)
             }
+            Verdict::WaitFor(next) => {
+                let row = ActiveModel {
+                    id: Set(workflow.id.0),
+                    waits_for: Set(Some(next.0)),
+                    ..Default::default()
+                };
+                Entity::update(row).exec(&tx.inner).await?;
+                due::postpone(tx, workflow.id, tx.at).await?;
+                Ok(Gate::Closed)
+            }
             Verdict::GoOn => {
                 let row = ActiveModel { id: Set(workflow.id.0), waits_for: Set(None), ..Default::default() };
                 Entity::update(row).exec(&tx.inner).await?;
@@ -74,6 +84,7 @@ impl Deed for LookAgain {
 
 enum Verdict {
     Wait,
+    WaitFor(WorkflowId),
     GoOn,
     End,
 }
@@ -83,6 +94,10 @@ fn verdict(workflow: &Workflow, other: &Workflow) -> Verdict {
         (Kind::Mover, Kind::Leaver, State::Succeeded) => Verdict::End,
         // A run that stopped at a person instead stands in no leaver's way.
         (Kind::Leaver, _, State::NeedsAttention { .. }) => Verdict::GoOn,
+        // A change of somebody whose beginning was moved waits for the new one.
+        (Kind::Mover, Kind::Joiner | Kind::Rehire, State::Superseded) => {
+            other.ended_by.map_or(Verdict::GoOn, Verdict::WaitFor)
+        }
         // The other one was replaced by a later one of its kind: that one is met when this one begins.
         (_, _, state) if state.is_final() => Verdict::GoOn,
         (_, _, _) => Verdict::Wait,

@@ -70,7 +70,9 @@ pub(super) async fn in_the_way<No>(tx: &Tx, workflow: &Workflow) -> Result<Optio
         let ended = matches!(leaver.state, State::Succeeded);
         let has_begun = ended || first_attempt(tx, leaver.id).await?.is_some();
         let over = leaver.state.is_final();
-        let received_later = leaver.created_at >= workflow.created_at;
+        // One that was made beside this very request is the disabling that the request waits for.
+        let own = leaver.source == workflow.source && leaver.source_ref.is_made_beside(&workflow.source_ref);
+        let received_later = !own && leaver.created_at >= workflow.created_at;
         let given_up_before = over && !received_later;
         if !has_begun && (given_up_before || !is_due(&leaver, tx.at)?) {
             continue;

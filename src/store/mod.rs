@@ -11,6 +11,7 @@ pub mod batch_alarms;
 pub mod batches;
 pub mod board;
 mod budget;
+pub mod cancel;
 pub mod concerned;
 pub mod claims;
 mod corrections;

@@ -413,6 +413,22 @@ table!(proposal, "held_proposals", {
     confirmed_number: Option<i64>,
 });
 
+table!(cancel_proposal, "cancel_proposals", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    workflow_id: Uuid,
+    reason: String,
+    proposed_by: String,
+    proposed_key: String,
+    proposed_at: ChronoDateTimeUtc,
+    proposed_user: Option<String>,
+    proposed_number: Option<i64>,
+    proposed_account: Option<String>,
+    confirmed_by: Option<String>,
+    confirmed_key: Option<String>,
+    confirmed_at: Option<ChronoDateTimeUtc>,
+});
+
 table!(selection, "held_selections", {
     #[sea_orm(primary_key, auto_increment = false)]
     proposal_id: Uuid,

@@ -151,6 +151,20 @@ pub(super) async fn done_leavers<No>(tx: &Tx, like: &Workflow) -> Result<Vec<Wor
     Ok(read?)
 }
 
+/// The newest request of the same person that gave access and was carried out.
+pub(super) async fn last_given<No>(tx: &Tx, like: &Workflow) -> Result<Option<Workflow>, Fault<No>> {
+    let giving = [Kind::Joiner, Kind::Mover, Kind::Rehire].map(Kind::as_str);
+    let row = Entity::find()
+        .filter(Column::Namespace.eq(like.namespace.as_str()))
+        .filter(Column::PersonRef.eq(like.person_ref.as_str()))
+        .filter(Column::Kind.is_in(giving))
+        .filter(Column::State.eq("succeeded"))
+        .order_by_desc(Column::Id)
+        .one(&tx.inner)
+        .await?;
+    Ok(row.map(Workflow::from_row).transpose()?)
+}
+
 /// The requests whose place this one took, or which it makes up for; the oldest first.
 pub async fn ended_by(store: &Store, id: WorkflowId) -> Result<Vec<Workflow>, ReadFault> {
     let rows =

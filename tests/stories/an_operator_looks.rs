@@ -34,7 +34,7 @@ impl Stage {
     }
 
     /// The workflows of a list, from top to bottom.
-    async fn listed(&self, query: &str) -> Vec<String> {
+    pub async fn listed(&self, query: &str) -> Vec<String> {
         ids(&self.console(query).await)
     }
 

@@ -23,13 +23,22 @@ pub fn leaver_instead(taking_back: &Request, given: &Request, now: Timestamp) ->
     made(taking_back, given, what, why)
 }
 
-/// An access that was ended, and whose end is taken back or put off.
-pub fn rehire_instead(taking_back: &Request, ended: &Request, now: Timestamp) -> Request {
+/// An access that was ended, and whose end is taken back or put off. What the person does is as the newest of these
+/// messages tells it: the one that takes back, the one that ended, or else what gave the access last.
+pub fn rehire_instead(
+    taking_back: &Request,
+    ended: &Request,
+    given: Option<&Request>,
+    now: Timestamp,
+) -> Request {
     let traits = AccountTraits::default();
     let account = Account { traits, groups: None, change_password_on_next_logon: true };
     let what = What::Rehire(Box::new(Rehire { effective: at_once(now), subject: subject(ended), account }));
     let why = "The end of this access was taken back, or put off, after it had been begun or carried out.";
-    made(taking_back, ended, what, why)
+    let told = [Some(taking_back), Some(ended), given].into_iter().flatten();
+    let employment = told.map(|request| &request.employment).find(|employment| !employment.is_empty());
+    let employment = employment.cloned().unwrap_or_default();
+    Request { employment, ..made(taking_back, ended, what, why) }
 }
 
 fn made(taking_back: &Request, earlier: &Request, what: What, why: &str) -> Request {

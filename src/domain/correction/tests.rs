@@ -38,7 +38,13 @@ fn incoming(kind: Kind, asked: Asked<'_>, days: i64) -> Incoming<'_> {
 
 fn taken(ends: &[u8], waits_for: Option<u8>) -> Course {
     let ends = ends.iter().map(|number| id(*number)).collect();
-    Course::TakeIn(TakenIn { ends, waits_for: waits_for.map(id), late_by: None })
+    Course::TakeIn(TakenIn { ends, waits_for: waits_for.map(id), ..TakenIn::default() })
+}
+
+fn beside(kind: Made, stops: &[u8], waits_for: Option<u8>) -> Course {
+    let stops = stops.iter().map(|number| id(*number)).collect();
+    let made = Instead { kind, of: id(1), stops, waits_for: waits_for.map(id) };
+    Course::TakeIn(TakenIn { beside: Some(made), ..TakenIn::default() })
 }
 
 fn newer(incoming: Incoming<'_>) -> Incoming<'_> {
@@ -103,14 +109,17 @@ fn a_moved_date_takes_the_place_of_what_has_not_begun() {
         }
     }
     for stand in [Begun, Done] {
-        let joiner = standing(1, Joiner, stand, 0);
-        let told = Course::Tell(id(1), Telling::HasBegun);
-        assert_eq!(course(&incoming(Joiner, Amend(&joiner), 20), &[]), told);
+        let begun = (stand == Begun).then_some(1);
+        for kind in [Joiner, Rehire] {
+            let start = standing(1, kind, stand, 0);
+            let disabled_until_then = beside(Made::Leaver, begun.as_slice(), None);
+            assert_eq!(course(&incoming(kind, Amend(&start), 20), &[]), disabled_until_then);
+            assert_eq!(course(&incoming(kind, Amend(&start), -1), &[]), taken(&[], begun));
+        }
         let leaver = standing(1, Leaver, stand, 0);
-        let later = course(&incoming(Leaver, Amend(&leaver), 20), &[]);
-        let waits_for = (stand == Begun).then(|| id(1));
-        let instead = Instead { kind: Made::Rehire, of: id(1), stops: vec![], waits_for };
-        assert_eq!(later, Course::AskInstead(instead));
+        let amended = incoming(Leaver, Amend(&leaver), 20);
+        assert_eq!(course(&amended, &[]), beside(Made::Rehire, &[], begun));
+        assert_eq!(course(&amended, &[standing(2, Rehire, Open, 0)]), taken(&[], None));
         assert_eq!(course(&incoming(Leaver, Amend(&leaver), -1), &[]), Course::Noted(id(1)));
         let mover = standing(1, Mover, stand, 0);
         let waits_for = (stand == Begun).then_some(1);
@@ -179,14 +188,56 @@ fn a_mover_waits_for_a_leaver_that_comes_before_it() {
 }
 
 #[test]
-fn who_comes_back_waits_for_the_leaver_that_comes_first_and_ends_no_other() {
+fn who_comes_back_by_the_day_of_a_leaver_stays_and_whoever_comes_later_is_gone_in_between() {
+    let leaver = |days| [Standing { age: Age::Newer, ..standing(1, Leaver, Open, days) }];
+    for day in [0, 3, 5] {
+        assert_eq!(course(&newer(incoming(Rehire, New, day)), &leaver(5)), taken(&[1], None), "{day}");
+    }
+    assert_eq!(course(&newer(incoming(Rehire, New, 30)), &leaver(5)), taken(&[], Some(1)));
+    // One that is due is cancelled by two people, and by no event.
+    let told = TakenIn {
+        waits_for: Some(id(1)),
+        tell: Some((id(1), Telling::ComesBackTooLate)),
+        ..TakenIn::default()
+    };
+    assert_eq!(course(&newer(incoming(Rehire, New, 0)), &leaver(-1)), Course::TakeIn(told));
+    // Nor is one that has begun, or one that was not said before.
+    let begun = [Standing { age: Age::Newer, ..standing(1, Leaver, Begun, 5) }];
+    assert_eq!(course(&newer(incoming(Rehire, New, 0)), &begun), taken(&[], None));
+}
+
+#[test]
+fn a_change_waits_for_the_beginning_that_it_is_a_change_of() {
+    for stand in [Open, Begun] {
+        let joiner = [standing(1, Joiner, stand, 10)];
+        let unknown = Incoming { account: HasAccount::Unknown, ..incoming(Mover, New, 0) };
+        assert_eq!(course(&unknown, &joiner), taken(&[], Some(1)));
+        assert_eq!(course(&incoming(Mover, New, 0), &joiner), taken(&[], None));
+        assert_eq!(course(&incoming(Mover, New, 20), &joiner), taken(&[], Some(1)));
+        // What a leaver takes comes before all else.
+        let both = [standing(1, Joiner, stand, 10), standing(2, Leaver, Open, -1)];
+        assert_eq!(course(&unknown, &both), taken(&[], Some(2)));
+    }
+}
+
+#[test]
+fn what_is_taken_back_twice_is_asked_for_once() {
+    let done = standing(1, Leaver, Done, 0);
+    let coming = [standing(2, Rehire, Open, 0)];
+    assert_eq!(course(&incoming(Leaver, Rescind(&done), 0), &coming), Course::Noted(id(1)));
+}
+
+#[test]
+fn who_comes_back_waits_for_the_leaver_that_comes_first_and_ends_none_where_nothing_orders_them() {
     let later = [standing(1, Leaver, Open, 30)];
     assert_eq!(course(&incoming(Rehire, New, 5), &later), taken(&[], None));
     let before = [standing(1, Leaver, Open, 3)];
     assert_eq!(course(&incoming(Rehire, New, 5), &before), taken(&[], Some(1)));
     // One that is due goes on all the same.
     let due = [standing(1, Leaver, Open, -1)];
-    assert_eq!(course(&incoming(Rehire, New, 0), &due), taken(&[], Some(1)));
+    let back = course(&incoming(Rehire, New, 0), &due);
+    let Course::TakeIn(back) = back else { panic!("{back:?}") };
+    assert_eq!((back.waits_for, back.ends), (Some(id(1)), vec![]));
     assert_eq!(course(&incoming(Joiner, New, 0), &due), taken(&[], Some(1)));
     let stranger = Incoming { account: HasAccount::Unknown, ..incoming(Joiner, New, 0) };
     assert_eq!(course(&stranger, &due), taken(&[], None));
@@ -204,8 +255,11 @@ fn a_second_one_that_nothing_orders_is_refused_unless_it_wants_the_same() {
         }
     }
     let begun = [standing(1, Joiner, Begun, 0)];
-    let told = Course::Tell(id(1), Telling::HasBegun);
-    assert_eq!(course(&newer(incoming(Joiner, New, 9)), &begun), told);
+    let later = newer(incoming(Joiner, New, 9));
+    assert_eq!(course(&later, &begun), beside(Made::Leaver, &[1], None));
+    let unknown = Incoming { account: HasAccount::Unknown, ..later };
+    assert_eq!(course(&unknown, &begun), beside(Made::Leaver, &[1], Some(1)));
+    assert_eq!(course(&newer(incoming(Joiner, New, 0)), &begun), taken(&[], Some(1)));
     let begun = [standing(1, Mover, Begun, 0)];
     assert_eq!(course(&newer(incoming(Mover, New, 9)), &begun), taken(&[], Some(1)));
 }

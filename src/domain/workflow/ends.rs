@@ -53,13 +53,26 @@ pub struct Ending {
     pub kind: Option<Kind>,
     /// The source's own reference of the event that takes it back.
     pub withdrawn_by: Option<String>,
+    /// Where two people cancel it: what the first of them said.
+    pub proposed: Option<Proposed>,
+}
+
+/// What somebody proposed, and somebody else has confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// Who proposed it, by address.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The user of the machine who confirmed it, where it was done at a command line.
+    pub machine_user: Option<String>,
 }
 
 impl Ending {
     /// Another request takes its place.
     pub fn replaced_by(actor: Actor, by: WorkflowId, kind: Kind) -> Self {
         let stop = Stop { rests: RestsAs::Superseded, by: Some(by) };
-        Self { actor, stop, kind: Some(kind), withdrawn_by: None }
+        Self { actor, stop, kind: Some(kind), withdrawn_by: None, proposed: None }
     }
 
     fn told(&self, kind: EventKind) -> NewEvent {
@@ -69,6 +82,13 @@ impl Ending {
         }
         if let Some(kind) = self.kind {
             told = told.text("by_kind", kind.as_str());
+        }
+        if let Some(proposed) = &self.proposed {
+            told =
+                told.personal("proposed_by", proposed.by.clone()).personal("reason", proposed.reason.clone());
+            if let Some(user) = &proposed.machine_user {
+                told = told.personal("machine_user", user.clone());
+            }
         }
         match &self.withdrawn_by {
             Some(reference) => told.text("withdrawn_by", reference.clone()),

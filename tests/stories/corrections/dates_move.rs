@@ -1,5 +1,6 @@
 //! A date moves, or something else of a request: what has not begun is replaced, and people are asked again.
 
+use countersign::domain::approval::Verdict;
 use serde_json::json;
 
 use super::{ANA, BO, from, team_lead};
@@ -9,7 +10,9 @@ told_on_both! {
     a_joiner_is_replaced_by_one_of_another_day
     a_mover_and_a_leaver_are_replaced_by_later_ones
     a_higher_number_orders_what_says_nothing_of_the_earlier_one
-    a_joiner_who_is_done_and_moves_is_told_to_people
+    a_joiner_who_is_done_and_begins_later_is_disabled_until_then
+    a_leaver_who_is_done_and_leaves_later_is_asked_back_until_then
+    an_earlier_leaver_is_asked_about_anew_and_silence_does_not_hold_it_up
     an_amendment_of_an_amendment_is_followed
 }
 
@@ -83,17 +86,76 @@ async fn a_higher_number_orders_what_says_nothing_of_the_earlier_one(stage: Stag
     stage.check_proof(&[first, second, one, other]).await;
 }
 
-async fn a_joiner_who_is_done_and_moves_is_told_to_people(stage: Stage) {
+async fn a_joiner_who_is_done_and_begins_later_is_disabled_until_then(stage: Stage) {
     let joiner = stage.hire_and_approve().await;
     assert_eq!(stage.rest(&joiner).await, "succeeded", "{}", stage.reason(&joiner).await);
-    let writes = stage.writes();
     let amend = json!({ "op": "amend", "amends": "RITM0010001:3", "effective": from("2026-12-20") });
-    let answer = stage.joins("RITM-2", amend).await;
-    assert_eq!((answer.status, answer.workflow()), (202, joiner.clone()), "{}", answer.body);
+    let second = stage.taken(stage.joins("RITM-2", amend).await).await;
+    let shown = stage.api(&format!("/{second}")).await;
+    assert_eq!(shown["state"], "planning");
+    let leaver = shown["waits_for"].as_str().unwrap().to_owned();
+    let shown = stage.api(&format!("/{leaver}")).await;
+    assert_eq!((&shown["kind"], &shown["state"]), (&json!("leaver"), &json!("pending_approval")));
+    assert!(stage.mails_like("pam-team@example.com", "Alarm") > 0);
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
+    stage.has_nothing_left();
+    // She is asked back for her day, and is not there before it.
     stage.settle().await;
-    assert_eq!(stage.mails_like("pam-team@example.com", "Alarm"), 1);
-    assert_eq!((stage.state(&joiner).await, stage.writes()), ("succeeded".to_owned(), writes));
-    stage.check_proof(&[joiner]).await;
+    assert_eq!(stage.state(&second).await, "pending_approval", "{}", stage.reason(&second).await);
+    stage.both_approve().await;
+    stage.pass(chrono::TimeDelta::days(2)).await;
+    assert_eq!(stage.state(&second).await, "approved");
+    stage.has_nothing_left();
+    assert_eq!(stage.rest(&second).await, "succeeded", "{}", stage.reason(&second).await);
+    assert_eq!(stage.clock.read().date_naive().to_string(), "2026-12-19", "midnight in Berlin");
+    assert_eq!(stage.zobrien()["enableUser"], true);
+    assert_eq!(stage.writes().iter().filter(|what| *what == "create_user").count(), 1);
+    stage.check_proof(&[joiner, leaver, second]).await;
+}
+
+async fn a_leaver_who_is_done_and_leaves_later_is_asked_back_until_then(stage: Stage) {
+    let joiner = stage.hire_and_approve().await;
+    assert_eq!(stage.rest(&joiner).await, "succeeded", "{}", stage.reason(&joiner).await);
+    let leaver = stage.leaves("LEAVE-1", json!({})).await;
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
+    stage.has_nothing_left();
+    let amend = json!({ "op": "amend", "amends": "LEAVE-1", "effective": from("2026-12-20") });
+    let later = stage.taken(stage.told("leaver", "LEAVE-2", amend).await).await;
+    let rehire = stage.only_of("rehire").await;
+    for (workflow, state) in [(&later, "pending_approval"), (&rehire, "pending_approval")] {
+        assert_eq!(stage.state(workflow).await, state, "{}", stage.reason(workflow).await);
+    }
+    stage.has_nothing_left();
+    stage.everything_is_approved().await;
+    assert_eq!(stage.rest(&rehire).await, "succeeded", "{}", stage.reason(&rehire).await);
+    assert_eq!(stage.zobrien()["enableUser"], true);
+    assert_eq!(stage.state(&later).await, "approved");
+    // The new day holds all the same.
+    assert_eq!(stage.rest(&later).await, "succeeded", "{}", stage.reason(&later).await);
+    stage.has_nothing_left();
+    stage.check_proof(&[joiner, leaver, rehire, later]).await;
+}
+
+async fn an_earlier_leaver_is_asked_about_anew_and_silence_does_not_hold_it_up(stage: Stage) {
+    stage.somebody();
+    let leaver = stage.leaves("LEAVE-1", json!({ "effective": from("2026-12-20") })).await;
+    stage.both_approve().await;
+    assert_eq!(stage.state(&leaver).await, "approved");
+    let amend = json!({ "op": "amend", "amends": "LEAVE-1", "effective": from("2026-12-05") });
+    let sooner = stage.taken(stage.told("leaver", "LEAVE-2", amend).await).await;
+    assert_eq!(
+        (stage.state(&leaver).await, stage.state(&sooner).await),
+        ("superseded".into(), "pending_approval".into()),
+        "an approval is given to a plan and to its day"
+    );
+    stage.pass(chrono::TimeDelta::days(6)).await;
+    assert_eq!(stage.state(&sooner).await, "needs_attention", "nobody has answered");
+    stage.overrule(&sooner, Verdict::Approve).await;
+    assert_eq!(stage.rest(&sooner).await, "succeeded", "{}", stage.reason(&sooner).await);
+    stage.has_nothing_left();
+    stage.check_proof(&[leaver, sooner]).await;
 }
 
 async fn an_amendment_of_an_amendment_is_followed(stage: Stage) {

@@ -5,8 +5,15 @@ mod dates_move;
 mod in_order;
 mod leavers_win;
 mod taken_back;
+mod two_people;
+mod who_comes_back;
 mod who_is_known;
 
+use countersign::domain::approval::Verdict;
+use countersign::domain::ids::WorkflowId;
+use countersign::domain::names::EmailAddress;
+use countersign::domain::operator::Operator;
+use countersign::store::operator::Overrule;
 use serde_json::{Value, json};
 
 use crate::stage::{Answer, Choices, Stage};
@@ -49,6 +56,39 @@ impl Stage {
             "person_ref": "E10442",
         });
         self.post(&format!("msg_{source_ref}"), body.to_string().as_bytes()).await
+    }
+
+    /// The one workflow of a kind.
+    pub async fn only_of(&self, kind: &str) -> String {
+        let mut found = self.listed(&format!("?kind={kind}")).await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+
+    /// Both approvers say yes to whatever they were ever asked; what is over answers that it is.
+    pub async fn everything_is_approved(&self) {
+        for who in [ANA, BO] {
+            for mail in self.simulator.mailbox.mails_to(who) {
+                if mail.subject.starts_with("Your approval is wanted")
+                    && self.form(&mail.links()[0]).await.is_some()
+                {
+                    let answer = self.decide(&mail.links()[0], "approve", "").await;
+                    assert_eq!(answer.status, 303, "{}", answer.body);
+                }
+            }
+        }
+    }
+
+    /// An operator decides about a leaver whom nobody has decided in time.
+    pub async fn overrule(&self, workflow: &str, verdict: Verdict) {
+        let deed = Overrule {
+            stamp: self.service.kit.world.stamp(),
+            workflow: WorkflowId::parse(workflow).unwrap(),
+            verdict,
+            by: Operator::SignedIn(EmailAddress::parse("olga@example.com").unwrap()),
+            reason: "Nobody else is there".to_owned(),
+        };
+        self.service.kit.store.write(deed).await.unwrap();
     }
 
     /// Taken in under an id of its own.

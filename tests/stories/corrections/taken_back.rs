@@ -13,6 +13,7 @@ told_on_both! {
     a_joiner_who_is_under_way_is_stopped_and_made_up_for
     a_mover_who_is_done_or_under_way_is_told_to_people
     a_leaver_that_is_due_goes_on
+    a_leaver_who_is_done_is_made_up_for_by_a_rehire
     what_cannot_be_taken_back_is_refused
 }
 
@@ -143,15 +144,39 @@ async fn a_leaver_that_is_due_goes_on(stage: Stage) {
     assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
     stage.has_nothing_left();
     stage.check_proof(&[leaver]).await;
-    // What was taken comes back by a rehire alone, and that is asked for by itself.
-    let back = stage.rescinds("leaver", "BACK-2", "LEAVE-1").await;
+    // What was taken comes back by a rehire alone; nobody has told what she works, so that a person looks.
+    let back = stage.taken(stage.rescinds("leaver", "BACK-2", "LEAVE-1").await).await;
+    assert_eq!(back, stage.only_of("rehire").await);
+    assert_eq!(stage.state(&back).await, "needs_attention");
+    assert!(stage.reason(&back).await.contains("profile"), "{}", stage.reason(&back).await);
+    stage.has_nothing_left();
+}
+
+async fn a_leaver_who_is_done_is_made_up_for_by_a_rehire(stage: Stage) {
+    let joiner = stage.hire_and_approve().await;
+    assert_eq!(stage.rest(&joiner).await, "succeeded", "{}", stage.reason(&joiner).await);
+    let (granted, given) = (stage.her_groups(), stage.simulator.vault.add_group("Given-By-Hand").unwrap());
+    let id = stage.simulator.vault.id_of("zobrien").unwrap();
+    stage.simulator.vault.put_member(given, id).unwrap();
+    let leaver = stage.leaves("LEAVE-1", json!({})).await;
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
+    let rehire = stage.taken(stage.rescinds("leaver", "BACK-1", "LEAVE-1").await).await;
+    assert_eq!(rehire, stage.only_of("rehire").await);
+    assert_eq!(stage.state(&rehire).await, "pending_approval", "{}", stage.reason(&rehire).await);
+    // Once more under another name, and it is asked for once all the same.
+    let again = stage.rescinds("leaver", "BACK-2", "LEAVE-1").await;
+    assert_eq!((again.status, again.workflow()), (202, leaver.clone()), "{}", again.body);
+    stage.has_nothing_left();
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&rehire).await, "succeeded", "{}", stage.reason(&rehire).await);
+    assert_eq!(rehire, stage.only_of("rehire").await);
     assert_eq!(
-        (back.status, back.json()["code"].clone()),
-        (422, json!("not_available_yet")),
-        "{}",
-        back.body
+        (stage.her_groups(), &stage.zobrien()["enableUser"]),
+        (granted, &json!(true)),
+        "and no other group"
     );
-    assert_eq!(stage.count("select count(*) from workflows").await, 1);
+    stage.check_proof(&[joiner, leaver, rehire]).await;
 }
 
 async fn what_cannot_be_taken_back_is_refused(stage: Stage) {

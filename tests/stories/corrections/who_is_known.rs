@@ -8,7 +8,7 @@ use crate::stage::Stage;
 
 told_on_both! {
     a_joiner_for_somebody_with_an_account_is_a_change_of_it
-    a_joiner_enables_nobody
+    a_joiner_for_somebody_who_left_is_a_return
 }
 
 async fn a_joiner_for_somebody_with_an_account_is_a_change_of_it(stage: Stage) {
@@ -29,22 +29,29 @@ async fn a_joiner_for_somebody_with_an_account_is_a_change_of_it(stage: Stage) {
     stage.check_proof(&[first, second]).await;
 }
 
-async fn a_joiner_enables_nobody(stage: Stage) {
+async fn a_joiner_for_somebody_who_left_is_a_return(stage: Stage) {
     let first = stage.hire_and_approve().await;
     assert_eq!(stage.rest(&first).await, "succeeded", "{}", stage.reason(&first).await);
+    let made = stage.simulator.vault.id_of("zobrien").unwrap();
     let leaver = stage.leaves("LEAVE-1", json!({})).await;
     stage.both_approve().await;
     assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
     stage.later(TimeDelta::hours(1)).await;
     let writes = stage.writes();
-    let second = stage.taken(stage.joins("RITM-2", json!({ "employment": team_lead() })).await).await;
-    assert_eq!(stage.state(&second).await, "needs_attention");
+    let second = stage.taken(stage.joins("RITM-2", json!({})).await).await;
+    assert_eq!(stage.state(&second).await, "pending_approval", "{}", stage.reason(&second).await);
+    let page = stage.get(&stage.asked(ANA)).await.body;
     assert!(
-        stage.reason(&second).await.contains("a joiner enables nobody"),
-        "{}",
-        stage.reason(&second).await
+        page.contains("Access once more for") && page.contains("which is disabled: it is enabled again"),
+        "{page}"
     );
     assert_eq!(stage.writes(), writes);
     stage.has_nothing_left();
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&second).await, "succeeded", "{}", stage.reason(&second).await);
+    assert_eq!(stage.simulator.vault.id_of("zobrien").unwrap(), made);
+    assert_eq!(stage.zobrien()["enableUser"], true);
+    assert_eq!(stage.writes().iter().filter(|what| *what == "create_user").count(), 1);
+    assert_eq!(stage.writes().last().unwrap(), "enable_user");
     stage.check_proof(&[first, leaver, second]).await;
 }

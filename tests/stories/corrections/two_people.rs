@@ -1,0 +1,101 @@
+//! A leaver that is due is cancelled by two people, and goes on until the second one has confirmed it.
+
+use chrono::TimeDelta;
+use countersign::domain::ids::WorkflowId;
+use countersign::domain::names::EmailAddress;
+use countersign::domain::operator::MachineUser;
+use countersign::store::WriteFault;
+use countersign::store::cancel::{CancelLeaver, Cancelled, NotCancelled};
+use serde_json::json;
+
+use crate::an_operator_releases::signed_in;
+use crate::stage::{Choices, Stage, Visitor};
+
+told_on_both! {
+    with super::choices();
+    two_people_cancel_a_leaver_that_is_due
+    one_person_under_two_names_does_not
+    it_goes_on_until_somebody_confirms
+}
+
+const OLGA: &str = "olga@example.com";
+const OTTO: &str = "otto@example.com";
+
+fn choices() -> Choices {
+    let people = "mail = [\"pam-team@example.com\"]\nmembers = [\"olga@example.com\", \"otto@example.com\"]";
+    Choices::edited(&[("mail = [\"pam-team@example.com\"]", people)])
+}
+
+async fn press(visitor: &Visitor<'_>, workflow: &str, reason: &str) -> u16 {
+    let here = format!("{}/workflows/{workflow}", visitor.stage.url);
+    let page = visitor.open(&here).await.body;
+    let (_, form) = page.split_once("/cancel\">").unwrap_or_else(|| panic!("no form in {page}"));
+    let (_, rest) = form.split_once("name=\"form_token\" value=\"").unwrap();
+    let token = rest.split_once('"').unwrap().0;
+    visitor.post(&format!("{here}/cancel"), &[("reason", reason), ("form_token", token)]).await.status
+}
+
+async fn two_people_cancel_a_leaver_that_is_due(stage: Stage) {
+    stage.somebody();
+    let leaver = stage.leaves("LEAVE-1", json!({})).await;
+    let (olga, otto) = (signed_in(&stage, OLGA).await, signed_in(&stage, OTTO).await);
+    assert_eq!(press(&olga, &leaver, "HR sent it by mistake").await, 303);
+    assert_eq!(stage.state(&leaver).await, "pending_approval");
+    assert_eq!(press(&olga, &leaver, "Once more").await, 409, "the same person does not confirm");
+    let page = otto.open(&format!("{}/workflows/{leaver}", stage.url)).await.body;
+    assert!(
+        page.contains("Proposed by <bdi>olga@example.com at") && page.contains("HR sent it by mistake"),
+        "{page}"
+    );
+    assert_eq!(press(&otto, &leaver, "So it is").await, 303);
+    assert_eq!(stage.state(&leaver).await, "cancelled");
+    stage.settle().await;
+    let link = stage.link("ana@example.com");
+    let page = stage.get(&link).await.body;
+    assert!(page.contains("Two people cancelled it, olga@example.com and otto@example.com"), "{page}");
+    stage.later(TimeDelta::days(3)).await;
+    assert!(stage.writes().is_empty(), "{:?}", stage.writes());
+    stage.check_proof(&[leaver]).await;
+}
+
+async fn one_person_under_two_names_does_not(stage: Stage) {
+    stage.somebody();
+    let leaver = stage.leaves("LEAVE-1", json!({})).await;
+    let cancel = |by: &str, called: &str, number: u32| CancelLeaver {
+        stamp: stage.service.kit.world.stamp(),
+        workflow: WorkflowId::parse(&leaver).unwrap(),
+        by: EmailAddress::parse(by).unwrap(),
+        user: Some(MachineUser { called: called.to_owned(), number: Some(number), account: None }),
+        reason: "HR sent it by mistake".to_owned(),
+    };
+    let store = &stage.service.kit.store;
+    let own = store.write(cancel("zobrien@example.com", "zobrien", 1_003)).await;
+    assert!(matches!(own, Err(WriteFault::Refused(NotCancelled::NotYours(_)))), "{own:?}");
+    assert_eq!(store.write(cancel(OLGA, "olga", 1_001)).await.unwrap(), Cancelled::Proposed);
+    let same = store.write(cancel(OTTO, "olga", 1_001)).await;
+    assert!(matches!(same, Err(WriteFault::Refused(NotCancelled::SameUser(_)))), "{same:?}");
+    // A proposal holds for a day.
+    stage.later(TimeDelta::hours(25)).await;
+    assert_eq!(store.write(cancel(OTTO, "otto", 1_002)).await.unwrap(), Cancelled::Proposed);
+    assert_eq!(store.write(cancel(OLGA, "olga", 1_001)).await.unwrap(), Cancelled::Done);
+    let again = store.write(cancel(OLGA, "olga", 1_001)).await;
+    assert!(matches!(again, Err(WriteFault::Refused(NotCancelled::TooLate(_)))), "{again:?}");
+    stage.settle().await;
+    stage.check_proof(&[leaver]).await;
+}
+
+async fn it_goes_on_until_somebody_confirms(stage: Stage) {
+    stage.somebody();
+    let leaver = stage.leaves("LEAVE-1", json!({})).await;
+    let olga = signed_in(&stage, OLGA).await;
+    assert_eq!(press(&olga, &leaver, "HR sent it by mistake").await, 303);
+    stage.settle().await;
+    assert_eq!(stage.mails_like("pam-team@example.com", "Alarm"), 1);
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
+    stage.has_nothing_left();
+    let otto = signed_in(&stage, OTTO).await;
+    let page = otto.open(&format!("{}/workflows/{leaver}", stage.url)).await.body;
+    assert!(!page.contains("Cancel this leaver"), "{page}");
+    stage.check_proof(&[leaver]).await;
+}
