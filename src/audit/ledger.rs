@@ -89,6 +89,14 @@ impl Replay {
         self.chain
     }
 
+    /// There is another plan, and nothing of it is done yet.
+    fn planned(&mut self, read: &EventRead, asks: Asks) {
+        self.plan = number(read, "plan");
+        let routing = read.facts.get(ROUTING).and_then(serde_json::Value::as_str).map(str::to_owned);
+        self.plans.insert(self.plan, PlanEvent { digest: text(read, "digest"), asks, routing });
+        self.steps.clear();
+    }
+
     /// Takes the next event of the chain.
     pub(super) fn feed(&mut self, row: &EventRow, read: &EventRead) {
         // A word of a later version says nothing to this one; its integrity was looked at all the same.
@@ -103,15 +111,8 @@ impl Replay {
                 self.deliveries.insert(text(read, "delivery"), text(read, "body_sha256"));
             }
             EventKind::WorkflowReceived => self.request = Some(text(read, "request_sha256")),
-            EventKind::WorkflowPlanned | EventKind::PlanWidened => {
-                self.plan = number(read, "plan");
-                let routing = read.facts.get(ROUTING).and_then(serde_json::Value::as_str);
-                let asks = if kind == EventKind::WorkflowPlanned { Asks::First } else { Asks::Nobody };
-                let routing = routing.map(str::to_owned);
-                let told = PlanEvent { digest: text(read, "digest"), asks, routing };
-                self.plans.insert(self.plan, told);
-                self.steps.clear();
-            }
+            EventKind::WorkflowPlanned => self.planned(read, Asks::First),
+            EventKind::PlanWidened => self.planned(read, Asks::Nobody),
             EventKind::DecisionRecorded => self.said.push(said(row, read)),
             EventKind::StepBegun => {
                 let begun = (read.at, number(read, "step_number"), text(read, "purpose"));

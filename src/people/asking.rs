@@ -125,7 +125,12 @@ pub(super) async fn enter(kit: &Kit, request: &HttpRequest, whose: Whose<'_>, ty
         replaces: before.map(|session| session.id_hash),
     };
     let ends_at = session.ends_at;
+    let link = match whose {
+        Whose::Of(_, workflow) => Some(workflow),
+        Whose::Typed => None,
+    };
     let deed = || EnterCode {
+        link,
         stamp: stamp.clone(),
         code: code.id,
         browser: code.browser,

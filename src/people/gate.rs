@@ -109,7 +109,7 @@ pub async fn enter(kit: &Kit, request: &HttpRequest, personal: Personal<'_>, typ
     if let Some(foreign) = foreign(kit, request) {
         return foreign;
     }
-    let came = asking::enter(kit, request, Whose::Of(personal.address), &typed.code).await;
+    let came = asking::enter(kit, request, Whose::Of(personal.address, personal.workflow), &typed.code).await;
     if let Came::In(cookies) = came {
         let to = Home::of(kit).path(personal.here);
         return signed_in(to, *cookies);
@@ -152,7 +152,7 @@ async fn sign_in_page(
     personal: Personal<'_>,
 ) -> Result<SignInPage, ReadFault> {
     let home = Home::of(kit);
-    let code = asking::latest(kit, request, Whose::Of(personal.address)).await?;
+    let code = asking::latest(kit, request, Whose::Of(personal.address, personal.workflow)).await?;
     let standing = code.filter(|code| code.expires_at > kit.world.now());
     Ok(SignInPage {
         lead: personal.lead,

@@ -126,7 +126,8 @@ impl Deed for AcceptDelivery {
             | Course::Noted(_)
             | Course::Tell(..) => corrections::note_place(tx, &self.workflow, &request).await?,
         }
-        self.follow(tx, &request, course).await
+        // Of all courses one is taken, and the others need not have room in the future of every caller.
+        Box::pin(self.follow(tx, &request, course)).await
     }
 }
 

@@ -87,8 +87,8 @@ pub struct Code {
 /// For whom a browser's code is looked up.
 #[derive(Debug, Clone, Copy)]
 pub enum Whose<'a> {
-    /// For this address: a personal link knows it.
-    Of(&'a EmailAddress),
+    /// For this address: a personal link of this workflow knows it.
+    Of(&'a EmailAddress, WorkflowId),
     /// For whichever address was typed.
     Typed,
 }
@@ -99,13 +99,13 @@ pub async fn latest(store: &Store, browser: Digest, whose: Whose<'_>) -> Result<
         .filter(rows::Column::BrowserHash.eq(browser.0.to_vec()))
         .filter(rows::Column::State.eq("open"));
     query = match whose {
-        Whose::Of(address) => query.filter(rows::Column::AddressKey.eq(address.key())),
+        Whose::Of(address, _) => query.filter(rows::Column::AddressKey.eq(address.key())),
         Whose::Typed => query.filter(rows::Column::WorkflowId.is_null()),
     };
     let row = query.order_by_desc(rows::Column::AskedAt).limit(1).one(store.reads()).await?;
     let code = row.map(Code::from_row).transpose()?;
     Ok(code.filter(|code| match whose {
-        Whose::Of(address) => code.address.mailbox() == address.mailbox(),
+        Whose::Of(address, _) => code.address.mailbox() == address.mailbox(),
         Whose::Typed => true,
     }))
 }
@@ -256,6 +256,8 @@ pub struct EnterCode {
     pub browser: Digest,
     /// The keyed hash of what was typed.
     pub typed: Digest,
+    /// Behind the link of which workflow it is typed, if behind any. The code may have been asked for elsewhere.
+    pub link: Option<WorkflowId>,
     /// The session that begins.
     pub session: NewSession,
 }
@@ -323,8 +325,8 @@ impl Deed for EnterCode {
                 .number("tries", tries)
                 .personal("whose", code.address.as_str());
             audit::append(tx, chain, event).await?;
-            if let Some(workflow) = code.workflow.filter(|_| in_time) {
-                let suspicious = last || several_browsers(tx, workflow, &code.address).await?;
+            if let Some(workflow) = self.link.or(code.workflow).filter(|_| in_time) {
+                let suspicious = last || other_browsers(tx, workflow, &code).await?;
                 if suspicious {
                     foreign_attempts::wrong_codes(tx, workflow, &code.address).await?;
                 }
@@ -335,22 +337,18 @@ impl Deed for EnterCode {
     }
 }
 
-/// Were codes for this address and workflow asked for from more browsers than one?
-async fn several_browsers<No>(
-    tx: &Tx,
-    workflow: WorkflowId,
-    address: &EmailAddress,
-) -> Result<bool, Fault<No>> {
+/// Were codes for this address and workflow asked for from another browser than that of this code?
+async fn other_browsers<No>(tx: &Tx, workflow: WorkflowId, code: &Code) -> Result<bool, Fault<No>> {
     let browsers: Vec<Vec<u8>> = rows::Entity::find()
         .filter(rows::Column::WorkflowId.eq(workflow.0))
-        .filter(rows::Column::AddressKey.eq(address.key()))
+        .filter(rows::Column::AddressKey.eq(code.address.key()))
         .select_only()
         .column(rows::Column::BrowserHash)
         .distinct()
         .into_tuple()
         .all(&tx.inner)
         .await?;
-    Ok(browsers.len() > 1)
+    Ok(browsers.iter().any(|browser| *browser != code.browser.0))
 }
 
 /// Forgets codes and sessions that are long over. Nobody can sign in by them, and the trail tells of them.

@@ -89,15 +89,27 @@ pub async fn not_offered(store: &Store, most: u64) -> Result<Vec<(SecretId, Work
     Ok(found.into_iter().map(|row| (SecretId(row.id), WorkflowId(row.workflow_id))).collect())
 }
 
+/// Passwords that are due to be erased, the longest due first.
+pub async fn due(store: &Store, now: Timestamp, most: u64) -> Result<Vec<SecretId>, ReadFault> {
+    let rows = rows::Entity::find()
+        .filter(rows::Column::State.is_in(["waiting", "revealed"]))
+        .filter(rows::Column::DueAt.lte(now.as_utc()))
+        .order_by_asc(rows::Column::DueAt)
+        .limit(most)
+        .all(store.reads())
+        .await?;
+    Ok(rows.into_iter().map(|row| SecretId(row.secret_id)).collect())
+}
+
 /// When the next password falls due to be erased.
-pub async fn next_due(store: &Store) -> Result<Option<(SecretId, Timestamp)>, ReadFault> {
+pub async fn next_due(store: &Store) -> Result<Option<Timestamp>, ReadFault> {
     let row = rows::Entity::find()
         .filter(rows::Column::State.is_in(["waiting", "revealed"]))
         .order_by_asc(rows::Column::DueAt)
         .limit(1)
         .one(store.reads())
         .await?;
-    Ok(row.map(|row| (SecretId(row.secret_id), Timestamp::from_utc(row.due_at))))
+    Ok(row.map(|row| Timestamp::from_utc(row.due_at)))
 }
 
 /// Why a hand-over does not do what was wanted of it. Nothing was written.
@@ -111,6 +123,16 @@ pub enum NotHandedOver {
     Gone,
 }
 
+/// Whom a password is offered to.
+pub enum OfferedTo {
+    /// This person; and what the link is found by.
+    Person(EmailAddress, Digest),
+    /// Nobody, as approved.
+    Nobody,
+    /// Nobody, because what was approved cannot be read any more; in words.
+    Unreadable(String),
+}
+
 /// Offers a password, and owes the recipient a mail.
 pub struct Offer {
     /// Time and ids.
@@ -119,8 +141,8 @@ pub struct Offer {
     pub secret: SecretId,
     /// Of which workflow.
     pub workflow: WorkflowId,
-    /// To whom, and what the link is found by.
-    pub to: Option<(EmailAddress, Digest)>,
+    /// To whom.
+    pub to: OfferedTo,
 }
 
 #[async_trait]
@@ -144,8 +166,11 @@ impl Deed for Offer {
             return Err(Fault::Refused(NotHandedOver::MovedOn));
         }
         let asked = asks::approver_keys(tx, self.workflow).await?;
-        let approves = self.to.as_ref().is_some_and(|(person, _)| asked.contains(&person.key()));
-        let to = self.to.as_ref().filter(|_| !approves);
+        let named = match &self.to {
+            OfferedTo::Person(person, hash) => Some((person, hash)),
+            OfferedTo::Nobody | OfferedTo::Unreadable(_) => None,
+        };
+        let to = named.filter(|(person, _)| !asked.contains(&person.key()));
         let row = rows::ActiveModel {
             secret_id: Set(self.secret.0),
             workflow_id: Set(self.workflow.0),
@@ -165,15 +190,17 @@ impl Deed for Offer {
             event = event.personal("recipient", person.as_str());
         }
         audit::append(tx, self.workflow.into(), event).await?;
-        match to {
-            Some((person, _)) => outbox::owe_hand_over(tx, self.workflow, person).await,
-            None if approves => {
-                let because = "the initial password is handed over to nobody: its recipient was asked to approve the \
-                               same request; an operator can show it with `countersign credential reveal`";
-                outbox::raise_alarm(tx, self.workflow.into(), Some(self.workflow), because).await
-            }
-            None => Ok(()),
-        }
+        let why = match (to, &self.to) {
+            (Some((person, _)), _) => return outbox::owe_hand_over(tx, self.workflow, person).await,
+            (None, OfferedTo::Nobody) => return Ok(()),
+            (None, OfferedTo::Person(..)) => "its recipient was asked to approve the same request".to_owned(),
+            (None, OfferedTo::Unreadable(words)) => format!("whom it is for cannot be read: {words}"),
+        };
+        let because = format!(
+            "the initial password is handed over to nobody: {why}; an operator can show it with `countersign credential \
+             reveal`"
+        );
+        outbox::raise_alarm(tx, self.workflow.into(), Some(self.workflow), &because).await
     }
 }
 
@@ -308,9 +335,8 @@ pub(super) async fn overtaken<No>(tx: &Tx, workflow: WorkflowId) -> Result<bool,
 
 /// Was a plan approved that hands the password over to nobody? Then it is no news that nobody has fetched it.
 async fn is_for_nobody<No>(tx: &Tx, workflow: &Workflow) -> Result<bool, Fault<No>> {
-    let kept = plans::current(tx, workflow).await?;
-    // A plan that cannot be opened is told where it is needed; here it must not keep a password.
-    let plan = kept.and_then(|kept| kept.sealed.open().ok());
+    // A plan that cannot be read is told where it is needed; here it must not keep a password.
+    let plan = plans::readable(tx, workflow).await?;
     Ok(plan.is_some_and(|plan| plan.hand_over == Recipient::Nobody))
 }
 

@@ -461,6 +461,13 @@ pub(super) async fn current<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<K
     Ok(row.map(KeptPlan::from_row).transpose()?)
 }
 
+/// The same, opened, where it can still be read.
+pub(super) async fn readable<No>(tx: &Tx, workflow: &Workflow) -> Result<Option<Plan>, Fault<No>> {
+    let key = (workflow.id.0, i64::from(workflow.plan_number));
+    let row = rows::Entity::find_by_id(key).one(&tx.inner).await?;
+    Ok(row.and_then(|row| KeptPlan::from_row(row).ok()).and_then(|kept| kept.sealed.open().ok()))
+}
+
 impl KeptPlan {
     /// Its number and what stands for its routing, to be held against the trail.
     pub(super) fn asked(&self) -> (u32, Digest) {

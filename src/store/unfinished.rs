@@ -24,18 +24,21 @@ use crate::domain::workflow::State;
 /// Ends without success.
 const ENDED: [&str; 5] = ["failed", "rejected", "expired", "cancelled", "superseded"];
 
-/// The password of an unfinished account that goes next, and when.
-pub async fn next_due(store: &Store) -> Result<Option<(SecretId, WorkflowId, Timestamp)>, ReadFault> {
-    let id = |row: &secret::Model| (SecretId(row.id), WorkflowId(row.workflow_id));
-    if let Some(left) = of_state(&ENDED).one(store.reads()).await? {
-        let (secret, workflow) = id(&left);
-        return Ok(Some((secret, workflow, Timestamp::from_utc(left.made_at))));
+/// Passwords of unfinished accounts that go now.
+pub async fn due(store: &Store, now: Timestamp, most: u64) -> Result<Vec<(SecretId, WorkflowId)>, ReadFault> {
+    let mut due = of_state(&ENDED).limit(most).all(store.reads()).await?;
+    let old = secret::Column::MadeAt.lte(now.plus(-OFFERED).as_utc());
+    due.extend(of_state(&["needs_attention"]).filter(old).limit(most).all(store.reads()).await?);
+    Ok(due.into_iter().map(|row| (SecretId(row.id), WorkflowId(row.workflow_id))).collect())
+}
+
+/// When the next one goes.
+pub async fn next_due(store: &Store) -> Result<Option<Timestamp>, ReadFault> {
+    if let Some(left) = of_state(&ENDED).limit(1).one(store.reads()).await? {
+        return Ok(Some(Timestamp::from_utc(left.made_at)));
     }
-    let waiting = of_state(&["needs_attention"]).one(store.reads()).await?;
-    Ok(waiting.map(|row| {
-        let (secret, workflow) = id(&row);
-        (secret, workflow, Timestamp::from_utc(row.made_at).plus(OFFERED))
-    }))
+    let waiting = of_state(&["needs_attention"]).limit(1).one(store.reads()).await?;
+    Ok(waiting.map(|row| Timestamp::from_utc(row.made_at).plus(OFFERED)))
 }
 
 /// Sealed, on offer to nobody, of workflows in these states; the oldest first.
@@ -51,7 +54,6 @@ fn of_state(states: &[&str]) -> Select<secret::Entity> {
         .filter(secret::Column::WorkflowId.in_subquery(workflows))
         .filter(secret::Column::Id.not_in_subquery(offered))
         .order_by_asc(secret::Column::MadeAt)
-        .limit(1)
 }
 
 /// Erases the password of an account that was not finished in time, or whose workflow has ended without it.

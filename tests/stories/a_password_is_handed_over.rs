@@ -18,6 +18,8 @@ told_on_both! {
     another_session_of_the_recipient_does_not_see_it_again
     somebody_else_sees_nothing_and_the_operators_hear_of_it
     wrong_codes_behind_the_link_alarm_once
+    wrong_codes_count_behind_the_link_where_they_are_tried
+    one_that_nobody_can_read_holds_up_no_other
     what_nobody_fetches_is_erased
     what_is_for_nobody_goes_without_an_alarm
     what_belongs_to_an_account_that_is_given_up_goes_with_it
@@ -175,6 +177,58 @@ async fn somebody_else_sees_nothing_and_the_operators_hear_of_it(stage: Stage) {
     let here = link.replace(&stage.origin(), &stage.url);
     assert_eq!(stage.send(&here, Some("https://evil.example"), &[]).await.status, 403);
     assert!(shown(&max.post(&link, &[]).await).is_some(), "it still waits for its recipient");
+}
+
+/// Somebody else of the same manager is hired, and done.
+async fn offered_as_well(stage: &Stage) -> String {
+    let workflow = stage
+        .hire_told(|body| {
+            body["source_ref"] = json!("OTHER:1");
+            body["person_ref"] = json!("E2");
+            body["subject"]["username"] = json!("other");
+            body["employment"]["manager"]["email"] = RECIPIENT.into();
+        })
+        .await;
+    assert_eq!(stage.decide(&stage.link("ana@example.com"), "approve", "").await.status, 303);
+    stage.settle().await;
+    assert_eq!(stage.state(&workflow).await, "succeeded", "{}", stage.reason(&workflow).await);
+    workflow
+}
+
+/// The code was asked for behind another link of the same person.
+async fn wrong_codes_count_behind_the_link_where_they_are_tried(stage: Stage) {
+    let (first, other_link) = offered(&stage).await;
+    let second = offered_as_well(&stage).await;
+    let link = stage.link(RECIPIENT);
+    assert_ne!(link, other_link);
+    let guesser = stage.visitor();
+    guesser.ask(&other_link).await;
+    for _ in 0..5 {
+        guesser.enter(&link, &another_code(&stage.code(RECIPIENT))).await;
+    }
+    stage.settle().await;
+    for (workflow, refused) in [(first, 0), (second, 1)] {
+        let trail = stage.trail(&workflow).await;
+        let told = trail.iter().filter(|event| event["kind"] == "credential.refused");
+        assert_eq!(told.count(), refused, "{trail:#?}");
+    }
+}
+
+/// What was approved cannot be read any more when the password is to be offered.
+async fn one_that_nobody_can_read_holds_up_no_other(stage: Stage) {
+    let (_, link) = offered(&stage).await;
+    let broken = match stage.database {
+        Database::Sqlite => "update plans set bytes = x'7b7d'",
+        Database::Postgres { .. } => "update plans set bytes = '\\x7b7d'",
+    };
+    for change in ["delete from hand_overs", broken] {
+        stage.database.change(stage.folder.path(), change).await;
+    }
+    offered_as_well(&stage).await;
+    assert_ne!(stage.link(RECIPIENT), link, "the other one is offered");
+    assert_eq!(alarms(&stage).await, 1, "the operators hear of the broken one");
+    stage.later(TimeDelta::days(7) + TimeDelta::minutes(1)).await;
+    assert_eq!(sealed(&stage).await, 0, "and both are erased in time");
 }
 
 async fn what_nobody_fetches_is_erased(stage: Stage) {

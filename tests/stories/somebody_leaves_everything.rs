@@ -248,7 +248,7 @@ async fn a_vault_that_is_away_holds_up_nobody_but_its_own_part(stage: Stage) {
     stage.pass(TimeDelta::minutes(50)).await;
     assert_eq!(stage.state(&part).await, "succeeded", "{}", stage.reason(&part).await);
     let ended = stage.trail(&part).await.pop().unwrap();
-    assert_eq!(ended["facts"]["because"], "onprem has no user only1");
+    assert_eq!(ended["personal"]["because"], "onprem has no user only1");
     assert_eq!(stage.state(&only).await, "pending_approval");
     stage.check_proof(&[first, only, part]).await;
 }

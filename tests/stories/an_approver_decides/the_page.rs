@@ -118,7 +118,7 @@ async fn what_others_wrote_is_shown_as_theirs_and_can_do_nothing(stage: Stage) {
 async fn what_is_unusual_is_said_so(stage: Stage) {
     stage
         .hire_told(|body| {
-            body["effective"]["at"] = json!("2026-10-01");
+            body["effective"]["at"] = json!("2026-11-10");
             body["employment"]["type"] = json!("contractor");
             body["reason"] = json!("hidden \u{202e}");
         })

@@ -69,7 +69,7 @@ async fn where_nothing_differs_nobody_is_asked(stage: Stage) {
     );
     assert_eq!(stage.mails_like(ANA, "Your approval is wanted"), asked);
     let told = stage.trail(&rehire).await.pop().unwrap();
-    assert!(told["facts"]["because"].as_str().unwrap().contains("as this request wants it"), "{told}");
+    assert!(told["personal"]["because"].as_str().unwrap().contains("as this request wants it"), "{told}");
     stage.check_proof(&[joiner, leaver, rehire]).await;
 }
 
