@@ -2,7 +2,8 @@
 //!
 //! Must hold: number and name come from the kernel and from the machine's own list of accounts, and nothing from the
 //! environment, which anybody at a shell may set; where the kernel knows who logged in, that counts, whatever they have
-//! become since by `sudo` or `su`.
+//! become since by `sudo` or `su`; where it knows nobody, the account that the command runs as gives a name and proves
+//! nothing.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
@@ -14,9 +15,10 @@ const NOBODY_LOGGED_IN: u32 = u32::MAX;
 
 /// The person at the keyboard.
 pub(super) fn machine_user() -> MachineUser {
-    let number = logged_in().or_else(runs_as);
-    let account = number.and_then(account_of);
-    MachineUser { called: called(number, account.as_deref()), number, account }
+    let number = logged_in();
+    let known = number.or_else(runs_as);
+    let account = known.and_then(account_of);
+    MachineUser { called: called(known, account.as_deref()), number, account }
 }
 
 /// What the machine calls the person at the keyboard.

@@ -1,5 +1,5 @@
 //! `POST /workflows/{id}/act`: an operator sends a workflow on, adopts an account, or gives up; or decides about a leaver
-//! whom nobody who was asked has decided in time.
+//! whom nobody who was asked has decided in time, or about cancelling one.
 //!
 //! Must hold: whoever acts has signed in and is an operator, on this machine, too; the form was shown to this person,
 //! lately, about the workflow as it stands now; the deeds are those of the commands, and whoever comes second is told
@@ -23,7 +23,8 @@ use crate::domain::operator::Operator;
 use crate::kit::Kit;
 use crate::people::Signed;
 use crate::store::WriteFault;
-use crate::store::operator::{Exit, NoExit, Overrule, TakeExit};
+use crate::store::cancel::{CancelLeaver, Cancelled};
+use crate::store::operator::{Exit, Overrule, TakeExit};
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
 
@@ -81,21 +82,33 @@ fn wanted(fields: &Fields) -> Option<Act> {
     let account = fields.user_id.parse().ok().map(|id| Exit::Adopt(VaultUserId(id)));
     let exits = [Some(Exit::Retry), account, Some(Exit::MarkDone), Some(Exit::GiveUp)];
     let decisions = [Verdict::Approve, Verdict::Reject].map(Act::Decide);
-    let mut all = exits.into_iter().flatten().map(Act::Exit).chain(decisions);
+    let mut all = exits.into_iter().flatten().map(Act::Exit).chain(decisions).chain([Act::Cancel]);
     all.find(|act| act_word(*act) == fields.exit)
 }
 
-/// The deed that carries it out, the same as that of the command.
+/// The deed that carries it out, the same as that of the command; what is refused is told in words.
 async fn carry_out(
     kit: &Kit,
     workflow: WorkflowId,
-    (wanted, by): (Act, Operator),
+    (wanted, signed): (Act, &Signed),
     reason: Reason,
-) -> Result<&'static str, WriteFault<NoExit>> {
+) -> Result<&'static str, WriteFault<String>> {
     let (stamp, reason) = (kit.world.stamp(), reason.as_str().to_owned());
+    let by = Operator::SignedIn(signed.address.clone());
     match wanted {
-        Act::Exit(exit) => kit.store.write(TakeExit { stamp, workflow, exit, by, reason }).await,
-        Act::Decide(verdict) => kit.store.write(Overrule { stamp, workflow, verdict, by, reason }).await,
+        Act::Exit(exit) => {
+            let deed = TakeExit { stamp, workflow, exit, by, reason };
+            kit.store.write(deed).await.map_err(WriteFault::in_words)
+        }
+        Act::Decide(verdict) => {
+            let deed = Overrule { stamp, workflow, verdict, by, reason };
+            kit.store.write(deed).await.map_err(WriteFault::in_words)
+        }
+        Act::Cancel => {
+            let deed = CancelLeaver { stamp, workflow, by: signed.address.clone(), user: None, reason };
+            let done = kit.store.write(deed).await.map_err(WriteFault::in_words)?;
+            Ok(if done == Cancelled::Done { "cancelled" } else { "proposed" })
+        }
     }
 }
 
@@ -119,8 +132,7 @@ async fn consider(kit: &Kit, sight: &Sight, signed: &Signed, asked: (Act, Fields
             "Please say why, in at most 2000 characters; it goes into the audit trail. Nothing was done.";
         return again(StatusCode::UNPROCESSABLE_ENTITY, problem);
     };
-    let by = Operator::SignedIn(signed.address.clone());
-    match carry_out(kit, sight.workflow.id, (wanted, by), reason).await {
+    match carry_out(kit, sight.workflow.id, (wanted, signed), reason).await {
         Ok(state) => {
             let act = act_word(wanted);
             tracing::info!(workflow.id = %sight.workflow.id, act, state, "an operator acted on the console");

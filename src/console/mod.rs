@@ -14,7 +14,6 @@ pub mod operations;
 mod sight;
 mod ways;
 mod bound;
-mod cancel;
 mod detail;
 mod act;
 mod held;
@@ -40,12 +39,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .app_data(web::FormConfig::default().limit(MOST_FORM_BYTES))
                 .route(looks().to(act::back))
                 .route(web::post().to(act::act)),
-        )
-        .service(
-            web::resource("/workflows/{id}/cancel")
-                .app_data(web::FormConfig::default().limit(MOST_FORM_BYTES))
-                .route(looks().to(act::back))
-                .route(web::post().to(cancel::cancel)),
         )
         .service(web::resource("/workflows/{id}/live").route(web::get().to(detail::follow)))
         .service(web::resource("/held").route(looks().to(held::show)))

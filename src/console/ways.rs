@@ -30,13 +30,15 @@ pub(super) struct Way {
     pub(super) command: String,
 }
 
-/// What somebody does about a workflow that has stopped.
+/// What somebody does about a workflow that has stopped, or is not to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
     /// Send it on, or end it.
     Exit(Exit),
     /// Decide in place of those who have not.
     Decide(Verdict),
+    /// Propose that a leaver is cancelled, or confirm what somebody else proposed.
+    Cancel,
 }
 
 /// The word of an act, in the form.
@@ -44,6 +46,7 @@ pub(super) const fn act_word(act: Act) -> &'static str {
     match act {
         Act::Exit(exit) => word(exit),
         Act::Decide(verdict) => verdict.word(),
+        Act::Cancel => "cancel",
     }
 }
 

@@ -26,9 +26,10 @@ pub enum Operator {
 pub struct MachineUser {
     /// The name in the environment, which its owner may change.
     pub called: String,
-    /// The number of the account, as the system tells it; absent where the system does not tell.
+    /// The number of the account that logged in, as the kernel tells it; absent where it knows of no login, as in a
+    /// container.
     pub number: Option<u32>,
-    /// What the system calls that account, where it has a name for it.
+    /// What the system calls that account, or else the one that the command runs as, where it has a name for it.
     pub account: Option<String>,
 }
 
@@ -98,7 +99,8 @@ impl Operator {
     }
 
     /// Are these the same person, as far as names tell? In doubt they are: the command line can say any address, so
-    /// whoever is called on the machine like an address is taken for its owner.
+    /// whoever is called on the machine like an address is taken for its owner, and whoever has not logged in there may
+    /// be anybody, also the one who is signed in on the console.
     pub fn is_same_person(&self, other: &Self) -> bool {
         let same_address = matches!(
             (self.address(), other.address()), (Some(one), Some(two)) if one.key() == two.key()
@@ -106,7 +108,13 @@ impl Operator {
         let same_user = matches!(
             (self.machine_user(), other.machine_user()), (Some(one), Some(two)) if one.is_same(two)
         );
-        same_address || same_user || self.is_called_like(other) || other.is_called_like(self)
+        let nobody_knows = self.has_no_login() || other.has_no_login();
+        same_address || same_user || nobody_knows || self.is_called_like(other) || other.is_called_like(self)
+    }
+
+    /// At a command line of which the machine does not know who has logged in?
+    pub fn has_no_login(&self) -> bool {
+        self.machine_user().is_some_and(|user| user.number.is_none())
     }
 
     /// Does the machine call this one as the address of the other one begins?
@@ -131,18 +139,13 @@ impl MachineUser {
             }
             (Some(number), Some(account)) => format!("{}, account {account} ({number})", self.called),
             (Some(number), None) => format!("{}, account {number}", self.called),
-            (None, _) => self.called.clone(),
+            (None, _) => format!("{}, no login known", self.called),
         }
     }
 
-    /// One of two names can be chosen freely, so either of them being the same is enough; and where the system tells
-    /// no number, nothing shows that they are two.
+    /// One of two names can be chosen freely, so either of them being the same is enough.
     fn is_same(&self, other: &Self) -> bool {
-        let same_number = match (self.number, other.number) {
-            (Some(one), Some(two)) => one == two,
-            (None, _) | (_, None) => true,
-        };
-        same_number || folded(&self.called) == folded(&other.called)
+        self.number == other.number || folded(&self.called) == folded(&other.called)
     }
 }
 
@@ -304,10 +307,10 @@ mod tests {
         assert!(same(&first, &shell("other", 7, Some("bo@example.com"))));
         assert!(same(&first, &shell("OLGA", 8, Some("bo@example.com"))));
         assert!(!same(&first, &shell("bo", 8, Some("bo@example.com"))));
-        // Where the system tells no number, nothing shows that they are two.
-        let user = MachineUser { called: "unknown".to_owned(), number: None, account: None };
+        // Where the kernel knows of no login, nothing shows that they are two, on the console either.
+        let user = MachineUser { called: "root".to_owned(), number: None, account: None };
         let untold = Operator::AtTheMachine { user, says: Some(mail("bo@example.com")) };
-        assert!(same(&first, &untold));
+        assert!(same(&first, &untold) && same(&untold, &untold) && same(&ana, &untold));
         // Between command and console: by the address, or by how the machine calls its owner.
         assert!(same(&first, &ana) && same(&first, &signed_in("olga@example.com")) && !same(&first, &bo));
     }
@@ -317,6 +320,8 @@ mod tests {
         let by = shell("olga", 7, Some("ana@example.com"));
         assert_eq!((by.name(), shell("olga", 7, None).name()), ("ana@example.com", "olga"));
         assert_eq!(by.machine_user().unwrap().in_words(), "olga, account 7");
+        let untold = MachineUser { number: None, ..by.machine_user().unwrap().clone() };
+        assert_eq!(untold.in_words(), "olga, no login known");
         let known = MachineUser { account: Some("root".to_owned()), ..by.machine_user().unwrap().clone() };
         assert_eq!(known.in_words(), "olga, account root (7)");
     }

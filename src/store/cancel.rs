@@ -71,6 +71,12 @@ pub enum NotCancelled {
          workflow's page, or under their own account of the machine"
     )]
     SameUser(EmailAddress),
+    /// A command of somebody of whom the machine does not know who they are.
+    #[error(
+        "this machine does not know who has logged in, so a command does not show who of two people gives it; two \
+         people decide on the workflow's page"
+    )]
+    NoLogin,
     /// This person may not decide about it.
     #[error(transparent)]
     NotYours(#[from] TheirOwn),
@@ -90,6 +96,9 @@ impl Deed for CancelLeaver {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Cancelled, Fault<NotCancelled>> {
+        if self.operator().has_no_login() {
+            return Err(Fault::Refused(NotCancelled::NoLogin));
+        }
         let workflow = workflows::lock(tx, self.workflow).await?;
         let workflow = workflow.ok_or(Fault::Refused(NotCancelled::Unknown))?;
         may_be_cancelled(&workflow).map_err(Fault::Refused)?;

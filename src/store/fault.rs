@@ -46,6 +46,17 @@ pub enum WriteFault<No> {
     Unknown(String),
 }
 
+impl<No: std::fmt::Display> WriteFault<No> {
+    /// The same, with a refusal in the words in which people are told it.
+    pub fn in_words(self) -> WriteFault<String> {
+        match self {
+            Self::Refused(no) => WriteFault::Refused(no.to_string()),
+            Self::Unavailable(why) => WriteFault::Unavailable(why),
+            Self::Unknown(why) => WriteFault::Unknown(why),
+        }
+    }
+}
+
 /// What a database error means for the transaction it came up in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {

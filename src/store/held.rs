@@ -96,6 +96,12 @@ pub enum NotSettled {
         /// Who proposed it, by what was said.
         said: EmailAddress,
     },
+    /// A command of somebody of whom the machine does not know who they are.
+    #[error(
+        "this machine does not know who has logged in, so a command does not show who of two people gives it; two \
+         people decide on the console's page /held"
+    )]
+    NoLogin,
     /// This person may not decide about one of them.
     #[error("workflow {0}: {1}")]
     NotYours(WorkflowId, TheirOwn),
@@ -118,11 +124,15 @@ impl Deed for SettleHeld {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Settled, Fault<NotSettled>> {
+        let by = self.operator();
+        if by.has_no_login() {
+            return Err(Fault::Refused(NotSettled::NoLogin));
+        }
         let batch = batch::Entity::find_by_id(self.batch.0).one(&tx.inner).await?;
         let batch = batch.ok_or(Fault::Refused(NotSettled::UnknownBatch))?;
         // Nothing is added to a batch of this source until this is over.
         budget::lock(tx, &batch.source).await?;
-        let (by, selected) = (self.operator(), self.selected(tx).await?);
+        let selected = self.selected(tx).await?;
         let digest = digest(self.batch, self.verdict, &selected);
         let mut workflows = Vec::with_capacity(selected.len());
         for id in &selected {

@@ -74,6 +74,12 @@ pub enum NotUnlinked {
         /// Who proposed it, by what was said.
         said: EmailAddress,
     },
+    /// Somebody of whom the machine does not know who they are.
+    #[error(
+        "this machine does not know who has logged in, so a command does not show who of two people gives it; run it on \
+         one that people log in to, with the same settings"
+    )]
+    NoLogin,
     /// This person may not decide about it.
     #[error("workflow {0} made this link: {1}")]
     NotYours(WorkflowId, TheirOwn),
@@ -93,6 +99,10 @@ impl Deed for UnlinkAccount {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Unlinked, Fault<NotUnlinked>> {
+        let by = Operator::AtTheMachine { user: self.user.clone(), says: Some(self.by.clone()) };
+        if by.has_no_login() {
+            return Err(Fault::Refused(NotUnlinked::NoLogin));
+        }
         let seen = self.link(tx).await?;
         // In the order in which a run takes both: the workflow, then the person.
         let workflow = workflows::locked(tx, WorkflowId(seen.workflow_id)).await?;
@@ -101,7 +111,6 @@ impl Deed for UnlinkAccount {
         if link != seen {
             return Err(Fault::Broken("the link was made anew at this very moment".to_owned()));
         }
-        let by = Operator::AtTheMachine { user: self.user.clone(), says: Some(self.by.clone()) };
         let id = workflow.id;
         concerned::forbid_ones_own(tx, &workflow, &by, |no| NotUnlinked::NotYours(id, no)).await?;
         if let Some(other) = under_way(tx, &workflow).await? {

@@ -249,6 +249,12 @@ async fn one_user(stage: &Stage) {
         let refused = settle_as(stage, what, by, user).await;
         assert!(matches!(refused, Err(NotSettled::SameUser { .. })), "{by}: {refused:?}");
     }
+    // Nor anybody whom the machine does not know, as in a container; a word of theirs would not even stand as a proposal.
+    let nobody = || Some(MachineUser { number: None, ..user("root", 0) });
+    assert_eq!(settle_as(stage, what, BO, nobody()).await, Err(NotSettled::NoLogin));
+    let reject = (batch, Verdict::Reject, &Selection::All);
+    assert_eq!(settle_as(stage, reject, BO, nobody()).await, Err(NotSettled::NoLogin));
+    assert_eq!(batches::open_batches(&stage.store).await.unwrap()[0].proposals.len(), 1);
     assert_eq!(state(stage, all[0]).await.word(), "needs_attention");
     let confirmed = settle_as(stage, what, BO, Some(user("bo", 1_001))).await;
     assert_eq!(confirmed, Ok(Settled::Done { leavers: 1 }));

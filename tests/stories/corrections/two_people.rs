@@ -29,10 +29,11 @@ fn choices() -> Choices {
 async fn press(visitor: &Visitor<'_>, workflow: &str, reason: &str) -> u16 {
     let here = format!("{}/workflows/{workflow}", visitor.stage.url);
     let page = visitor.open(&here).await.body;
-    let (_, form) = page.split_once("/cancel\">").unwrap_or_else(|| panic!("no form in {page}"));
+    let (_, form) = page.split_once("id=\"cancel-title\">").unwrap_or_else(|| panic!("no form in {page}"));
     let (_, rest) = form.split_once("name=\"form_token\" value=\"").unwrap();
     let token = rest.split_once('"').unwrap().0;
-    visitor.post(&format!("{here}/cancel"), &[("reason", reason), ("form_token", token)]).await.status
+    let fields = [("exit", "cancel"), ("reason", reason), ("form_token", token)];
+    visitor.post(&format!("{here}/act"), &fields).await.status
 }
 
 async fn two_people_cancel_a_leaver_that_is_due(stage: Stage) {

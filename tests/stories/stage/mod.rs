@@ -24,7 +24,7 @@ pub use changes::{FOREIGN, FORMER, differences, return_to_operations};
 pub use database::Database;
 pub use invariants::steps;
 pub use operator::olga;
-pub use process::{Outside, command, machine_name, until};
+pub use process::{Outside, command, command_as_it_is, commands_have_a_login, machine_name, until};
 pub use relay::{Relay, fixture};
 pub use visitor::{Visitor, another_code};
 pub use world::HandClock;

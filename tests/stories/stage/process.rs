@@ -42,9 +42,35 @@ pub fn machine_name() -> String {
     String::from_utf8(said.stdout).unwrap().trim().to_owned()
 }
 
-/// The binary with these arguments and a settings file, run to its end. The environment lies about who it is.
+/// Lets the commands that follow have a login as whoever runs this, where the kernel knows of none and lets us say so.
+const LOG_IN: &str =
+    "[ \"$(cat /proc/self/loginuid 2>/dev/null)\" = 4294967295 ] && echo \"$(id -u)\" >/proc/self/loginuid";
+
+/// Does the kernel know who gives a command? In a container without rights over the audit it does not.
+pub fn commands_have_a_login() -> bool {
+    let asked = format!("{{ {LOG_IN}; }} 2>/dev/null; cat /proc/self/loginuid");
+    let said = Command::new("sh").args(["-c", &asked]).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    !["", "4294967295"].contains(&said.trim())
+}
+
+/// The binary with these arguments and a settings file, run to its end by somebody who has logged in, where that can be
+/// said. The environment lies about who it is.
 pub async fn command(arguments: &[&str], settings: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    let mut command = Command::new("sh");
+    let log_in = format!("{{ {LOG_IN}; }} 2>/dev/null; exec \"$0\" \"$@\"");
+    command.args(["-c", &log_in, env!("CARGO_BIN_EXE_countersign")]);
+    run(command, arguments, settings).await
+}
+
+/// The same, by whoever runs the tests. Does the kernel know them?
+pub async fn command_as_it_is(arguments: &[&str], settings: &Path) -> (Output, bool) {
+    let known = std::fs::read_to_string("/proc/self/loginuid").unwrap_or_default();
+    let known = !["", "4294967295"].contains(&known.trim());
+    (run(Command::new(env!("CARGO_BIN_EXE_countersign")), arguments, settings).await, known)
+}
+
+async fn run(mut command: Command, arguments: &[&str], settings: &Path) -> Output {
     command.args(arguments).arg("--config").arg(settings).stdin(Stdio::null());
     for lie in ["SUDO_USER", "USER", "LOGNAME"] {
         command.env(lie, "mallory");
