@@ -101,7 +101,7 @@ impl Kit {
             Some((name.clone(), target.passed_over_until()?))
         };
         let (resting, ends): (Vec<_>, Vec<_>) = self.targets.iter().filter_map(rests).unzip();
-        (Claimable { whose, resting }, ends.into_iter().min())
+        (Claimable { whose, resting, may_begin: self.world.may_begin() }, ends.into_iter().min())
     }
 
     /// Reads a target for a workflow, unless it is left to rest.

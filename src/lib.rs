@@ -15,7 +15,8 @@
 //!    A create that got no answer keeps its name watched, so that an account that comes up late is left to nobody.
 //! 6. [`hand_over`] shows the initial password to its one recipient, once.
 //! 7. [`audit`] gives every committed event its place in one log and signs the head; [`sweeper`] brings to rest what
-//!    nobody decided; [`console`] shows all of it to operators and their tools.
+//!    nobody decided, [`timekeeper`] holds our clock against the database's; [`console`] shows all of it to operators
+//!    and their tools.
 //!
 //! Who decides proves who they are in [`people`]: a code from the mailbox, then a session.
 //!
@@ -44,6 +45,7 @@ pub mod notify;
 pub mod console;
 pub mod audit;
 pub mod sweeper;
+pub mod timekeeper;
 pub mod service;
 pub mod commands;
 pub mod simulator;

@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
 use crate::audit::Sealer;
 use crate::clock::World;
-use crate::config::{Database, DatabaseEngine, Fault, Settings, TargetSettings};
+use crate::clock::belief::Bounds;
+use crate::config::{ClockSettings, Database, DatabaseEngine, Fault, Settings, TargetSettings};
 use crate::domain::names::TargetName;
 use crate::hand_over::Clerk;
 use crate::key::KeyRing;
@@ -32,6 +33,7 @@ use crate::store::{Place, Store, WriteFault};
 use crate::sweeper::Sweeper;
 use crate::target::Target;
 use crate::target::pvwa::{Connection, Pvwa};
+use crate::timekeeper::{self, Timekeeper};
 use crate::web::trace::PatternSpan;
 use crate::web::{assets, headers, page, problem};
 use crate::worker::{Crew, Worker};
@@ -72,6 +74,12 @@ impl Service {
             }
         };
         let store = open_store(&settings, &world, &keys).await.map_err(|fault| vec![fault])?;
+        if let Some(guarded) = world.clock.guarded() {
+            let ClockSettings { largest_step, steady_for } = settings.clock;
+            guarded.bind(Bounds { step: largest_step, steady_for });
+            let compared = timekeeper::compare(&store, guarded).await;
+            compared.map_err(|fault| vec![Fault::new(&settings.file, "database.url", fault.to_string())])?;
+        }
         let settings = Arc::new(settings);
         let kit = Kit {
             store,
@@ -92,6 +100,7 @@ impl Service {
             Arc::new(Courier::new(kit.clone(), Box::new(post))),
             Arc::new(Sweeper::new(kit.clone())),
             Arc::new(Sealer::new(kit.clone())),
+            Arc::new(Timekeeper::new(kit.clone())),
         ];
         Ok(Self { kit, workers, metrics: recorder() })
     }
@@ -254,12 +263,19 @@ pub async fn open_store(settings: &Settings, world: &World, keys: &KeyRing) -> R
     }
 }
 
+/// How long leavers keep access is counted in these steps: a minute to a week, in seconds.
+const LAG_BUCKETS: [f64; 10] =
+    [60.0, 300.0, 900.0, 3_600.0, 14_400.0, 28_800.0, 86_400.0, 172_800.0, 345_600.0, 604_800.0];
+
 /// The process has one recorder, however many services run in it.
 fn recorder() -> PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER
         .get_or_init(|| {
-            let recorder = PrometheusBuilder::new().build_recorder();
+            let lags = Matcher::Suffix("_lag_seconds".to_owned());
+            let builder = PrometheusBuilder::new().set_buckets_for_metric(lags, &LAG_BUCKETS);
+            // Refused only without any bucket.
+            let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
             let handle = recorder.handle();
             if metrics::set_global_recorder(recorder).is_err() {
                 tracing::warn!("another recorder was installed before; /metrics stays empty");

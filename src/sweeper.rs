@@ -1,11 +1,13 @@
 //! The sweeper does what time asks for: it brings to rest what nobody decided, hands an undecided leaver to the
 //! operators, ends approvals that have begun nothing, reminds who has not answered, tells the operators again of leavers
-//! that are held, and forgets sign-ins that are long over.
+//! that are held and of leavers that are open for long, and forgets sign-ins that are long over.
 //!
-//! Must hold: each is one deed that looks again in its transaction; a turn with nothing due writes nothing.
+//! Must hold: each is one deed that looks again in its transaction; a turn with nothing due writes nothing; while the
+//! time is in doubt nothing is due.
 
 use async_trait::async_trait;
 
+use crate::clock::MayBegin;
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
@@ -14,6 +16,7 @@ use crate::store::batch_alarms::{self, TellBatch};
 use crate::store::codes::{self, Forget};
 use crate::store::decisions::Expire;
 use crate::store::due;
+use crate::store::leaver_alarms::{self, LeaverTold, TellLeaver};
 use crate::store::reminders::{self, Remind};
 use crate::worker::{Did, TurnFailed, Worker};
 
@@ -42,6 +45,18 @@ impl Sweeper {
             Err(WriteFault::Refused(_)) => Ok(()),
             Err(fault) => Err(TurnFailed::doing("ending what is overdue")(&fault)),
         }
+    }
+
+    async fn tell_of_leaver(&self, workflow: WorkflowId) -> Result<(), TurnFailed> {
+        let stamp = self.kit.world.stamp();
+        let told = self.kit.store.write(TellLeaver { stamp, workflow }).await;
+        let told = told.map_err(|fault| TurnFailed::doing("telling of an open leaver")(&fault))?;
+        if let LeaverTold::Percent(percent) = told {
+            tracing::warn!(workflow.id = %workflow, percent, "a leaver is open for long");
+            metrics::counter!("countersign_leaver_alarms_total", "percent" => percent.to_string())
+                .increment(1);
+        }
+        Ok(())
     }
 
     async fn remind(&self, workflow: WorkflowId) -> Result<(), TurnFailed> {
@@ -75,7 +90,8 @@ impl Sweeper {
         let end = due::next_overdue(&self.kit.store, now).await.map_err(|fault| read(&fault))?;
         let reminder = reminders::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
         let batch = batch.map(|(_, due)| due);
-        let next = end.into_iter().chain(reminder).chain(forget).chain(batch).min();
+        let leaver = leaver_alarms::next_due(&self.kit.store).await.map_err(|fault| read(&fault))?;
+        let next = [end, reminder, forget, batch, leaver].into_iter().flatten().min();
         Ok(next.map_or(Did::Idle, Did::IdleUntil))
     }
 }
@@ -87,6 +103,10 @@ impl Worker for Sweeper {
     }
 
     async fn turn(&self) -> Result<Did, TurnFailed> {
+        if self.kit.world.may_begin() != MayBegin::Anything {
+            // The time is in doubt: nothing ends and nobody is reminded by it.
+            return Ok(Did::Idle);
+        }
         let read = TurnFailed::doing("reading what is overdue");
         let (store, now) = (&self.kit.store, self.kit.world.now());
         let mut overdue = Vec::new();
@@ -97,14 +117,19 @@ impl Worker for Sweeper {
             }
         }
         let unanswered = reminders::due(store, now, MOST).await.map_err(|fault| read(&fault))?;
-        if overdue.is_empty() && unanswered.is_empty() {
+        let late = leaver_alarms::due(store, now, MOST).await.map_err(|fault| read(&fault))?;
+        let found = overdue.len() + unanswered.len() + late.len();
+        if found == 0 {
             return self.forget(now).await;
         }
-        let done = u64::try_from(overdue.len() + unanswered.len()).unwrap_or(u64::MAX);
+        let done = u64::try_from(found).unwrap_or(u64::MAX);
         // What fails for one must not keep the others.
         let mut failed = None;
         for workflow in overdue {
             failed = self.end(workflow.id).await.err().or(failed);
+        }
+        for workflow in late {
+            failed = self.tell_of_leaver(workflow).await.err().or(failed);
         }
         for workflow in unanswered {
             failed = self.remind(workflow).await.err().or(failed);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A room may import the rooms before it, and itself.
-const ROOMS: [&str; 22] = [
+const ROOMS: [&str; 23] = [
     "domain",
     "config",
     "clock",
@@ -31,10 +31,21 @@ const ROOMS: [&str; 22] = [
     "console",
     "audit",
     "sweeper",
+    "timekeeper",
     "service",
 ];
-const STATIONS: [&str; 9] =
-    ["intake", "planning", "approval", "provision", "hand_over", "notify", "console", "audit", "sweeper"];
+const STATIONS: [&str; 10] = [
+    "intake",
+    "planning",
+    "approval",
+    "provision",
+    "hand_over",
+    "notify",
+    "console",
+    "audit",
+    "sweeper",
+    "timekeeper",
+];
 
 #[test]
 fn a_room_imports_only_what_stands_above_it() {

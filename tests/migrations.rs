@@ -446,6 +446,27 @@ const SAMPLES: &[Sample] = &[
         ],
     },
     Sample {
+        made_by: 37,
+        table: "state_counts",
+        columns: &[("slot", "{n} % 256"), ("state", "'needs_attention'"), ("workflows", "1")],
+    },
+    Sample {
+        made_by: 38,
+        table: "leaver_clocks",
+        columns: &[
+            ("workflow_id", "{uuid}"),
+            ("effective_at", "{time}"),
+            ("received_at", "{time}"),
+            ("starts_at", "{time}"),
+            ("within_seconds", "86400"),
+            ("told_percent", "50"),
+            ("verified_at", "{time}"),
+            ("ended_at", "{time}"),
+            ("notice_lag_micros", "1"),
+            ("own_lag_micros", "0"),
+        ],
+    },
+    Sample {
         made_by: 28,
         table: "steps",
         columns: &[
@@ -575,6 +596,24 @@ const SAMPLES: &[Sample] = &[
             ("confirmed_at", "{time}"),
         ],
     },
+    Sample {
+        made_by: 39,
+        table: "clock_marks",
+        columns: &[("replica", "{uuid}"), ("believed_at", "{time}")],
+    },
+    Sample {
+        made_by: 39,
+        table: "clock_doubts",
+        columns: &[
+            ("id", "{uuid}"),
+            ("replica", "{uuid}"),
+            ("why", "'stepped'"),
+            ("believed_at", "{time}"),
+            ("said_at", "{time}"),
+            ("ended_at", "{time}"),
+            ("ended_by", "'operator'"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -675,6 +714,19 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("cancel_proposals", &[("reason", "''")]),
     ("cancel_proposals", &[("confirmed_key", "'ana@example.com'")]),
     ("cancel_proposals", &[("confirmed_at", "null")]),
+    ("state_counts", &[("state", "'lost'")]),
+    ("state_counts", &[("slot", "256")]),
+    ("leaver_clocks", &[("within_seconds", "0")]),
+    ("leaver_clocks", &[("within_seconds", "31536001")]),
+    ("leaver_clocks", &[("told_percent", "60")]),
+    ("leaver_clocks", &[("alarm_at", "{time}")]),
+    ("leaver_clocks", &[("verified_at", "null")]),
+    ("leaver_clocks", &[("ended_at", "null")]),
+    ("leaver_clocks", &[("notice_lag_micros", "0")]),
+    ("leaver_clocks", &[("own_lag_micros", "-1")]),
+    ("clock_doubts", &[("why", "'dark'")]),
+    ("clock_doubts", &[("ended_by", "'nobody'")]),
+    ("clock_doubts", &[("ended_by", "null")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
     ("watched_names", &[("tries", "-1")]),
@@ -804,6 +856,10 @@ async fn every_migration_runs_over_rows(trial: Trial) {
     // Whoever was let go before their hour counted begins at it, or began at once.
     let begins = trial.texts("select 'yes' from unapproved_leavers where starts_at = approved_at").await;
     assert_eq!(begins, ["yes"]);
+    // What was there before the numbers were kept is in them.
+    let kept =
+        "select state from state_counts where state = 'needs_attention' and slot = 0 and workflows = 1";
+    assert_eq!(trial.texts(kept).await, ["needs_attention"]);
     // Once more is nothing more.
     Migrator::up(&trial.connection, None).await.unwrap();
     let words: BTreeSet<String> = trial.texts("select name from kinds").await.into_iter().collect();

@@ -42,6 +42,9 @@ mod m0033_enable_in_directory;
 mod m0034_enable_forms;
 mod m0035_corrections;
 mod m0036_cancel_proposals;
+mod m0037_state_counts;
+mod m0038_leaver_clocks;
+mod m0039_clock_watch;
 mod spelling;
 
 /// All migrations in order.
@@ -88,6 +91,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0034_enable_forms::Migration),
             Box::new(m0035_corrections::Migration),
             Box::new(m0036_cancel_proposals::Migration),
+            Box::new(m0037_state_counts::Migration),
+            Box::new(m0038_leaver_clocks::Migration),
+            Box::new(m0039_clock_watch::Migration),
         ]
     }
 }

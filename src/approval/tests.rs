@@ -15,6 +15,7 @@ use super::routes;
 use crate::clock::{Clock, MachineChance, World};
 use crate::config;
 use crate::domain::ids::{DeliveryId, VaultGroupId};
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{EmailAddress, TargetName};
 use crate::domain::plan::{DialectSettings, Plan, SealedPlan};
 use crate::domain::routing::{AskedAs, Pool, ResolvedStage, Routing};
@@ -145,6 +146,7 @@ impl Stage {
                 workflow,
                 found_by: [].into(),
                 oldest: chrono::TimeDelta::days(30),
+                leaver_within: WITHIN,
             })
             .await
             .unwrap();

@@ -160,6 +160,8 @@ impl Replay {
             | EventKind::AccountAdopted
             | EventKind::WorkflowGivenUp
             | EventKind::AlarmRaised
+            | EventKind::WorkflowRescheduled
+            | EventKind::ClockTrusted
             | EventKind::SignInFailed
             | EventKind::SignedIn
             | EventKind::SignedOut => {}
@@ -229,6 +231,8 @@ impl Replay {
             | EventKind::CredentialDestroyed
             | EventKind::AccountAdopted
             | EventKind::AlarmRaised
+            | EventKind::WorkflowRescheduled
+            | EventKind::ClockTrusted
             | EventKind::SignInFailed
             | EventKind::SignedIn
             | EventKind::SignedOut => return,

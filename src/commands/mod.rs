@@ -6,6 +6,7 @@
 mod check;
 mod check_target;
 mod claim;
+mod clock;
 mod demo;
 mod demo_compare;
 mod demo_settings;
@@ -65,6 +66,9 @@ enum Command {
     /// Show the initial password of a new account, once.
     #[command(subcommand)]
     Credential(workflow::Credential),
+    /// Show whether a replica doubts its clock, or say that the clocks are right.
+    #[command(subcommand)]
+    Clock(clock::Clock),
     /// End every session of a person who has signed in.
     SignOut(sign_out::SignOut),
     /// The simulated CyberArk, mailbox and HR system on their own.
@@ -162,6 +166,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Held(held) => held.run(world).await,
             Command::Person(person) => person.run(world).await,
             Command::Credential(credential) => credential.run(world).await,
+            Command::Clock(clock) => clock.run(world).await,
             Command::SignOut(sign_out) => sign_out.run(world).await,
             Command::Simulator(simulate) => simulate.run(&world).await,
         }

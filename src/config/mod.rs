@@ -42,7 +42,7 @@ pub use self::products::{
 };
 pub use self::rules::{Approval, Reminders, Rule, Rules};
 pub use self::secrets::Secret;
-pub use self::service::{Database, DatabaseEngine, LogFormat, WorkerSettings};
+pub use self::service::{ClockSettings, Database, DatabaseEngine, LogFormat, WorkerSettings};
 pub use self::sign_in::{SignIn, SignInMode};
 pub use self::sources::{ApiClient, Format, Scope, SettableField, Source};
 pub use self::stages::{Ask, Pool, Stage};
@@ -89,6 +89,8 @@ pub struct Settings {
     pub logs: LogFormat,
     /// How the workers retry.
     pub worker: WorkerSettings,
+    /// When the machine's clock is not believed.
+    pub clock: ClockSettings,
 }
 
 impl Settings {
@@ -161,6 +163,7 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
     }
     let logs = service::read_logs(&top.section("logs"));
     let worker = service::read_worker(&top.section("worker"));
+    let clock = service::read_clock(&top.section("clock"));
     top.refuse_unknown();
     Some(Settings {
         file: file.to_owned(),
@@ -178,6 +181,7 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
         rules: rules?,
         logs,
         worker,
+        clock,
     })
 }
 

@@ -9,8 +9,10 @@ use chrono::TimeDelta;
 
 use super::access::{Condition, condition_if_any};
 use super::reader::{Distinct, Section};
+use super::sources::LEAVER_WITHIN;
 use super::stages::{Askable, Stage, asks_manager, read_stages};
 use crate::domain::kind::Kind;
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::ShortText;
 
 /// Who must approve what; the first rule that matches decides.
@@ -43,6 +45,8 @@ pub struct Rule {
     pub reminders: Option<Reminders>,
     /// How long people have to answer about a leaver who is due already.
     pub escalate_leavers_after: TimeDelta,
+    /// The access of its leavers is to be gone within this time; where it says nothing, their source does.
+    pub leaver_within: Option<TimeDelta>,
 }
 
 /// Are people asked at all?
@@ -126,6 +130,7 @@ fn read_rule(section: &Section<'_>, askable: &Askable<'_>, names: &mut Distinct)
     let escalate_leavers_after =
         section.span("escalate_leavers_after", TimeDelta::minutes(1)..=week, TimeDelta::hours(1));
     let reminders = read_reminders(section);
+    let leaver_within = read_leaver_within(section, &kinds);
     section.refuse_unknown();
     let rule = Rule {
         name: name?,
@@ -137,6 +142,7 @@ fn read_rule(section: &Section<'_>, askable: &Askable<'_>, names: &mut Distinct)
         start_within,
         reminders,
         escalate_leavers_after,
+        leaver_within,
     };
     Some(if is_default { Found::Default(rule) } else { Found::Ordinary(rule) })
 }
@@ -166,6 +172,14 @@ fn read_approval(section: &Section<'_>, kinds: &BTreeSet<Kind>, is_default: bool
         }
     }
     Approval::ByNobody
+}
+
+fn read_leaver_within(section: &Section<'_>, kinds: &BTreeSet<Kind>) -> Option<TimeDelta> {
+    section.value("leaver_within")?;
+    if !kinds.is_empty() && !kinds.contains(&Kind::Leaver) {
+        section.fault("leaver_within", "wanted: only in a rule that is for leavers, too");
+    }
+    Some(section.span("leaver_within", LEAVER_WITHIN, WITHIN))
 }
 
 fn read_reminders(section: &Section<'_>) -> Option<Reminders> {

@@ -1,4 +1,4 @@
-//! `[database]`, `[secrets]`, `[logs]` and `[worker]`: what the service stands on.
+//! `[database]`, `[secrets]`, `[logs]`, `[worker]` and `[clock]`: what the service stands on.
 //!
 //! Must hold: the address of the database is a secret, because it may carry a password; off loopback nothing goes to it
 //! in the clear unless the operator says so in so many words.
@@ -58,6 +58,15 @@ pub struct WorkerSettings {
     pub poll_every: TimeDelta,
     /// How many runs one process carries out side by side.
     pub runs_at_once: u32,
+}
+
+/// When the machine's clock is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSettings {
+    /// A larger step is not followed.
+    pub largest_step: TimeDelta,
+    /// So long the database's clock must have gone steadily until it is believed after such a step.
+    pub steady_for: TimeDelta,
 }
 
 const UNSHELTERED: &str = "off loopback it must say how the way there is protected; wanted: …?sslmode=verify-full (or \
@@ -142,6 +151,17 @@ pub(super) fn read_logs(section: &Section<'_>) -> LogFormat {
     });
     section.refuse_unknown();
     format.unwrap_or(LogFormat::Pretty)
+}
+
+/// Reads `[clock]`.
+pub(super) fn read_clock(section: &Section<'_>) -> ClockSettings {
+    let range = || TimeDelta::minutes(1)..=TimeDelta::days(1);
+    let clock = ClockSettings {
+        largest_step: section.span("largest_step", range(), TimeDelta::minutes(5)),
+        steady_for: section.span("steady_for", range(), TimeDelta::minutes(10)),
+    };
+    section.refuse_unknown();
+    clock
 }
 
 /// Reads `[worker]`.

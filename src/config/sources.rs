@@ -4,6 +4,7 @@
 //! written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -11,7 +12,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::{Distinct, Section};
 use super::verify::{Verify, read_verify};
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{Namespace, ShortText, SourceName};
+
+/// The bounds of the time within which a leaver's access is to be gone.
+pub(super) const LEAVER_WITHIN: RangeInclusive<TimeDelta> = TimeDelta::minutes(1)..=TimeDelta::days(30);
 
 /// A configured sender of requests.
 #[derive(Debug, Clone)]
@@ -32,6 +37,8 @@ pub struct Source {
     pub unapproved_leavers_per_hour: u32,
     /// What should have taken effect longer ago than this, a person looks at first.
     pub oldest_effective: TimeDelta,
+    /// The access of its leavers is to be gone within this time, unless their rule says otherwise.
+    pub leaver_within: TimeDelta,
 }
 
 /// How messages are written.
@@ -162,6 +169,7 @@ fn read_source(section: &Section<'_>, declared: &mut DeclaredSources) -> Option<
     let unapproved_leavers_per_hour = section.whole("unapproved_leavers_per_hour", 0..=10_000, 0);
     let oldest_effective =
         section.span("oldest_effective", TimeDelta::days(1)..=TimeDelta::days(400), TimeDelta::days(30));
+    let leaver_within = section.span("leaver_within", LEAVER_WITHIN, WITHIN);
     if let Some(name) = &name {
         declared.insert(name.as_str().to_owned(), verify.clone());
     }
@@ -176,6 +184,7 @@ fn read_source(section: &Section<'_>, declared: &mut DeclaredSources) -> Option<
         may_set,
         unapproved_leavers_per_hour,
         oldest_effective,
+        leaver_within,
     })
 }
 

@@ -3,15 +3,18 @@
 //! Must hold: a token opens what its scopes say; nothing here writes; no secret and no link stands in an answer.
 //! Pages go on from a cursor that is the last thing shown, so that what comes in meanwhile moves nothing.
 
+mod leavers;
 mod paging;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod view;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use self::paging::{Cut, PageWanted};
+use self::unread::unread;
 use self::view::{AuditPage, WorkflowInFull, WorkflowPage};
 use crate::config::Scope;
 use crate::domain::ids::WorkflowId;
@@ -21,9 +24,6 @@ use crate::store::{ReadFault, audit, decisions, listed, outbox, parts, plans, st
 use crate::web::problem::Problem;
 use crate::web::{bearer, json};
 
-/// When a reader may come again while the database does not answer.
-const RETRY_AFTER_SECONDS: u16 = 10;
-
 /// The addresses of the operators' API; [`Kit`] must be there as `web::Data`.
 pub fn routes(config: &mut web::ServiceConfig) {
     let list = web::resource("/api/v1/workflows").route(web::get().to(all)).route(web::head().to(all));
@@ -31,7 +31,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
     let events = web::resource("/api/v1/workflows/{id}/audit")
         .route(web::get().to(trail))
         .route(web::head().to(trail));
-    for resource in [list, single, events] {
+    let leavers = web::resource("/api/v1/reports/leavers")
+        .route(web::get().to(leavers::report))
+        .route(web::head().to(leavers::report));
+    for resource in [list, single, events, leavers] {
         config.service(resource.default_service(web::to(wrong_method)));
     }
 }
@@ -59,7 +62,7 @@ async fn page(kit: &Kit, request: &HttpRequest) -> Result<HttpResponse, Problem>
     let found = listed::page(&kit.store, after, wanted.one_more()).await.map_err(|fault| unread(&fault))?;
     let (shown, more) = wanted.cut(found);
     let next_cursor = match (more, shown.last()) {
-        (Cut::Short, Some(last)) => Some(paging::workflow_cursor(last.cursor())),
+        (Cut::Short, Some(last)) => Some(paging::workflow_cursor(last.id())),
         (Cut::Short | Cut::Whole, _) => None,
     };
     Ok(json::answer(StatusCode::OK, &WorkflowPage::new(kit, &shown, next_cursor)))
@@ -102,12 +105,4 @@ async fn find(kit: &Kit, request: &HttpRequest) -> Result<Workflow, Problem> {
     let none = || Problem::not_found("there is no workflow of this id");
     let id = request.match_info().get("id").and_then(WorkflowId::parse).ok_or_else(none)?;
     workflows::find(&kit.store, id).await.map_err(|fault| unread(&fault))?.ok_or_else(none)
-}
-
-fn unread(fault: &ReadFault) -> Problem {
-    tracing::error!(%fault, "a question of the operators' API could not be answered");
-    match fault {
-        ReadFault::Database(_) => Problem::unavailable(RETRY_AFTER_SECONDS),
-        ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) => Problem::internal(),
-    }
 }

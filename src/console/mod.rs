@@ -1,7 +1,7 @@
 //! Console: what operators and their tools see.
 //!
 //! Must hold: looking changes nothing; whoever acts has signed in. Read in this order: `access`, `top`, `asked`, `list`,
-//! `sight`, `ways`, `bound`, `act`, `detail`, `held`, `settle`;
+//! `sight`, `ways`, `bound`, `act`, `detail`, `held`, `settle`, `leavers`;
 //! `contract` tells programs what they may ask.
 
 mod access;
@@ -12,12 +12,14 @@ mod contract;
 mod list;
 pub mod operations;
 mod sight;
+mod span;
 mod ways;
 mod bound;
 mod detail;
 mod act;
 mod held;
 mod settle;
+mod leavers;
 
 use actix_web::guard;
 use actix_web::web;
@@ -48,6 +50,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(looks().to(held::show_one))
                 .route(web::post().to(settle::settle)),
         )
+        .service(web::resource("/reports/leavers").route(looks().to(leavers::show)))
         .service(web::resource("/openapi.json").route(looks().to(contract::document)))
         .service(web::resource("/api/docs").route(looks().to(contract::show)))
         .configure(api::routes)

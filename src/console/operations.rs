@@ -1,13 +1,14 @@
 //! What an operator's tools ask: is it alive, is it ready, how is it doing.
 //!
-//! Must hold: `/healthz` asks nobody; `/readyz` asks the database; `/metrics` tells numbers and words of our own,
-//! never a name.
+//! Must hold: `/healthz` asks nobody; `/readyz` asks the database and whether the time is believed; `/metrics` tells numbers
+//! and words of our own, never a name.
 
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::clock::guarded::Guarded;
 use crate::kit::Kit;
-use crate::store::{outbox, seals, workflows};
+use crate::store::{clock_doubts, outbox, seals, state_counts};
 
 /// Alive, ready, metrics.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -22,6 +23,13 @@ async fn alive() -> HttpResponse {
 }
 
 async fn ready(kit: web::Data<Kit>) -> HttpResponse {
+    if let Some(doubt) = kit.world.clock.guarded().and_then(Guarded::doubt) {
+        let words = clock_doubts::in_words(&doubt);
+        tracing::warn!(found = %words, "not ready");
+        return HttpResponse::ServiceUnavailable()
+            .content_type("text/plain; charset=utf-8")
+            .body(format!("not ready: clock: {words}\n"));
+    }
     match kit.store.is_reachable().await {
         Ok(()) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"),
         Err(fault) => {
@@ -34,12 +42,12 @@ async fn ready(kit: web::Data<Kit>) -> HttpResponse {
 }
 
 async fn measured(kit: web::Data<Kit>, handle: web::Data<PrometheusHandle>) -> HttpResponse {
-    if let Ok(counts) = workflows::count_by_state(&kit.store).await {
+    if let Ok(counts) = state_counts::by_state(&kit.store).await {
         for (state, count) in counts {
             metrics::gauge!("countersign_workflows", "state" => state).set(as_gauge(count));
         }
     }
-    if let Ok(counts) = outbox::count_by_state(&kit.store).await {
+    if let Ok(counts) = outbox::not_sent_by_state(&kit.store).await {
         for (state, count) in counts {
             metrics::gauge!("countersign_owed_messages", "state" => state).set(as_gauge(count));
         }

@@ -72,6 +72,8 @@ event_kinds! {
     WorkflowRejected = "workflow.rejected";
     /// Nobody decided in time.
     WorkflowExpired = "workflow.expired";
+    /// The instant that is waited for is another one by newer zone data.
+    WorkflowRescheduled = "workflow.rescheduled";
     /// Execution began.
     WorkflowStarted = "workflow.started";
     /// A run is to begin nothing new.
@@ -128,6 +130,8 @@ event_kinds! {
     CancelProposed = "cancel.proposed";
     /// Operators are told.
     AlarmRaised = "alarm.raised";
+    /// The time of a process is believed again, after it was in doubt.
+    ClockTrusted = "clock.trusted";
     /// Somebody entered a sign-in code that does not hold.
     SignInFailed = "sign_in.failed";
     /// Somebody signed in with a code from their mailbox.

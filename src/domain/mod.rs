@@ -13,6 +13,7 @@ pub mod effective;
 pub mod ids;
 pub mod kind;
 pub mod late_create;
+pub mod leaver_clock;
 pub mod memberships;
 pub mod names;
 pub mod operator;

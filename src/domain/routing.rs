@@ -74,6 +74,9 @@ pub struct Timing {
     /// There exactly when nobody is asked: so many leavers of the source may go in one hour, and the rest is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unasked_per_hour: Option<u32>,
+    /// A leaver's access is to be gone within so many seconds, where the rule says something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaver_within_seconds: Option<i64>,
 }
 
 /// Where a rule says nothing, as in plans of earlier versions.

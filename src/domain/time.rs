@@ -1,7 +1,7 @@
 //! A moment, as everything here writes it: UTC, whole microseconds.
 //!
 //! Must hold: two databases keep the same value, so nothing finer than a microsecond ever enters.
-//! Deliberately absent: reading a clock (see `clock.rs`) and calendar dates (see `effective.rs`).
+//! Deliberately absent: reading a clock (see `clock`) and calendar dates (see `effective.rs`).
 
 use std::fmt;
 

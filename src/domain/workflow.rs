@@ -276,6 +276,38 @@ impl State {
         })
     }
 
+    /// The day that was asked for begins or ends at another instant, by newer zone data. The approval is of the day.
+    pub fn rescheduled(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        zone_data: &str,
+    ) -> Result<Transition, WrongMove> {
+        let next = match self {
+            Self::Approved { .. } => Self::Approved { not_before: to },
+            // People have until then to answer about a leaver.
+            Self::PendingApproval { stage, expires_at: Some(end) } if *end == from => {
+                Self::PendingApproval { stage: *stage, expires_at: Some(to) }
+            }
+            Self::PendingApproval { .. } | Self::NeedsAttention { .. } => self.clone(),
+            Self::Planning
+            | Self::Running
+            | Self::Succeeded
+            | Self::Rejected
+            | Self::Expired
+            | Self::Cancelled
+            | Self::Superseded
+            | Self::Failed { .. } => return Err(self.wrong("another instant")),
+        };
+        Ok(Transition {
+            next,
+            event: event(EventKind::WorkflowRescheduled, Actor::Countersign)
+                .text("from", from.to_string())
+                .text("to", to.to_string())
+                .text("zone_data", zone_data),
+            owed: vec![],
+        })
+    }
+
     /// Execution begins.
     pub fn started(&self, now: Timestamp) -> Result<Transition, WrongMove> {
         match self {

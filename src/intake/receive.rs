@@ -66,6 +66,8 @@ struct Meant {
     found_by: BTreeSet<String>,
     /// What should have taken effect longer ago than this, a person looks at first.
     oldest: TimeDelta,
+    /// A leaver's access is to be gone within this time.
+    leaver_within: TimeDelta,
 }
 
 /// From bytes to what they mean.
@@ -115,7 +117,9 @@ async fn understand(
         created_at: stamp.at,
         updated_at: stamp.at,
     };
-    Ok(Meant { workflow, found_by: request.found_by(), oldest: source.oldest_effective })
+    let leaver_within = source.leaver_within;
+    let oldest = source.oldest_effective;
+    Ok(Meant { workflow, found_by: request.found_by(), oldest, leaver_within })
 }
 
 /// What this source may not ask for, what nobody can ask for yet, and what only the clock can tell.
@@ -166,6 +170,7 @@ async fn accept(kit: &Kit, stamp: &Stamp, delivery: &Delivery, meant: &Meant) ->
         workflow: meant.workflow.clone(),
         found_by: meant.found_by.clone(),
         oldest: meant.oldest,
+        leaver_within: meant.leaver_within,
     };
     match write(kit, deed).await {
         Ok(accepted) => Ok(accepted),

@@ -25,7 +25,7 @@ async fn workflow_count(stage: &Stage) -> usize {
 }
 
 async fn owed(stage: &Stage) -> i64 {
-    outbox::count_by_state(&stage.kit.store).await.unwrap().iter().map(|(_, count)| count).sum()
+    outbox::not_sent_by_state(&stage.kit.store).await.unwrap().iter().map(|(_, count)| count).sum()
 }
 
 fn id_of(answer: &Value) -> WorkflowId {

@@ -34,6 +34,12 @@ pub fn event_in_words(told: &Told) -> EventInWords {
     }
 }
 
+/// A moment among the facts, in words.
+fn moment(told: &Told, name: &str) -> String {
+    let text = told.text(name).unwrap_or_default();
+    Timestamp::parse(text).map_or_else(|| visible(text), Timestamp::in_words)
+}
+
 #[expect(clippy::too_many_lines, reason = "one sentence for each kind of event, in one place")]
 fn sentence(told: &Told) -> String {
     let Some(kind) = EventKind::parse(&told.event.kind) else { return told.event.kind.clone() };
@@ -185,6 +191,12 @@ fn sentence(told: &Told) -> String {
         EventKind::AlarmRaised => {
             format!("The operators were alarmed: {}.", clause(&personal("because")))
         }
+        EventKind::WorkflowRescheduled => format!(
+            "The wanted day begins or ends at {} and not at {}: the time zone data have changed. The approval stands.",
+            moment(told, "to"),
+            moment(told, "from")
+        ),
+        EventKind::ClockTrusted => format!("The time is believed again: {}.", text("because")),
         EventKind::SignInFailed => format!("A sign-in failed: {}.", text("because")),
         EventKind::SignedIn => format!("{} signed in.", actor(told)),
         EventKind::SignedOut => format!("A session of {} was ended: {}.", personal("whose"), text("because")),

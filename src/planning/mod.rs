@@ -151,7 +151,7 @@ impl Worker for Planner {
     async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
         let failed = TurnFailed::doing("taking up what is to be planned");
         let (store, now, whose) = (&self.kit.store, self.kit.world.now(), self.kept.whose());
-        match due::next_at(store, &["planning"], whose).await.map_err(|fault| failed(&fault))? {
+        match due::next_plan_at(store, whose).await.map_err(|fault| failed(&fault))? {
             None => return Ok(Did::Idle),
             Some(due) if due > now => return Ok(Did::IdleUntil(due)),
             Some(_) => {}

@@ -16,8 +16,10 @@ use crate::domain::snapshot::{Snapshot, UserSeen};
 use crate::domain::step::Ledger;
 use crate::domain::workflow::{MOST_REPLANS, State, in_words};
 use crate::rules::access::permit_seen;
+use crate::store::WriteFault;
 use crate::store::operator;
 use crate::store::plans::{AwaitVault, WidenPlan};
+use crate::store::reschedule::{self, Reschedule};
 use crate::store::runs::{LetGo, StartRun, Started, Stopped};
 use crate::store::steps;
 use crate::target::{Besides, CallFault, Subject};
@@ -37,8 +39,33 @@ pub(super) enum Widened {
 }
 
 impl Runner<'_> {
+    /// The day that was asked for may begin or end at another instant by the zone data of this version than by those
+    /// that it was planned with; then that instant is waited for.
+    async fn has_its_instant_come(&self, run: &Run<'_>) -> Result<Begun, Left> {
+        if reschedule::moved(&run.workflow)?.is_none() {
+            return Ok(Begun::Yes);
+        }
+        let (stamp, workflow) = (self.kit.world.stamp(), run.workflow.id);
+        let deed = Reschedule { stamp, workflow, zone_data: chrono_tz::IANA_TZDB_VERSION };
+        let to = match self.kit.store.write(deed).await {
+            Ok(to) => to.filter(|to| *to > self.kit.world.now()),
+            Err(WriteFault::Refused(_)) => return Err(Left::Lost),
+            Err(WriteFault::Unavailable(words) | WriteFault::Unknown(words)) => {
+                return Err(Left::Write(words));
+            }
+        };
+        let Some(due_at) = to else { return Ok(Begun::Yes) };
+        tracing::info!(workflow.id = %workflow, until = %due_at, "by newer zone data it is not time yet");
+        let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
+        self.kit.store.write(LetGo { stamp, lease, workflow, due_at }).await?;
+        Ok(Begun::NotNow)
+    }
+
     /// Reads the assumptions again and begins, unless they no longer hold.
     pub(super) async fn begin(&self, run: &mut Run<'_>) -> Result<Begun, Left> {
+        if let Begun::NotNow = self.has_its_instant_come(run).await? {
+            return Ok(Begun::NotNow);
+        }
         let assumed = run.plan.assumed_groups();
         let reading = run.target.snapshot(Subject::of(&run.plan), Besides::of(&run.plan, &assumed));
         let stopped = match self.holding(run, reading).await? {

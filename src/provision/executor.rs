@@ -53,7 +53,7 @@ impl Worker for Executor {
     async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
         let failed = TurnFailed::doing("claiming a run");
         let (now, whose) = (self.kit.world.now(), self.kept.whose());
-        let next = due::next_at(&self.kit.store, &["approved", "running"], whose).await;
+        let next = due::next_run_at(&self.kit.store, whose).await;
         match next.map_err(|fault| failed(&fault))? {
             None => return Ok(Did::Idle),
             Some(due) if due > now => return Ok(Did::IdleUntil(due)),

@@ -9,7 +9,7 @@ use super::begin::{Begun, Widened};
 use super::claimed::{Left, Run, Runner};
 use super::password;
 use crate::domain::canon::Tag;
-use crate::domain::ids::{AttemptId, SecretId};
+use crate::domain::ids::{AttemptId, SecretId, WorkflowId};
 use crate::domain::kind::Kind;
 use crate::domain::plan::PlannedStep;
 use crate::domain::request::{Request, What};
@@ -19,6 +19,7 @@ use crate::domain::workflow::State;
 use crate::key::Purpose as SealedFor;
 use crate::store::ReadFault;
 use crate::store::lease::Lease;
+use crate::store::leaver_clocks;
 use crate::store::plans;
 use crate::store::recording::{Ended, Intent, Next, Recorded};
 use crate::store::resets;
@@ -86,7 +87,11 @@ impl Runner<'_> {
                 }
                 Move::Rest(rest) => {
                     log_rest(run, &rest);
+                    let is_done = matches!(rest, Rest::Succeeded);
                     self.record(run, ended, Next::Rest(rest)).await?;
+                    if is_done && run.leaver.is_some() {
+                        self.measure(run.workflow.id).await;
+                    }
                     return Ok(());
                 }
             };
@@ -115,6 +120,19 @@ impl Runner<'_> {
             match self.attempt(run, &mut ledger, (place, purpose), ended.take()).await? {
                 Some(outcome) => ended = Some(outcome),
                 None => return Ok(()),
+            }
+        }
+    }
+
+    /// How long a leaver kept access that was to end, for whoever watches; the report has it in any case.
+    async fn measure(&self, leaver: WorkflowId) {
+        let Ok(Some(clock)) = leaver_clocks::of(&self.kit.store, leaver).await else { return };
+        for (name, lag) in [
+            ("countersign_leaver_own_lag_seconds", clock.own_lag()),
+            ("countersign_leaver_notice_lag_seconds", clock.notice_lag()),
+        ] {
+            if let Some(seconds) = lag.and_then(|lag| lag.to_std().ok()) {
+                metrics::histogram!(name).record(seconds.as_secs_f64());
             }
         }
     }

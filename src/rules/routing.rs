@@ -167,6 +167,10 @@ fn routing(
         reminders: rule.reminders.map_or(0, |reminders| reminders.most),
         leavers_wait_seconds: Some(rule.escalate_leavers_after.num_seconds()),
         unasked_per_hour: None,
+        leaver_within_seconds: rule
+            .leaver_within
+            .filter(|_| wanted.kind == Kind::Leaver)
+            .map(|within| within.num_seconds()),
     };
     let expire_after_seconds = rule.expire_after.num_seconds();
     let sign_in = settings.sign_in.mode.strength();

@@ -14,7 +14,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::deliveries::{self, Bytes, Delivery, Known, Taken};
 use super::ends;
 use super::workflows::{self, Also, Workflow};
-use super::{ReadFault, Store, audit, board, outbox};
+use super::{ReadFault, Store, audit, board, leaver_clocks, outbox};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{Digest, Tag};
@@ -38,6 +38,8 @@ pub struct AcceptDelivery {
     pub found_by: BTreeSet<String>,
     /// What should have taken effect longer ago than this, a person looks at first.
     pub oldest: TimeDelta,
+    /// A leaver's access is to be gone within this time.
+    pub leaver_within: TimeDelta,
 }
 
 /// What a message became.
@@ -249,7 +251,7 @@ impl AcceptDelivery {
         course: Course,
     ) -> Result<Accepted, Fault<OtherMeaning>> {
         match course {
-            Course::TakeIn(taken) => self.take_in(tx, request, &taken).await,
+            Course::TakeIn(taken) => Box::pin(self.take_in(tx, request, &taken)).await,
             Course::Repeat(open) => {
                 deliveries::insert(tx, &self.delivery, Taken::Accepted, Some(open)).await?;
                 self.keep(tx, "noted", Some(open)).await?;
@@ -296,6 +298,10 @@ impl AcceptDelivery {
         }
         for id in &taken.ends {
             let one = workflows::locked(tx, *id).await?;
+            if one.kind == Kind::Leaver && workflow.kind == Kind::Leaver {
+                let ends_at = workflows::wanted_end(&workflow);
+                leaver_clocks::in_place_of(tx, (workflow.id, &ends_at), one.id).await?;
+            }
             let ending = Ending::replaced_by(self.actor(), workflow.id, workflow.kind);
             corrections::end_as_a_whole(tx, &one, ending).await?;
         }
@@ -338,6 +344,7 @@ impl AcceptDelivery {
         received: NewEvent,
     ) -> Result<(), Fault<OtherMeaning>> {
         workflows::insert(tx, workflow).await?;
+        leaver_clocks::within(tx, workflow.id, self.leaver_within).await?;
         board::keep_words(tx, workflow.id, found_by).await?;
         deliveries::insert(tx, &self.delivery, Taken::Accepted, Some(workflow.id)).await?;
         let mut events = vec![self.event(EventKind::DeliveryAccepted), received];

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, Set,
+};
 
 use super::Store;
 use super::deed::{Fault, Tx};
@@ -47,6 +49,14 @@ pub enum Place {
 
 /// A page of workflows, newest first, at most `most`.
 pub async fn page(store: &Store, wanted: &Wanted, place: Place, most: u64) -> Result<Vec<Listed>, ReadFault> {
+    let mut rows = page_query(wanted, place, most).all(store.reads()).await?;
+    if matches!(place, Place::NewerThan(_)) {
+        rows.reverse();
+    }
+    Ok(rows.into_iter().map(Listed::from_row).collect())
+}
+
+pub(super) fn page_query(wanted: &Wanted, place: Place, most: u64) -> Select<Entity> {
     let mut query = Entity::find();
     if let Some(state) = wanted.state {
         query = query.filter(Column::State.eq(state));
@@ -75,11 +85,7 @@ pub async fn page(store: &Store, wanted: &Wanted, place: Place, most: u64) -> Re
         Place::OlderThan(id) => query.filter(Column::Id.lt(id.0)).order_by_desc(Column::Id),
         Place::NewerThan(id) => query.filter(Column::Id.gt(id.0)).order_by_asc(Column::Id),
     };
-    let mut rows = query.limit(most).all(store.reads()).await?;
-    if matches!(place, Place::NewerThan(_)) {
-        rows.reverse();
-    }
-    Ok(rows.into_iter().map(Listed::from_row).collect())
+    query.limit(most)
 }
 
 /// How many workflows stand in this state, counted no further than `most`.

@@ -5,10 +5,10 @@
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{LockBehavior, LockType};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, Set};
 
 use super::deed::{Deed, Fault, Tx};
-use super::due::Claimable;
+use super::due::{self, Claimable};
 use super::rows::workflow::{ActiveModel, Column, Entity, Model};
 use super::unfit::{self, Unfit};
 use super::workflows::{self, Also, Workflow};
@@ -110,13 +110,8 @@ impl Deed for ClaimPlan {
 impl ClaimPlan {
     async fn next(&self, tx: &Tx, passed_over: &[WorkflowId]) -> Result<Option<Model>, Fault<WrongMove>> {
         for look in self.claimable.looks() {
-            let row = Entity::find()
-                .filter(Column::State.eq("planning"))
-                .filter(look)
-                .filter(Column::DueAt.lte(tx.at.as_utc()))
+            let row = due::to_plan(look, tx.at)
                 .filter(Column::Id.is_not_in(passed_over.iter().map(|id| id.0)))
-                .order_by_asc(Column::DueAt)
-                .limit(1)
                 .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
                 .one(&tx.inner)
                 .await?;

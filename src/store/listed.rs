@@ -4,6 +4,7 @@
 
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    Select,
 };
 
 use super::Store;
@@ -12,15 +13,6 @@ use super::rows::workflow::{Column, Entity, Model};
 use super::workflows::Workflow;
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
-
-/// The last workflow of a page, from which the next page goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// When it was taken in.
-    pub created_at: Timestamp,
-    /// Its id.
-    pub id: WorkflowId,
-}
 
 /// A row of a list: whole, or told by what can still be read of it.
 #[derive(Debug, Clone)]
@@ -65,29 +57,15 @@ impl Listed {
             Self::Unreadable(told) => told.id,
         }
     }
-
-    /// From where the next page goes on.
-    pub fn cursor(&self) -> Cursor {
-        match self {
-            Self::Whole(workflow) => Cursor { created_at: workflow.created_at, id: workflow.id },
-            Self::Unreadable(told) => Cursor { created_at: told.created_at, id: told.id },
-        }
-    }
 }
 
-/// A page of workflows, newest first.
-pub async fn page(store: &Store, after: Option<Cursor>, most: u64) -> Result<Vec<Listed>, ReadFault> {
-    let mut query = Entity::find();
-    if let Some(cursor) = after {
-        let at = cursor.created_at.as_utc();
-        let same_moment = Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.lt(cursor.id.0));
-        query = query.filter(Condition::any().add(Column::CreatedAt.lt(at)).add(same_moment));
-    }
-    let rows = query
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(most)
-        .all(store.reads())
-        .await?;
+/// A page of workflows, newest first, from the next older one than `after` on. Ids grow with time.
+pub async fn page(store: &Store, after: Option<WorkflowId>, most: u64) -> Result<Vec<Listed>, ReadFault> {
+    let rows = page_query(after, most).all(store.reads()).await?;
     Ok(rows.into_iter().map(Listed::from_row).collect())
+}
+
+pub(super) fn page_query(after: Option<WorkflowId>, most: u64) -> Select<Entity> {
+    let older = after.map(|id| Column::Id.lt(id.0));
+    Entity::find().filter(Condition::all().add_option(older)).order_by_desc(Column::Id).limit(most)
 }

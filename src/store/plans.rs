@@ -4,6 +4,7 @@
 //! planners make one plan; a voided plan says what voided it, so that approvers can be shown the difference.
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Set};
 
 use super::asks::{self, NewAsk};
@@ -13,7 +14,9 @@ use super::fault::ReadFault;
 use super::lease::{Held, Lease, NotYours};
 use super::rows::plan as rows;
 use super::workflows::{self, Also, Workflow};
-use super::{Store, asked_as_told, audit, by_hand, nobody_known, outbox, protected, reminders, steps};
+use super::{
+    Store, asked_as_told, audit, by_hand, leaver_clocks, nobody_known, outbox, protected, reminders, steps,
+};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::{CanonicalBytes, Digest, Tag};
@@ -114,6 +117,9 @@ impl Deed for KeepPlan {
         insert(tx, (&self.plan, &self.sealed), &self.snapshot, &self.routing).await?;
         asks::ask(tx, self.workflow, self.plan.number, &self.asks).await?;
         reminders::begin(tx, self.workflow, (self.plan.number, 0), self.routing.timing).await?;
+        if let Some(seconds) = self.routing.timing.leaver_within_seconds {
+            leaver_clocks::within(tx, self.workflow, TimeDelta::seconds(seconds)).await?;
+        }
         let also = Also {
             target: Some(self.plan.target.clone()),
             user_name: Some(self.plan.user_name.clone()),

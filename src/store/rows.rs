@@ -96,6 +96,46 @@ table!(newest_event, "newest_events", {
     occurred_at: Option<ChronoDateTimeUtc>,
 });
 
+table!(leaver_clock, "leaver_clocks", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    workflow_id: Uuid,
+    effective_at: ChronoDateTimeUtc,
+    received_at: ChronoDateTimeUtc,
+    starts_at: ChronoDateTimeUtc,
+    within_seconds: i64,
+    told_percent: i64,
+    alarm_at: Option<ChronoDateTimeUtc>,
+    verified_at: Option<ChronoDateTimeUtc>,
+    ended_at: Option<ChronoDateTimeUtc>,
+    notice_lag_micros: Option<i64>,
+    own_lag_micros: Option<i64>,
+});
+
+table!(clock_mark, "clock_marks", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    replica: Uuid,
+    believed_at: ChronoDateTimeUtc,
+});
+
+table!(clock_doubt, "clock_doubts", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    replica: Uuid,
+    why: String,
+    believed_at: ChronoDateTimeUtc,
+    said_at: ChronoDateTimeUtc,
+    ended_at: Option<ChronoDateTimeUtc>,
+    ended_by: Option<String>,
+});
+
+table!(state_count, "state_counts", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    state: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    slot: i64,
+    workflows: i64,
+});
+
 table!(found_by, "workflow_words", {
     #[sea_orm(primary_key, auto_increment = false)]
     word: String,

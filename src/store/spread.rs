@@ -11,7 +11,7 @@ use super::parts;
 use super::plans::MovedOn;
 use super::rows::workflow::{ActiveModel, Entity};
 use super::workflows::{self, Workflow};
-use super::{audit, board};
+use super::{audit, board, leaver_clocks};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Canon;
@@ -101,6 +101,7 @@ async fn part(tx: &mut Tx, whole: &Workflow, target: &TargetName) -> Result<(), 
         ..whole.clone()
     };
     workflows::insert(tx, &new).await?;
+    leaver_clocks::as_of_whole(tx, whole.id, new.id).await?;
     board::copy_words(tx, whole.id, new.id).await?;
     let event = NewEvent::new(EventKind::WorkflowReceived, Actor::Countersign)
         .text("kind", new.kind.as_str())

@@ -6,6 +6,7 @@ mod full_disk;
 mod guards;
 mod held;
 mod other_plan;
+mod questions;
 pub(crate) mod stage;
 mod time;
 mod waiting;

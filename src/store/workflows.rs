@@ -12,11 +12,14 @@ use super::deed::{Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::workflow::{ActiveModel, Column, Entity, Model};
 use super::unfit::Unfit;
-use super::{Store, audit, outbox};
-use crate::domain::canon::CanonicalBytes;
+use super::{Store, audit, leaver_clocks, outbox, state_counts};
+use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::effective::{Effective, EffectiveAt};
 use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
+use crate::domain::leaver_clock::ClockEnd;
 use crate::domain::names::{Namespace, NotAName, PersonRef, SourceName, SourceRef, TargetName, UserName};
+use crate::domain::request::{Request, What};
 use crate::domain::retry::Awaited;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Ending, RestsAs, Stalled, State, Stop, Transition};
@@ -90,20 +93,8 @@ pub async fn find_by_source_ref(
     row.map(Workflow::from_row).transpose()
 }
 
-fn of_source_ref(source: &SourceName, reference: &SourceRef) -> Select<Entity> {
+pub(super) fn of_source_ref(source: &SourceName, reference: &SourceRef) -> Select<Entity> {
     Entity::find().filter(Column::Source.eq(source.as_str())).filter(Column::SourceRef.eq(reference.as_str()))
-}
-
-/// How many workflows stand in each state.
-pub async fn count_by_state(store: &Store) -> Result<Vec<(String, i64)>, ReadFault> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::State)
-        .column_as(Column::Id.count(), "workflows")
-        .group_by(Column::State)
-        .into_tuple()
-        .all(store.reads())
-        .await?)
 }
 
 /// One workflow, locked until the transaction ends.
@@ -117,6 +108,12 @@ pub(super) async fn locked<No>(tx: &Tx, id: WorkflowId) -> Result<Workflow, Faul
     lock(tx, id).await?.ok_or_else(|| Fault::Broken(format!("workflow {id} is gone")))
 }
 
+/// The same for whoever must tell of it even where its row makes no sense.
+pub(super) async fn locked_if_fit<No>(tx: &Tx, id: WorkflowId) -> Result<Result<Workflow, Unfit>, Fault<No>> {
+    let row = Entity::find_by_id(id.0).lock_exclusive().one(&tx.inner).await?;
+    row.map(Workflow::fit).ok_or_else(|| Fault::Broken(format!("workflow {id} is gone")))
+}
+
 /// So long a request that waits for another one is not looked at, should nothing wake it.
 pub(super) const WAITS_SECONDS: i64 = 3_600;
 
@@ -125,16 +122,16 @@ const AT_REST: [&str; 6] = ["succeeded", "rejected", "expired", "cancelled", "su
 
 /// Every request for the same person that has not come to rest, each locked, in the order of their ids.
 pub(super) async fn open_of_person<No>(tx: &Tx, like: &Workflow) -> Result<Vec<Workflow>, Fault<No>> {
-    let rows = Entity::find()
+    let rows = open_query(like).order_by_asc(Column::Id).lock_exclusive().all(&tx.inner).await?;
+    let read: Result<Vec<_>, ReadFault> = rows.into_iter().map(Workflow::from_row).collect();
+    Ok(read?)
+}
+
+pub(super) fn open_query(like: &Workflow) -> Select<Entity> {
+    Entity::find()
         .filter(Column::Namespace.eq(like.namespace.as_str()))
         .filter(Column::PersonRef.eq(like.person_ref.as_str()))
         .filter(Column::State.is_not_in(AT_REST))
-        .order_by_asc(Column::Id)
-        .lock_exclusive()
-        .all(&tx.inner)
-        .await?;
-    let read: Result<Vec<_>, ReadFault> = rows.into_iter().map(Workflow::from_row).collect();
-    Ok(read?)
 }
 
 /// The leavers of the same person that are done, the oldest first.
@@ -243,6 +240,10 @@ pub(super) async fn apply<No>(
     row.waits_for = Set(None);
     row.fruitless = Set(0);
     Entity::update(row).exec(&tx.inner).await?;
+    state_counts::moved(tx, workflow.id, workflow.state.word(), transition.next.word()).await?;
+    if workflow.kind == Kind::Leaver && transition.next.is_final() {
+        leaver_clocks::stop(tx, workflow.id, clock_end(&transition.next, tx.at)).await?;
+    }
     if transition.next.is_final() {
         wake(tx, workflow.id).await?;
     }
@@ -310,7 +311,37 @@ pub(super) async fn insert<No>(tx: &Tx, new: &Workflow) -> Result<(), Fault<No>>
     row.updated_at = Set(new.created_at.as_utc());
     row.waits_for = Set(new.waits_for.map(|other| other.0));
     Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    state_counts::came(tx, new.id, new.state.word()).await?;
+    if new.kind == Kind::Leaver {
+        leaver_clocks::begin(tx, new.id, wanted_end(new), new.created_at).await?;
+    }
     Ok(())
+}
+
+/// When a leaver's access is to end. Planning stops one whose request makes no sense; its clock runs from now on.
+pub(super) fn wanted_end(new: &Workflow) -> Effective {
+    let request: Option<Request> = new.request.open(Tag::Request).ok();
+    match request.as_ref().and_then(Request::what) {
+        Some(What::Leaver(leaver)) => leaver.effective,
+        Some(_) | None => Effective { at: EffectiveAt::Instant(new.created_at), immediate: true },
+    }
+}
+
+/// Only a fresh read that showed the wanted state stops a leaver's clock as it should.
+fn clock_end(next: &State, now: Timestamp) -> ClockEnd {
+    match next {
+        State::Succeeded => ClockEnd::Verified(now),
+        State::Planning
+        | State::PendingApproval { .. }
+        | State::Approved { .. }
+        | State::Running
+        | State::Rejected
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded
+        | State::Failed { .. }
+        | State::NeedsAttention { .. } => ClockEnd::Unverified(now),
+    }
 }
 
 /// The workflow of a source's own reference.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use countersign::clock::World;
+use countersign::clock::{MayBegin, World};
 use countersign::domain::names::TargetName;
 use countersign::domain::plan::{DialectSettings, Plan, PlannedStep};
 use countersign::domain::snapshot::Snapshot;
@@ -228,7 +228,7 @@ async fn what_is_taken_up_again_and_again_in_vain_is_parked(stage: Stage) {
     let (kit, world): (&Kit, &World) = (&stage.service.kit, &stage.service.kit.world);
     // Whoever takes either of them up dies before anything is recorded.
     for time in 1..=5 {
-        let claimable = Claimable { whose: Whose::Anybodys, resting: vec![] };
+        let claimable = Claimable { whose: Whose::Anybodys, resting: vec![], may_begin: MayBegin::Anything };
         let (until, holder) = (world.now().plus_seconds(60), Uuid::from_u128(time));
         let claim = ClaimRun { stamp: world.stamp(), holder, until, claimable: claimable.clone() };
         let (claimed, _) = kit.store.write(claim).await.unwrap().expect("a run is due");

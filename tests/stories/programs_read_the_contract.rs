@@ -172,6 +172,7 @@ fn is_of(value: &Value, name: &str) -> bool {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         "string" => value.is_string(),
         "array" => value.is_array(),
         "object" => value.is_object(),
@@ -186,7 +187,7 @@ fn every_address_for_programs_is_in_the_document_and_the_reverse() {
     let told: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
     // Pages for people, their files, and the answers to addresses that lead nowhere.
     let for_people = |route: &str| {
-        ["/approve/", "/credentials/", "/static/", "/workflows", "/held", "/sign-"]
+        ["/approve/", "/credentials/", "/static/", "/workflows", "/held", "/reports/", "/sign-"]
             .iter()
             .any(|begin| route.starts_with(begin))
             || ["/api", "/api/docs"].contains(&route)
@@ -200,6 +201,7 @@ async fn every_answer_is_as_the_document_says(stage: Stage) {
     let mut contract = Contract::read(&stage).await;
     workflows_are_read(&stage, &mut contract).await;
     movers_and_leavers_are_read(&stage, &mut contract).await;
+    leavers_are_reported(&stage, &mut contract).await;
     requests_are_answered(&stage, &mut contract).await;
     operations_are_asked(&stage, &mut contract).await;
     // What cannot be brought about from outside in a story.
@@ -295,6 +297,19 @@ async fn workflows_are_read(stage: &Stage, contract: &mut Contract) {
         contract.judge("GET", route, &stage.whole(stage.ask("GET", &path).bearer_auth(WRITER)).await);
         contract.judge("GET", route, &stage.whole(stage.ask("PUT", &path).bearer_auth(READER)).await);
     }
+}
+
+/// Of the leavers that are there by now, some are held and have no end yet.
+async fn leavers_are_reported(stage: &Stage, contract: &mut Contract) {
+    let path = "/api/v1/reports/leavers";
+    for (query, status) in [("", 200), ("?limit=1", 200), ("?from=yesterday&to=2027-13-01&colour=red", 400)] {
+        let answer = stage.whole(stage.ask("GET", &format!("{path}{query}")).bearer_auth(READER)).await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.body);
+        contract.judge("GET", path, &answer);
+    }
+    contract.judge("GET", path, &stage.whole(stage.ask("GET", path)).await);
+    contract.judge("GET", path, &stage.whole(stage.ask("GET", path).bearer_auth(WRITER)).await);
+    contract.judge("GET", path, &stage.whole(stage.ask("PUT", path).bearer_auth(READER)).await);
 }
 
 /// Whoever moves, is held, waits for somebody's hand, or was asked for and may not be touched.

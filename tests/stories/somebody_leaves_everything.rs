@@ -80,6 +80,12 @@ async fn who_is_found_in_both_vaults_leaves_both(stage: Stage) {
     assert_eq!(parts(&stage, &part).await, told, "each of them shows the whole");
     let shown = stage.api(&format!("/{part}")).await;
     assert_eq!((&shown["part_of"], &shown["source_ref"]), (&json!(first), &json!("LEAVE-1/onprem")));
+    // The clock of each began when the request came in, and not when it was found where else she has an account.
+    for (question, count) in
+        [("count(*)", 2), ("count(distinct received_at)", 1), ("count(distinct starts_at)", 1)]
+    {
+        assert_eq!(stage.count(&format!("select {question} from leaver_clocks")).await, count, "{question}");
+    }
 
     // The receipt of a repeat names the first, and no sender's reference is that of a part.
     let again = stage.told("leaver", "LEAVE-1", json!({})).await;

@@ -187,7 +187,7 @@ async fn a_dead_executor_is_followed_by_one_that_looks_first(stage: Stage) {
     for (place, write) in WRITES.into_iter().enumerate() {
         let choices = Choices { dialect: Dialect::GuidePinned, ..Choices::default() };
         let stage = Stage::with(database.another(), choices).await;
-        die_after(stage, place, write).await;
+        Box::pin(die_after(stage, place, write)).await;
     }
 }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::ids::WorkflowId;
 use crate::domain::time::Timestamp;
-use crate::store::listed::Cursor;
+use crate::store::leaver_report::{After, Line};
 use crate::web::problem::{FieldProblem, Problem};
 
 const MOST: u64 = 100;
@@ -36,14 +36,26 @@ pub(super) enum Cut {
 impl PageWanted {
     /// Reads `limit` and `cursor`.
     pub(super) fn read(query: &str) -> Result<Self, Problem> {
-        let (mut limit, mut cursor) = (None, None);
+        let (page, []) = Self::read_besides(query, [], "limit and cursor")?;
+        Ok(page)
+    }
+
+    /// The same beside other parameters, whose texts are answered in the order of their names; `known` lists all.
+    pub(super) fn read_besides<const N: usize>(
+        query: &str,
+        names: [&str; N],
+        known: &str,
+    ) -> Result<(Self, [Option<String>; N]), Problem> {
+        let (mut limit, mut cursor, mut others) = (None, None, [const { None }; N]);
         let mut faults = Vec::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            let place = match name.as_ref() {
-                "limit" => &mut limit,
-                "cursor" => &mut cursor,
-                _ => {
-                    faults.push(unknown(&name, "limit and cursor"));
+            let other = names.iter().position(|other| *other == name);
+            let place = match (name.as_ref(), other.and_then(|place| others.get_mut(place))) {
+                ("limit", _) => &mut limit,
+                ("cursor", _) => &mut cursor,
+                (_, Some(place)) => place,
+                (_, None) => {
+                    faults.push(unknown(&name, known));
                     continue;
                 }
             };
@@ -56,7 +68,7 @@ impl PageWanted {
             faults.push(FieldProblem::parameter("limit", "out_of_range", format!("1 to {MOST}")));
         }
         match limit {
-            Some(limit) if faults.is_empty() => Ok(Self { limit, cursor }),
+            Some(limit) if faults.is_empty() => Ok((Self { limit, cursor }, others)),
             Some(_) | None => Err(bad_query(faults)),
         }
     }
@@ -82,10 +94,15 @@ impl PageWanted {
     }
 
     /// The workflow that the page before ended with.
-    pub(super) fn after_workflow(&self) -> Result<Option<Cursor>, Problem> {
+    pub(super) fn after_workflow(&self) -> Result<Option<WorkflowId>, Problem> {
+        self.opened(|text| WorkflowId::parse(text.strip_prefix("workflow ")?))
+    }
+
+    /// The leaver that the page of the report before ended with.
+    pub(super) fn after_leaver(&self) -> Result<Option<After>, Problem> {
         self.opened(|text| {
-            let (at, id) = text.split_once(' ')?;
-            Some(Cursor { created_at: Timestamp::parse(at)?, id: WorkflowId::parse(id)? })
+            let (at, id) = text.strip_prefix("leaver ")?.split_once(' ')?;
+            Some(After { starts: Timestamp::parse(at)?, workflow: WorkflowId::parse(id)? })
         })
     }
 
@@ -106,8 +123,13 @@ impl PageWanted {
 }
 
 /// Where the page after this workflow begins.
-pub(super) fn workflow_cursor(last: Cursor) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{} {}", last.created_at, last.id))
+pub(super) fn workflow_cursor(last: WorkflowId) -> String {
+    URL_SAFE_NO_PAD.encode(format!("workflow {last}"))
+}
+
+/// Where the page after this line of the report begins.
+pub(super) fn leaver_cursor(last: &Line) -> String {
+    URL_SAFE_NO_PAD.encode(format!("leaver {} {}", last.clock.starts, last.workflow.id()))
 }
 
 /// Where the page after this position begins.
@@ -125,6 +147,6 @@ fn unknown(name: &str, known: &str) -> FieldProblem {
     FieldProblem::parameter(&name, "unknown_parameter", format!("no such parameter; here are known: {known}"))
 }
 
-fn bad_query(faults: impl IntoIterator<Item = FieldProblem>) -> Problem {
+pub(super) fn bad_query(faults: impl IntoIterator<Item = FieldProblem>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad_query", "the query breaks rules").at(faults)
 }

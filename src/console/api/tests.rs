@@ -8,6 +8,7 @@ use super::routes;
 use crate::domain::approval::{Answer, Eligible, Verdict};
 use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::ids::{DeliveryId, VaultGroupId, WorkflowId};
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{EmailAddress, GroupName, Location, SourceName, TargetName, UserName, UserType};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, NewUser, Plan, PlannedGroup,
@@ -78,6 +79,7 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
             workflow,
             found_by: [].into(),
             oldest: chrono::TimeDelta::days(30),
+            leaver_within: WITHIN,
         })
         .await
         .unwrap()

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::unread::UNREADABLE;
 use crate::domain::canon::{Digest, Tag};
 use crate::domain::ids::{EventId, MessageId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
@@ -63,7 +64,7 @@ impl InList {
                 id: told.id,
                 state: told.state.clone(),
                 created_at: told.created_at,
-                unreadable: "this record cannot be read; it must be mended in the database",
+                unreadable: UNREADABLE,
                 url: url(kit, told.id),
             }),
         }

@@ -50,6 +50,26 @@ fn each_move_is_possible_from_exactly_its_own_states() {
 }
 
 #[test]
+fn newer_zone_data_move_what_waits_and_nothing_else() {
+    let moved =
+        |state: &State, from: i64| state.rescheduled((at(from), at(9)), "2026z").map(|moved| moved.next);
+    for state in all() {
+        let waits = match &state {
+            State::Approved { .. } => Some(State::Approved { not_before: at(9) }),
+            // The asking about a leaver ends at that instant, and moves with it.
+            State::PendingApproval { .. } => {
+                Some(State::PendingApproval { stage: 0, expires_at: Some(at(9)) })
+            }
+            State::NeedsAttention { .. } => Some(state.clone()),
+            _ => None,
+        };
+        assert_eq!(moved(&state, 5).ok(), waits, "{state:?}");
+    }
+    let asked = State::PendingApproval { stage: 0, expires_at: Some(at(5)) };
+    assert_eq!(moved(&asked, 4).unwrap(), asked, "an asking that ends otherwise stays as it is");
+}
+
+#[test]
 fn each_way_of_standing_still_has_its_own_ways_on() {
     let decided = |state: &State| state.overruled(Verdict::Approve, ("op", "r"), at(1)).is_ok();
     for (stalled, resumes, gives_up, decides) in [

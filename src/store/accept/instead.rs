@@ -13,7 +13,7 @@ use crate::domain::request::Request;
 use crate::domain::workflow::{RestsAs, Stop};
 use crate::store::deed::{Fault, Tx};
 use crate::store::workflows::{self, Workflow};
-use crate::store::{audit, board, ends, outbox};
+use crate::store::{audit, board, ends, leaver_clocks, outbox};
 
 impl AcceptDelivery {
     /// What was carried out is made up for by a request of its own.
@@ -48,6 +48,7 @@ impl AcceptDelivery {
             ..self.made_workflow(&made, instead)?
         };
         workflows::insert(tx, &workflow).await?;
+        leaver_clocks::within(tx, workflow.id, self.leaver_within).await?;
         board::keep_words(tx, workflow.id, &made.found_by()).await?;
         let received = self.received(&workflow).text("makes_up_for", of.id.to_string());
         let events = [Some(received), awaits(&workflow)].into_iter().flatten().collect::<Vec<_>>();

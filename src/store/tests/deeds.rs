@@ -17,7 +17,7 @@ use crate::store::reveals::RevealPassword;
 use crate::store::runs::{self, LetGo};
 use crate::store::secrets;
 use crate::store::steps;
-use crate::store::{WriteFault, audit, decisions, listed, people, plans, seals, workflows};
+use crate::store::{WriteFault, audit, decisions, listed, people, plans, seals, state_counts, workflows};
 
 macro_rules! on_both {
     ($($name:ident / $on_postgres:ident: $story:path;)*) => { $(
@@ -98,7 +98,9 @@ async fn whole_life(stage: &Stage) {
     assert_eq!(stage.seal(500).await, 20);
     assert_eq!(seals::waiting(&stage.store).await.unwrap(), 0);
     assert_eq!(seals::latest_head(&stage.store).await.unwrap().unwrap().number, 20);
-    assert_eq!(workflows::count_by_state(&stage.store).await.unwrap(), [("succeeded".to_owned(), 1)]);
+    let stand: Vec<_> = state_counts::by_state(&stage.store).await.unwrap();
+    let stand: Vec<_> = stand.into_iter().filter(|(_, count)| *count != 0).collect();
+    assert_eq!(stand, [("succeeded".to_owned(), 1)]);
 }
 
 async fn many_deliveries(stage: &Stage) {
@@ -360,10 +362,8 @@ async fn claimed_messages(stage: &Stage) {
         let report = ReportMessage { stamp: stage.stamp(), message: message.id, sent };
         stage.store.write(report).await.unwrap();
     }
-    let counts: BTreeSet<_> = outbox::count_by_state(&stage.store).await.unwrap().into_iter().collect();
     // The parked one is told to the operators; the one for later is not due.
-    let wanted = [("owed", 2), ("parked", 1), ("sent", 2)];
-    assert_eq!(counts, wanted.map(|(word, count)| (word.to_owned(), count)).into());
+    assert_eq!(outbox::not_sent_by_state(&stage.store).await.unwrap(), [("owed", 2), ("parked", 1)]);
     let claim = || {
         let stamp = stage.stamp();
         stage.store.write(ClaimMessage { until: stamp.at.plus_seconds(60), stamp })

@@ -8,11 +8,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::clock::{Stamp, World};
+use crate::clock::{MayBegin, Stamp, World};
 use crate::domain::approval::{Answer, Decided, Eligible, Refused, Verdict};
 use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::ids::{AttemptId, DeliveryId, SecretId, VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{
     EmailAddress, Location, Namespace, PersonRef, SourceName, SourceRef, TargetName, UserName, UserType,
 };
@@ -460,7 +461,14 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
         created_at: stamp.at,
         updated_at: stamp.at,
     };
-    AcceptDelivery { stamp, delivery, workflow, found_by: [].into(), oldest: chrono::TimeDelta::days(30) }
+    AcceptDelivery {
+        stamp,
+        delivery,
+        workflow,
+        found_by: [].into(),
+        oldest: chrono::TimeDelta::days(30),
+        leaver_within: WITHIN,
+    }
 }
 
 fn plan(workflow: &Workflow, stamp: &Stamp) -> Plan {
@@ -514,5 +522,5 @@ pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
 
 /// Whatever is due.
 pub(crate) fn anything() -> Claimable {
-    Claimable { whose: Whose::Anybodys, resting: vec![] }
+    Claimable { whose: Whose::Anybodys, resting: vec![], may_begin: MayBegin::Anything }
 }

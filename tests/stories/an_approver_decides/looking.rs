@@ -21,9 +21,10 @@ told_on_both! {
 }
 
 /// Every route there is, by the source. Who adds one adds it here and thereby to the stories below.
-pub(crate) const ROUTES: [&str; 35] = [
+pub(crate) const ROUTES: [&str; 37] = [
     "/api",
     "/api/docs",
+    "/api/v1/reports/leavers",
     "/api/v1/requests",
     "/api/v1/workflows",
     "/api/v1/workflows/{id}",
@@ -44,6 +45,7 @@ pub(crate) const ROUTES: [&str; 35] = [
     "/metrics",
     "/openapi.json",
     "/readyz",
+    "/reports/leavers",
     "/sign-in",
     "/sign-in/code",
     "/sign-out",

@@ -62,6 +62,10 @@ async fn a_mover_and_a_leaver_are_replaced_by_later_ones(stage: Stage) {
         (stage.state(&leaver).await, stage.state(&later).await),
         ("superseded".into(), "pending_approval".into())
     );
+    // It was known from the first word on that she leaves; the clock of the second counts from the new day.
+    for (question, count) in [("count(distinct received_at)", 1), ("count(distinct starts_at)", 2)] {
+        assert_eq!(stage.count(&format!("select {question} from leaver_clocks")).await, count, "{question}");
+    }
     assert_eq!(stage.state(&sooner).await, "pending_approval", "it comes before either");
     assert!(stage.mails_like(ANA, "Replaced: the end of the access of") == 1);
     stage.check_proof(&[mover, sooner, leaver, later]).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use chrono::TimeDelta;
-use countersign::clock::World;
+use countersign::clock::{Clock, World};
 use countersign::config::{Machine, Settings};
 use countersign::key::KeyRing;
 use countersign::service::{Limits, Service};
@@ -18,7 +18,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::world::{HandClock, SeededChance};
+use super::world::{HandClock, SeededChance, SteppedClock};
 
 /// What the simulated vault speaks, and how the settings take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,10 +106,26 @@ impl Stage {
 
     pub async fn with(database: Database, choices: Choices) -> Self {
         let clock = Arc::new(HandClock::begin());
+        Self::in_time(database, choices, clock.clone(), clock).await
+    }
+
+    /// One whose service has the production's clock, over a pair of clocks that the story sets. It is the real time.
+    pub async fn with_stepped_clock(database: Database, choices: Choices) -> (Self, Arc<SteppedClock>) {
+        let (clock, pair) = (Arc::new(HandClock::begin()), SteppedClock::real());
+        clock.be_real();
+        (Self::in_time(database, choices, clock, pair.guarded()).await, pair)
+    }
+
+    async fn in_time(
+        database: Database,
+        choices: Choices,
+        clock: Arc<HandClock>,
+        told: Arc<dyn Clock>,
+    ) -> Self {
         let simulator = simulator(&choices, &clock).await;
         let onprem = second(&choices, &clock).await;
         let chance = Arc::new(SeededChance::fresh());
-        let world = World { clock: clock.clone(), chance: chance.clone() };
+        let world = World { clock: told, chance: chance.clone() };
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(PASSWORD_FILE), CLIENT_SECRET).unwrap();
         KeyRing::read_or_make(&folder.path().join("story.key"), &world).unwrap();
@@ -135,10 +151,16 @@ impl Stage {
     }
 
     /// A second start of the service on the same database and key, as after a crash. The first one is gone.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        let clock = self.clock.clone();
+        self.restart_in_time(clock).await
+    }
+
+    /// The same with another clock.
+    pub async fn restart_in_time(mut self, clock: Arc<dyn Clock>) -> Self {
         self.serving.stop(false).await;
         self.service.kit.store.close().await;
-        let world = World { clock: self.clock.clone(), chance: self.chance.clone() };
+        let world = World { clock, chance: self.chance.clone() };
         let vaults = (&self.simulator, self.onprem.as_ref());
         let (service, socket) = open(vaults, &self.database, self.folder.path(), &self.choices, world).await;
         let (server, address) = service.listen(socket).unwrap();
@@ -156,7 +178,14 @@ impl Stage {
 
     /// The same, for a story that drives its workers, too.
     pub async fn second(&self) -> (Service, String) {
-        let (service, socket) = self.second_service().await;
+        self.second_in_time(self.clock.clone()).await
+    }
+
+    /// The same, with a clock of its own.
+    pub async fn second_in_time(&self, clock: Arc<dyn Clock>) -> (Service, String) {
+        let world = World { clock, chance: Arc::new(SeededChance::fresh()) };
+        let vaults = (&self.simulator, self.onprem.as_ref());
+        let (service, socket) = open(vaults, &self.database, self.folder.path(), &self.choices, world).await;
         let (server, address) = service.listen(socket).unwrap();
         tokio::spawn(server);
         (service, format!("http://{address}"))

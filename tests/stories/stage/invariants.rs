@@ -27,6 +27,16 @@ impl Stage {
         for workflow in workflows {
             self.no_secret_leaves(workflow).await;
         }
+        self.the_kept_numbers_are_the_real_ones().await;
+    }
+
+    /// Who stands in which state is kept with every change; here it is counted.
+    async fn the_kept_numbers_are_the_real_ones(&self) {
+        let kept = "select state || ' ' || sum(workflows) from state_counts group by state
+            having sum(workflows) <> 0 order by state";
+        let counted = "select state || ' ' || count(*) from workflows group by state order by state";
+        let folder = self.folder.path();
+        assert_eq!(self.database.texts(folder, kept).await, self.database.texts(folder, counted).await);
     }
 
     /// What one run must have left behind.

@@ -27,4 +27,4 @@ pub use operator::olga;
 pub use process::{Outside, command, command_as_it_is, commands_have_a_login, machine_name, until};
 pub use relay::{Relay, fixture};
 pub use visitor::{Visitor, another_code};
-pub use world::HandClock;
+pub use world::{HandClock, SteppedClock};

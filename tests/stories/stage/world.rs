@@ -1,9 +1,12 @@
 //! Time and chance of a story.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use countersign::clock::belief::Look;
+use countersign::clock::guarded::{Guarded, Pair};
 use countersign::clock::{Chance, Clock, World};
 use countersign::domain::time::Timestamp;
 use countersign::simulator::clock::SimClock;
@@ -46,6 +49,53 @@ impl Clock for HandClock {
     fn now(&self) -> Timestamp {
         let millis = self.millis.fetch_add(1, Ordering::SeqCst);
         Timestamp::from_utc(self.begun + TimeDelta::milliseconds(millis))
+    }
+}
+
+/// A pair of clocks that a story sets: the one that tells the time, and the one that only goes on. Both go on by a
+/// millisecond whenever they are looked at.
+pub struct SteppedClock(Mutex<Look>);
+
+impl SteppedClock {
+    /// As the machine's own, so that a database's clock agrees.
+    pub fn real() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Look { wall: World::real().now(), steady: Duration::ZERO })))
+    }
+
+    /// The same time, with a steady clock that begins anew, as after a start of the machine.
+    pub fn anew(&self) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Look { wall: self.wall(), steady: Duration::ZERO })))
+    }
+
+    /// What the clock on the wall says.
+    pub fn wall(&self) -> Timestamp {
+        self.0.lock().unwrap().wall
+    }
+
+    /// Somebody sets the clock on the wall.
+    pub fn step(&self, by: TimeDelta) {
+        let mut look = self.0.lock().unwrap();
+        look.wall = look.wall.plus(by);
+    }
+
+    /// Time passes.
+    pub fn pass(&self, so_long: Duration) {
+        let mut look = self.0.lock().unwrap();
+        look.wall = look.wall.plus(TimeDelta::from_std(so_long).unwrap());
+        look.steady += so_long;
+    }
+
+    /// A clock for a service, as far as this pair is to be believed.
+    pub fn guarded(self: &Arc<Self>) -> Arc<dyn Clock> {
+        let pair: Arc<dyn Pair> = self.clone();
+        Arc::new(Guarded::new(pair))
+    }
+}
+
+impl Pair for SteppedClock {
+    fn look(&self) -> Look {
+        self.pass(Duration::from_millis(1));
+        *self.0.lock().unwrap()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::domain::approval::{Answer, Eligible, Verdict};
 use crate::domain::canon::{CanonicalBytes, Tag};
 use crate::domain::ids::{DeliveryId, VaultGroupId, WorkflowId};
 use crate::domain::kind::Kind;
+use crate::domain::leaver_clock::WITHIN;
 use crate::domain::names::{EmailAddress, GroupName, Namespace, SourceName, TargetName};
 use crate::domain::plan::{
     Description, DialectSettings, DisableWith, GroupMember, HandOver, Plan, PlannedGroup, PlannedStep,
@@ -205,6 +206,7 @@ impl Stage {
                 workflow,
                 found_by: [].into(),
                 oldest: chrono::TimeDelta::days(30),
+                leaver_within: WITHIN,
             })
             .await
             .unwrap();

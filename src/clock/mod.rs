@@ -1,6 +1,11 @@
 //! Time and chance, as arguments.
 //!
-//! Must hold: nothing else in the product asks the machine for the time or for randomness. Stories pass their own.
+//! Must hold: nothing else in the product asks the machine for the time or for randomness. Stories pass their own. The
+//! machine's time is told as far as it is believed (`belief`, `guarded`), because a clock that is set wrong must not bring
+//! anything about early.
+
+pub mod belief;
+pub mod guarded;
 
 use std::sync::Arc;
 
@@ -8,10 +13,27 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::time::Timestamp;
 
+use self::guarded::{Guarded, MachinePair};
+
 /// Tells the time.
 pub trait Clock: Send + Sync {
     /// Now, in whole microseconds.
     fn now(&self) -> Timestamp;
+
+    /// The clock that may come to doubt its time; absent where time is made up.
+    fn guarded(&self) -> Option<&Guarded> {
+        None
+    }
+}
+
+/// What may be begun, as far as the time is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayBegin {
+    /// Whatever is due.
+    Anything,
+    /// The time is in doubt: only leavers that were due by then, which is no later than the true time. Removal is not held
+    /// up by a clock where every clock says that it is due.
+    LeaversDueBy(Timestamp),
 }
 
 /// Gives unpredictable bytes.
@@ -32,12 +54,20 @@ pub struct World {
 impl World {
     /// The machine's own clock and randomness.
     pub fn real() -> Self {
-        Self { clock: Arc::new(MachineClock), chance: Arc::new(MachineChance) }
+        Self {
+            clock: Arc::new(Guarded::new(Arc::new(MachinePair::begin()))),
+            chance: Arc::new(MachineChance),
+        }
     }
 
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What may be begun at this moment.
+    pub fn may_begin(&self) -> MayBegin {
+        self.clock.guarded().map_or(MayBegin::Anything, Guarded::may_begin)
     }
 
     /// An array of unpredictable bytes.
@@ -108,17 +138,6 @@ impl Draw {
     /// The next row id, made by the `made` of its type.
     pub fn id<T>(&mut self, made: fn(Timestamp, [u8; 10]) -> T) -> T {
         made(self.at, self.bytes(b"id"))
-    }
-}
-
-/// The machine's clock.
-#[derive(Debug)]
-pub struct MachineClock;
-
-impl Clock for MachineClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the machine is asked for the time")]
-    fn now(&self) -> Timestamp {
-        Timestamp::from_utc(chrono::Utc::now())
     }
 }
 
