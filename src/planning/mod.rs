@@ -100,7 +100,9 @@ impl From<ReadFault> for NoPlan {
     fn from(fault: ReadFault) -> Self {
         match fault {
             ReadFault::Database(_) => Self::Store(fault),
-            ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) => Self::NeedsPerson(fault.to_string()),
+            ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_) => {
+                Self::NeedsPerson(fault.to_string())
+            }
         }
     }
 }

@@ -55,7 +55,7 @@ impl Left {
     /// Is something broken that only a person can mend?
     pub(super) fn is_broken(&self) -> bool {
         match self {
-            Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_))
+            Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_))
             | Self::Key(_)
             | Self::FellOver(_)
             | Self::Mismatch => true,

@@ -56,7 +56,7 @@ impl<No> From<ReadFault> for Fault<No> {
     fn from(fault: ReadFault) -> Self {
         match fault {
             ReadFault::Database(fault) => Self::Database(fault),
-            broken @ (ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_)) => {
+            broken @ (ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_)) => {
                 Self::Broken(broken.to_string())
             }
         }

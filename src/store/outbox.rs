@@ -438,6 +438,25 @@ pub async fn of_workflow(store: &Store, workflow: WorkflowId) -> Result<Vec<Owed
     rows.into_iter().map(OwedMessage::from_row).collect()
 }
 
+/// Does a mail wait that was tried and not taken?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stuck {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// Is mail being taken, as far as what is owed tells?
+pub async fn is_stuck(store: &Store) -> Result<Stuck, ReadFault> {
+    let tried = owed::Entity::find()
+        .filter(owed::Column::State.eq("owed"))
+        .filter(owed::Column::LastFault.is_not_null())
+        .one(store.reads())
+        .await?;
+    Ok(if tried.is_some() { Stuck::Yes } else { Stuck::No })
+}
+
 /// How many messages are owed, and how many are parked. What was sent is not counted: it only grows.
 pub async fn not_sent_by_state(store: &Store) -> Result<[(&'static str, i64); 2], ReadFault> {
     let mut counts = [("owed", 0), ("parked", 0)];

@@ -221,7 +221,7 @@ async fn a_replica_whose_machine_is_off_takes_nobodys_lease_and_keeps_its_own() 
         let (world, store) = (&holds.kit.world, &holds.kit.store);
         let claimable = Claimable { whose: Whose::Anybodys, resting: vec![], may_begin: MayBegin::Anything };
         let (holder, until) = (Uuid::from_u128(1), world.now().plus_seconds(120));
-        let claim = ClaimRun { stamp: world.stamp(), holder, until, claimable };
+        let claim = ClaimRun { stamp: world.stamp(), holder, until, claimable, kept: None };
         store.write(claim).await.unwrap().expect("a run is due");
         let executor = looks.workers().iter().find(|worker| worker.name() == "executor").unwrap();
         for _ in 0..3 {

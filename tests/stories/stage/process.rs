@@ -21,7 +21,16 @@ use super::world::HandClock;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again until the answer is there.
-pub async fn until<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, asked: impl AsyncFnMut() -> Option<T>) -> T {
+    until_at_most(what, PATIENCE, asked).await
+}
+
+/// The same, with more patience.
+pub async fn until_at_most<T>(
+    what: &str,
+    patience: Duration,
+    mut asked: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let asking = async {
         let mut beat = tokio::time::interval(Duration::from_millis(20));
         loop {
@@ -31,7 +40,7 @@ pub async fn until<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> 
             }
         }
     };
-    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("in vain waited for {what}"))
+    tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| panic!("in vain waited for {what}"))
 }
 
 /// What this machine calls the account whose commands these are.
