@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::claimed::{LEASE, Left, Runner};
+use super::claimed::{Left, Runner};
 use crate::domain::resting::Admission;
 use crate::kit::Kit;
 use crate::store::WriteFault;
@@ -67,7 +67,8 @@ impl Worker for Executor {
         let (claimable, resting_until) = self.kit.claimable(whose);
         let stamp = self.kit.world.stamp();
         let kept = self.kit.witness.kept();
-        let claim = ClaimRun { stamp, holder: self.holder, until: now.plus(LEASE), claimable, kept };
+        let until = now.plus(self.kit.settings.worker.lease);
+        let claim = ClaimRun { stamp, holder: self.holder, until, claimable, kept };
         let (workflow, lease) = match self.kit.store.write(claim).await {
             Ok(Some(claimed)) => claimed,
             Ok(None) => return Ok(resting_until.map_or(Did::Idle, Did::IdleUntil)),

@@ -322,6 +322,52 @@ pub enum Sent {
     NotNeeded(String),
 }
 
+/// Keeps a message that is being sent, for longer.
+pub struct KeepMessage {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which one.
+    pub message: MessageId,
+    /// It was this courier's until then.
+    pub from: Timestamp,
+    /// It is from now on until then.
+    pub until: Timestamp,
+}
+
+/// Somebody else sends it by now, or it is not owed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is another courier's by now")]
+pub struct SentElsewhere;
+
+#[async_trait]
+impl Deed for KeepMessage {
+    type Done = ();
+    type No = SentElsewhere;
+
+    fn name(&self) -> &'static str {
+        "keep_message"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    fn concerns_others(&self) -> bool {
+        false
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<SentElsewhere>> {
+        let kept = owed::Entity::update_many()
+            .col_expr(owed::Column::ClaimedUntil, Expr::value(Some(self.until.as_utc())))
+            .filter(owed::Column::Id.eq(self.message.0))
+            .filter(owed::Column::State.eq("owed"))
+            .filter(owed::Column::ClaimedUntil.eq(self.from.as_utc()))
+            .exec(&tx.inner)
+            .await?;
+        if kept.rows_affected == 1 { Ok(()) } else { Err(Fault::Refused(SentElsewhere)) }
+    }
+}
+
 /// Records what came of sending.
 pub struct ReportMessage {
     /// Time and ids.

@@ -98,6 +98,7 @@ mod clocks_are_set;
 mod every_change_may_fail;
 mod every_step_may_fail;
 mod how_long_access_stays;
+mod it_is_killed_anywhere;
 mod leavers_go_first;
 mod nobody_holds_up_the_others;
 mod one_person_one_account;

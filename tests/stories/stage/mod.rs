@@ -27,7 +27,7 @@ pub use database::Database;
 pub use invariants::steps;
 pub use operator::olga;
 pub use process::{
-    Outside, command, command_as_it_is, commands_have_a_login, machine_name, until, until_at_most,
+    Outside, Process, command, command_as_it_is, commands_have_a_login, machine_name, until, until_at_most,
 };
 pub use relay::{Relay, fixture};
 pub use server::Server;
