@@ -27,6 +27,8 @@ use crate::worker::{Did, TurnFailed, Worker};
 
 /// So much is done in one turn.
 const MOST: u64 = 50;
+/// After so long it is tried again to clear what could not be cleared.
+const AGAIN_AFTER_SECONDS: i64 = 3_600;
 
 /// Does what time asks for.
 pub struct Sweeper {
@@ -79,33 +81,40 @@ impl Sweeper {
         let read = TurnFailed::doing("reading what has been kept for long enough");
         let (store, retention) = (&self.kit.store, self.kit.settings.retention);
         let (mut cleared, mut next) = (0, None);
-        if let Some(after) = retention.deliveries_after {
+        // What could not be cleared is tried again in a while.
+        let due = |at: Timestamp| if at <= now { now.plus_seconds(AGAIN_AFTER_SECONDS) } else { at };
+        // Of what became no workflow the bytes are all there is, so they go with everything else at the latest.
+        if let Some(after) = retention.deliveries_after.or(retention.personal_after) {
             let before = now.plus(-after);
             for bodies in retention::bodies_due(store, before, MOST).await.map_err(|fault| read(&fault))? {
                 let stamp = self.kit.world.stamp();
-                cleared += self.written(ClearBodies { stamp, bodies, before }).await?;
+                cleared += self.written(ClearBodies { stamp, bodies, before }).await;
             }
             let oldest = retention::next_bodies(store).await.map_err(|fault| read(&fault))?;
-            next = next.into_iter().chain(oldest.map(|came| came.plus(after))).min();
+            next = next.into_iter().chain(oldest.map(|came| due(came.plus(after)))).min();
         }
         if let Some(after) = retention.personal_after {
             let before = now.plus(-after);
             for workflow in retention::due(store, before, MOST).await.map_err(|fault| read(&fault))? {
                 let stamp = self.kit.world.stamp();
-                cleared += self.written(ClearWorkflow { stamp, workflow, before }).await?;
+                cleared += self.written(ClearWorkflow { stamp, workflow, before }).await;
             }
             let oldest = retention::next(store).await.map_err(|fault| read(&fault))?;
-            next = next.into_iter().chain(oldest.map(|rested| rested.plus(after))).min();
+            next = next.into_iter().chain(oldest.map(|rested| due(rested.plus(after)))).min();
         }
         Ok((cleared, next))
     }
 
-    /// One clearing; none, where it was done or has moved on meanwhile.
-    async fn written<D: Deed<No = NothingToClear>>(&self, deed: D) -> Result<u64, TurnFailed> {
+    /// One clearing; none, where it was done or has moved on meanwhile, or cannot be done. The store has told why, and
+    /// what cannot be cleared keeps nothing else.
+    async fn written<D: Deed<No = NothingToClear>>(&self, deed: D) -> u64 {
         match self.kit.store.write(deed).await {
-            Ok(_) => Ok(1),
-            Err(WriteFault::Refused(NothingToClear)) => Ok(0),
-            Err(fault) => Err(TurnFailed::doing("clearing what has been kept for long enough")(&fault)),
+            Ok(_) => 1,
+            Err(WriteFault::Refused(NothingToClear)) => 0,
+            Err(fault @ (WriteFault::Unavailable(_) | WriteFault::Unknown(_))) => {
+                tracing::error!(%fault, "something could not be cleared after its time");
+                0
+            }
         }
     }
 

@@ -24,6 +24,9 @@ struct Seen {
     keeping: Keeping,
 }
 
+/// So many files of tries that were cut off may stand beside the file.
+const MOST_BESIDE: u32 = 1_000;
+
 /// Can the head be kept?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeping {
@@ -109,20 +112,32 @@ impl Witness {
 /// Puts a new file in the place of the old one. A crash leaves the one or the other.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Replicas may share a folder, so each writes beside under a name of its own.
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut fresh = options.open(&beside)?;
+    let (beside, mut fresh) = beside(file)?;
     fresh.write_all(bytes)?;
     fresh.sync_all()?;
     drop(fresh);
     std::fs::rename(&beside, file)?;
     std::fs::File::open(folder)?.sync_all()
+}
+
+/// A new file beside. Replicas may share a folder, and in containers a process's number, too; so each takes a name that
+/// nobody has, one after the other where some are left from a crash.
+fn beside(file: &Path) -> std::io::Result<(PathBuf, std::fs::File)> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    for number in 0..MOST_BESIDE {
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!(".{}-{number}", std::process::id()));
+        let name = PathBuf::from(name);
+        match options.open(&name) {
+            Ok(fresh) => return Ok((name, fresh)),
+            Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(std::io::Error::other("files of earlier tries stand beside it; remove those that end in a number"))
 }
 
 #[cfg(test)]

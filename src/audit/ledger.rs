@@ -68,6 +68,8 @@ pub(super) struct Replay {
     steps: BTreeMap<i64, String>,
     cleared: Clearing,
     bodies_cleared: Clearing,
+    /// Personal values that are committed to and not kept any more, with no clearing told since.
+    gone: usize,
 }
 
 impl Replay {
@@ -86,6 +88,7 @@ impl Replay {
             steps: BTreeMap::new(),
             cleared: Clearing::None,
             bodies_cleared: Clearing::None,
+            gone: 0,
         }
     }
 
@@ -108,6 +111,11 @@ impl Replay {
     )]
     pub(super) fn feed(&mut self, row: &EventRow, read: &EventRead) {
         // A word of a later version says nothing to this one; its integrity was looked at all the same.
+        // An event in another's place has that one's values beside it, and is told of elsewhere.
+        if read.position == row.stored.position {
+            let kept = row.personal.iter().filter(|kept| kept.text.is_some()).count();
+            self.gone += read.personal.len().saturating_sub(kept);
+        }
         let Some(kind) = EventKind::parse(&read.kind) else { return };
         self.change(kind, read);
         match kind {
@@ -137,8 +145,15 @@ impl Replay {
             EventKind::PersonalCleared => {
                 self.cleared = Clearing::Done;
                 self.bodies_cleared = Clearing::Done;
+                self.gone = 0;
             }
-            EventKind::DeliveryCleared => self.bodies_cleared = Clearing::Done,
+            EventKind::DeliveryCleared => {
+                self.bodies_cleared = Clearing::Done;
+                if self.state.is_none() {
+                    // Of a message that became no workflow this is all there is to clear.
+                    self.gone = 0;
+                }
+            }
             EventKind::WorkflowReplanning
             | EventKind::WorkflowSpread
             | EventKind::VaultAwaited
@@ -272,6 +287,11 @@ impl Replay {
             (Some(_), None) => found.push(self.differs("no event tells of its being taken in")),
             (None, Some(_)) => found.push(self.differs("the trail tells of a workflow that is gone")),
             (None, None) => {}
+        }
+        if self.gone > 0 {
+            let words =
+                format!("{} personal values are gone, and no event tells of their clearing", self.gone);
+            found.push(Found::new(What::Dropped, Record::of_chain(self.chain), words));
         }
         self.deliveries(told, &mut found);
         self.plans(told, &mut found);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::kit::Kit;
 use crate::store::restores::Standing;
-use crate::store::seals::{self, SealBatch};
+use crate::store::seals::{self, Head, SealBatch};
 use crate::worker::{Did, TurnFailed, Worker};
 
 /// So many events get their place in one transaction; larger batches would keep other writers waiting.
@@ -34,6 +34,12 @@ impl Sealer {
         let reading = TurnFailed::doing("reading the head of the log");
         let head = seals::latest_head(&self.kit.store).await.map_err(|fault| reading(&fault))?;
         let Some(head) = head else { return Ok(()) };
+        // The log was found to hold the kept head; if it ends before it now, it has been put back this very moment, and the
+        // next comparison tells.
+        let ends_before = |kept: Head| kept.number > head.number;
+        if standing == Standing::Contained && self.kit.witness.kept().is_some_and(ends_before) {
+            return Ok(());
+        }
         if let Err(fault) = self.kit.witness.keep(head).await {
             tracing::error!(%fault, "the last head of the log cannot be kept outside the database (audit.head_file)");
             metrics::counter!("countersign_heads_not_kept_total").increment(1);

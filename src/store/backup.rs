@@ -38,13 +38,31 @@ pub enum BackupFault {
 
 /// Copies the database to a file that is not there yet; answers the head that the copy ends at.
 pub async fn take(store: &Store, to: &Path) -> Result<Option<Head>, BackupFault> {
-    open::make_new(to).map_err(BackupFault::Make)?;
-    let taken = copy(store, to).await;
-    if taken.is_err() {
-        // Nothing half-made is to be taken for a backup; where it cannot be removed either, the fault is told all the same.
-        let _ = std::fs::remove_file(to);
+    if to.exists() {
+        return Err(BackupFault::Make(std::io::ErrorKind::AlreadyExists.into()));
     }
-    taken
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    let part = std::path::PathBuf::from(part);
+    open::make_new(&part).map_err(BackupFault::Make)?;
+    let taken = copy(store, &part).await;
+    // A second name for what is whole, which fails where something has come to be there.
+    let taken = match taken {
+        Ok(head) => std::fs::hard_link(&part, to).map(|()| head).map_err(BackupFault::Make),
+        Err(fault) => Err(fault),
+    };
+    // What is not whole has no name that looks like a backup's; where it cannot be removed, the fault is told all the same.
+    let _ = std::fs::remove_file(&part);
+    let head = taken?;
+    synced(to).map_err(BackupFault::Sync)?;
+    Ok(head)
+}
+
+/// Brings a file and its name to the disk.
+fn synced(file: &Path) -> std::io::Result<()> {
+    std::fs::File::open(file)?.sync_all()?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }
 
 async fn copy(store: &Store, to: &Path) -> Result<Option<Head>, BackupFault> {
@@ -53,11 +71,7 @@ async fn copy(store: &Store, to: &Path) -> Result<Option<Head>, BackupFault> {
     // As large as the database is, so without the bound of an ordinary look.
     store.reads().pool().execute_raw(copied).await.map_err(BackupFault::Copy)?;
     let head = examine(to).await?;
-    let synced = std::fs::File::open(to).and_then(|file| file.sync_all()).and_then(|()| {
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
-    });
-    synced.map_err(BackupFault::Sync)?;
+    synced(to).map_err(BackupFault::Sync)?;
     Ok(head)
 }
 

@@ -89,6 +89,10 @@ impl Deed for ClaimPlan {
         false
     }
 
+    fn rings(&self, done: &Self::Done) -> bool {
+        done.is_some()
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<WrongMove>> {
         let mut passed_over: Vec<WorkflowId> = Vec::new();
         while let Some(row) = self.next(tx, &passed_over).await? {

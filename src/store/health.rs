@@ -1,8 +1,8 @@
 //! What ails the database, as its last write told it.
 //!
-//! Must hold: what only a write can tell, such as a full disk, is remembered until a write has gone through again, for
-//! whoever asks may not write. So that this does not wait for somebody to post, the sweeper writes a [`Probe`] while
-//! something ails.
+//! Must hold: what only a write can tell, such as a full disk, is remembered until a [`Probe`] has gone through, for
+//! whoever asks may not write; a deed that found nothing to write shows nothing. The sweeper writes probes while something
+//! ails, so that this does not wait for somebody to post.
 
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -34,9 +34,14 @@ impl Health {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// A write has gone through.
+    /// As much as a request needs has been written.
     pub(super) fn is_well(&self) {
         self.set(None);
+    }
+
+    /// Writes are waited for and do not come to their end.
+    pub(super) fn is_stuck(&self) {
+        self.set(Some(Ailment::Database));
     }
 
     /// A write has failed; one that failed by a rule of its own says nothing.
@@ -127,6 +132,10 @@ impl Deed for Probe {
 
     fn concerns_others(&self) -> bool {
         false
+    }
+
+    fn shows_room(&self) -> bool {
+        true
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<Self::No>> {

@@ -140,11 +140,15 @@ impl Store {
         let inner = Arc::clone(&self.inner);
         let task = tokio::spawn(async move {
             let (name, concerns_others) = (deed.name(), deed.concerns_others());
-            let result = inner.writer.write(inner.reads.pool(), &inner.health, deed).await;
+            let result = inner.writer.write(inner.reads.pool(), &inner.health, &deed).await;
             match &result {
-                Ok(_) => {
-                    inner.health.is_well();
-                    inner.bell.send_modify(|rung| *rung += 1);
+                Ok(done) => {
+                    if deed.shows_room() {
+                        inner.health.is_well();
+                    }
+                    if deed.rings(done) {
+                        inner.bell.send_modify(|rung| *rung += 1);
+                    }
                     if concerns_others {
                         inner.committed.send_modify(|commits| *commits += 1);
                     }

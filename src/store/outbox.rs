@@ -260,6 +260,10 @@ impl Deed for ClaimMessage {
         false
     }
 
+    fn rings(&self, done: &Self::Done) -> bool {
+        done.is_some()
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         let now = tx.at.as_utc();
         let unclaimed = Condition::any()

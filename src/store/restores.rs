@@ -1,13 +1,14 @@
 //! Restored databases: a log that lacks a head which it had is noted, held and, by an operator, accepted.
 //!
 //! Must hold: while a restore stands open nothing is carried out, by whichever replica, since that is decided in the
-//! transaction of each claim; accepting is an operator's word with a reason; both are events. A head that an accepted
-//! restore has cut off is missed by nobody a second time.
+//! transaction of each claim; accepting is an operator's word with a reason; both are events. What is accepted is that
+//! this very head is missing: replicas that kept others note theirs while the restore stands open, without a further alarm,
+//! and a second restore is recognised like the first.
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _,
-    QueryFilter as _, QueryOrder as _, Set,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, Select, Set,
 };
 
 use super::deed::{Deed, Fault, Tx};
@@ -46,8 +47,7 @@ pub struct Restore {
 
 /// The restore that stands open, if one does.
 pub async fn open(store: &Store) -> Result<Option<Restore>, ReadFault> {
-    let row =
-        restore::Entity::find().filter(restore::Column::AcceptedAt.is_null()).one(store.reads()).await?;
+    let row = not_accepted().one(store.reads()).await?;
     Ok(row.map(|row| Restore {
         recognised_at: Timestamp::from_utc(row.recognised_at),
         head_number: row.head_number,
@@ -99,19 +99,21 @@ async fn compare(connection: &impl ConnectionTrait, head: &Head) -> Result<Stand
     if standing.is_some_and(|row| row.seal_hash == head.hash.0) {
         return Ok(Standing::Contained);
     }
-    // Replicas keep heads of their own; one restore has cut all of them off that came after where its log ended.
-    let cut_off = Condition::all()
-        .add(restore::Column::Reached.lt(head.number))
-        .add(restore::Column::HeadNumber.gte(head.number));
-    let covering = restore::Entity::find()
-        .filter(Condition::any().add(restore::Column::HeadHash.eq(head.hash.0.to_vec())).add(cut_off))
-        .all(connection)
+    // Of this very head; another one with such a number may belong to what came after the restore, and be missed anew.
+    let noted = restore::Entity::find()
+        .filter(restore::Column::HeadHash.eq(head.hash.0.to_vec()))
+        .one(connection)
         .await?;
-    Ok(match covering.as_slice() {
-        [] => Standing::Missing,
-        some if some.iter().any(|row| row.accepted_at.is_none()) => Standing::Held,
-        _ => Standing::Accepted,
+    Ok(match noted {
+        None => Standing::Missing,
+        Some(row) if row.accepted_at.is_none() => Standing::Held,
+        Some(_) => Standing::Accepted,
     })
+}
+
+/// Restores that no operator has accepted yet.
+fn not_accepted() -> Select<restore::Entity> {
+    restore::Entity::find().filter(restore::Column::AcceptedAt.is_null())
 }
 
 /// The log lacks the head that this worker's process has kept.
@@ -128,8 +130,7 @@ pub(super) enum Leave {
 
 /// Asked in the transaction of each claim. A head that is missing refuses the claim.
 pub(super) async fn leave<No: From<HeadMissing>>(tx: &Tx, kept: Option<&Head>) -> Result<Leave, Fault<No>> {
-    let open = restore::Entity::find().filter(restore::Column::AcceptedAt.is_null()).one(&tx.inner).await?;
-    if open.is_some() {
+    if not_accepted().one(&tx.inner).await?.is_some() {
         return Ok(Leave::Held);
     }
     match kept {
@@ -140,7 +141,7 @@ pub(super) async fn leave<No: From<HeadMissing>>(tx: &Tx, kept: Option<&Head>) -
     }
 }
 
-/// Notes that the log lacks a head, once, and alarms the operators.
+/// Notes that the log lacks a head, once, and alarms the operators, unless another head that it lacks has done so.
 pub struct NoteRestore {
     /// Time and ids.
     pub stamp: Stamp,
@@ -165,6 +166,7 @@ impl Deed for NoteRestore {
         if compare(&tx.inner, &self.head).await? != Standing::Missing {
             return Ok(());
         }
+        let told_already = not_accepted().one(&tx.inner).await?.is_some();
         let last = seal::Entity::find().order_by_desc(seal::Column::Number).one(&tx.inner).await?;
         let reached = last.map_or(0, |row| row.number);
         let chain = ChainId(tx.id(EventId::made).0);
@@ -182,6 +184,9 @@ impl Deed for NoteRestore {
             .text("head_hash", self.head.hash.to_string())
             .number("reached", reached);
         audit::append(tx, chain, event).await?;
+        if told_already {
+            return Ok(());
+        }
         let words = format!(
             "the database is an older one than this service has worked on: its log ends at {reached} and lacks the \
              head number {}. Requests are taken in and nothing is carried out. If the database was restored on \
@@ -222,8 +227,7 @@ impl Deed for AcceptRestore {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<u64, Fault<NothingToAccept>> {
-        let open =
-            restore::Entity::find().filter(restore::Column::AcceptedAt.is_null()).all(&tx.inner).await?;
+        let open = not_accepted().all(&tx.inner).await?;
         if open.is_empty() {
             return Err(Fault::Refused(NothingToAccept));
         }

@@ -15,13 +15,17 @@ use sea_orm::{
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{
-    attempt, correction, decision, delivery, event, found_by, owed, personal, plan, secret, step, workflow,
+    attempt, cancel_proposal, correction, decision, delivery, event, found_by, hand_over, held, owed,
+    personal, plan, proposal, secret, step, watched_name, workflow,
 };
 use super::{Store, audit, corrections, workflows};
 use crate::clock::Stamp;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{ChainId, DeliveryId, WorkflowId};
 use crate::domain::time::Timestamp;
+
+/// What stands where words were.
+const CLEARED: &str = "(cleared)";
 
 /// States in which nothing happens any more.
 const AT_REST: [&str; 6] = ["succeeded", "rejected", "expired", "cancelled", "superseded", "failed"];
@@ -46,6 +50,7 @@ fn to_clear() -> Select<workflow::Entity> {
         .filter(workflow::Column::State.is_in(AT_REST))
         .filter(workflow::Column::Id.not_in_subquery(still_owed()))
         .filter(workflow::Column::Id.not_in_subquery(still_sealed()))
+        .filter(workflow::Column::Id.not_in_subquery(still_watched()))
         .order_by_asc(workflow::Column::UpdatedAt)
 }
 
@@ -66,6 +71,11 @@ fn still_sealed() -> SelectStatement {
         .from(secret::Entity)
         .and_where(secret::Column::State.eq("sealed"))
         .to_owned()
+}
+
+/// Workflows whose lost create may still bring an account about.
+fn still_watched() -> SelectStatement {
+    Query::select().column(watched_name::Column::WorkflowId).from(watched_name::Entity).to_owned()
 }
 
 /// A message whose bytes are cleared next: alone, or with the others of its workflow.
@@ -110,14 +120,15 @@ fn with_bodies() -> Select<delivery::Entity> {
     let at_rest = Query::select()
         .column(workflow::Column::Id)
         .from(workflow::Entity)
+        .and_where(
+            Expr::col((workflow::Entity, workflow::Column::Id))
+                .equals((delivery::Entity, delivery::Column::WorkflowId)),
+        )
         .and_where(workflow::Column::State.is_in(AT_REST))
         .to_owned();
-    let over = Condition::any()
-        .add(delivery::Column::WorkflowId.is_null())
-        .add(delivery::Column::WorkflowId.in_subquery(at_rest));
+    let over = Condition::any().add(delivery::Column::WorkflowId.is_null()).add(Expr::exists(at_rest));
     delivery::Entity::find()
         .filter(delivery::Column::ClearedAt.is_null())
-        .filter(delivery::Column::State.ne("parked"))
         .filter(over)
         .order_by_asc(delivery::Column::ReceivedAt)
 }
@@ -165,6 +176,7 @@ impl Deed for ClearWorkflow {
         let plans = clear_plans(tx, id).await?;
         let bodies = clear_bodies(tx, delivery::Column::WorkflowId.eq(id)).await?;
         corrections::clear(tx, correction::Column::WorkflowId.eq(id)).await?;
+        clear_words_of_people(tx, id).await?;
         clear_words(tx, id, &kept_words(&workflow)).await?;
         let row = workflow::ActiveModel {
             id: Set(id),
@@ -220,6 +232,7 @@ impl Deed for ClearBodies {
             }
             Bodies::Alone(delivery) => {
                 corrections::clear(tx, correction::Column::DeliveryId.eq(delivery.0)).await?;
+                clear_values(tx, delivery.into()).await?;
                 (delivery::Column::Id.eq(delivery.0), delivery.into())
             }
         };
@@ -267,7 +280,7 @@ async fn clear_plans<No>(tx: &Tx, workflow: uuid::Uuid) -> Result<u64, Fault<No>
         .exec(&tx.inner)
         .await?;
     step::Entity::update_many()
-        .col_expr(step::Column::Reason, Expr::value("cleared"))
+        .col_expr(step::Column::Reason, Expr::value(CLEARED))
         .filter(step::Column::WorkflowId.eq(workflow))
         .filter(step::Column::Reason.is_not_null())
         .exec(&tx.inner)
@@ -278,12 +291,53 @@ async fn clear_plans<No>(tx: &Tx, workflow: uuid::Uuid) -> Result<u64, Fault<No>
         .filter(workflow::Column::Reason.is_not_null())
         .exec(&tx.inner)
         .await?;
+    // A reject needs a comment, by a rule of the table; and nothing is put where nothing was said.
     decision::Entity::update_many()
-        .col_expr(decision::Column::Comment, Expr::value(""))
+        .col_expr(decision::Column::Comment, Expr::value(CLEARED))
         .filter(decision::Column::WorkflowId.eq(workflow))
+        .filter(decision::Column::Comment.ne(""))
         .exec(&tx.inner)
         .await?;
     Ok(plans.rows_affected)
+}
+
+/// To whom a password went, why a mail did not go, and why operators wanted something cancelled or released.
+async fn clear_words_of_people<No>(tx: &Tx, workflow: uuid::Uuid) -> Result<(), Fault<No>> {
+    hand_over::Entity::update_many()
+        .col_expr(hand_over::Column::Recipient, Expr::value(Option::<String>::None))
+        .col_expr(hand_over::Column::LinkHash, Expr::value(Option::<Vec<u8>>::None))
+        .filter(hand_over::Column::WorkflowId.eq(workflow))
+        .exec(&tx.inner)
+        .await?;
+    // Whoever else was written to decided about it, and that is kept.
+    owed::Entity::update_many()
+        .col_expr(owed::Column::Recipient, Expr::value(Option::<String>::None))
+        .filter(owed::Column::WorkflowId.eq(workflow))
+        .filter(owed::Column::Kind.eq("hand_over"))
+        .exec(&tx.inner)
+        .await?;
+    owed::Entity::update_many()
+        .col_expr(owed::Column::LastFault, Expr::value(CLEARED))
+        .filter(owed::Column::WorkflowId.eq(workflow))
+        .filter(owed::Column::LastFault.is_not_null())
+        .exec(&tx.inner)
+        .await?;
+    cancel_proposal::Entity::update_many()
+        .col_expr(cancel_proposal::Column::Reason, Expr::value(CLEARED))
+        .filter(cancel_proposal::Column::WorkflowId.eq(workflow))
+        .exec(&tx.inner)
+        .await?;
+    let batch = Query::select()
+        .column(held::Column::BatchId)
+        .from(held::Entity)
+        .and_where(held::Column::WorkflowId.eq(workflow))
+        .to_owned();
+    proposal::Entity::update_many()
+        .col_expr(proposal::Column::Reason, Expr::value(CLEARED))
+        .filter(proposal::Column::BatchId.in_subquery(batch))
+        .exec(&tx.inner)
+        .await?;
+    Ok(())
 }
 
 async fn clear_bodies<No>(tx: &Tx, whose: Expr) -> Result<u64, Fault<No>> {

@@ -147,6 +147,10 @@ impl Deed for ClaimWatch {
         false
     }
 
+    fn rings(&self, done: &Self::Done) -> bool {
+        done.is_some()
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         match restores::leave(tx, self.kept.as_ref()).await? {
             Leave::Granted => {}

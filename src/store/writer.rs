@@ -56,11 +56,11 @@ impl Writer {
         &self,
         pool: &DatabaseConnection,
         health: &Health,
-        deed: D,
+        deed: &D,
     ) -> Result<D::Done, WriteFault<D::No>> {
         let mut lost = String::new();
         for _ in 0..MOST_RUNS {
-            match self.run(pool, health, &deed).await {
+            match self.run(pool, health, deed).await {
                 Run::Over(result) => return result,
                 Run::Poisoned(fault) => return Err(fault),
                 Run::Again(words) => lost = words,
@@ -88,6 +88,7 @@ impl Writer {
             },
             Self::Sqlite { options, connection } => {
                 let Ok(mut slot) = timeout(LONGEST_QUEUE, connection.lock()).await else {
+                    health.is_stuck();
                     let words = "other writes are under way for too long";
                     return Run::Over(Err(WriteFault::Unavailable(words.to_owned())));
                 };

@@ -193,6 +193,15 @@ async fn a_log_that_lacks_the_last_head_is_held_until_an_operator_accepts_it(sta
     let proven = command(&["audit", "verify", "--head", line.trim()], &stage.settings_file()).await;
     assert!(proven.status.success(), "{proven:?}");
     unaware.kit.store.close().await;
+    // Put back once more: what is missing now came after the first restore, under a number which that one had cut off.
+    let hash = Digest::of_bytes(b"what came after the first restore");
+    let signer = stage.service.kit.keys.signer();
+    let signature = signer.sign(Head::signed_text(number - 1, hash).as_bytes()).to_vec();
+    std::fs::write(&file, Head { number: number - 1, hash, signature }.line()).unwrap();
+    let stage = stage.restart().await;
+    stage.settle().await;
+    assert_eq!(log(&stage).await, (200, json!("degraded"), json!("failing")));
+    assert_eq!(alarms(&stage), 2);
 }
 
 impl Stage {

@@ -11,6 +11,8 @@ use crate::stage::{Choices, Stage, command};
 told_on_both! {
     with super::keeping();
     bodies_go_first_and_then_everything_about_people
+    a_rejected_request_is_cleared_and_holds_up_no_other
+    what_became_nothing_is_cleared_too
     what_corrected_it_is_cleared_with_it
     who_has_left_long_ago_is_hired_again
     what_is_put_back_or_taken_away_by_somebody_else_is_found
@@ -105,6 +107,39 @@ async fn bodies_go_first_and_then_everything_about_people(stage: Stage) {
     assert!(stage.proof().await.0);
 }
 
+async fn a_rejected_request_is_cleared_and_holds_up_no_other(stage: Stage) {
+    let rejected = stage.hire().await;
+    stage.settle().await;
+    assert_eq!(stage.decide(&stage.link("ana@example.com"), "reject", "Nobody of ours").await.status, 303);
+    assert_eq!(stage.state(&rejected).await, "rejected");
+    stage.somebody();
+    let leaver = stage.leaves("LEAVE-1", json!({})).await;
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
+    stage.later(TimeDelta::days(401)).await;
+    for workflow in [&rejected, &leaver] {
+        assert!(stage.api(&format!("/{workflow}")).await["cleared_at"].is_string(), "{workflow}");
+    }
+    let said = "select count(*) from decisions where comment like '%Nobody of ours%'";
+    assert_eq!(stage.count(said).await, 0);
+    assert!(stage.proof().await.0, "{}", stage.proof().await.1);
+}
+
+async fn what_became_nothing_is_cleared_too(stage: Stage) {
+    stage.somebody();
+    let leaver = stage.leaves("LEAVE-2", json!({ "sequence": 9 })).await;
+    let stale = json!({ "sequence": 3, "effective": { "at": "2026-12-20", "tz": "Europe/Berlin" } });
+    let ignored = stage.told("leaver", "LEAVE-1", stale).await;
+    assert!(ignored.status < 300, "{}", ignored.body);
+    assert_eq!(stage.count("select count(*) from deliveries where workflow_id is null").await, 1);
+    stage.both_approve().await;
+    assert_eq!(stage.rest(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
+    stage.later(TimeDelta::days(401)).await;
+    assert_eq!(stage.count(BODIES).await, 0);
+    assert_eq!(stage.count("select count(*) from corrections where length(request) > 0").await, 0);
+    assert!(stage.proof().await.0, "{}", stage.proof().await.1);
+}
+
 async fn what_corrected_it_is_cleared_with_it(stage: Stage) {
     let workflow = stage.hire().await;
     let undo = async || stage.rescinds("joiner", "UNDO-1", "RITM0010001:3").await;
@@ -145,6 +180,13 @@ async fn what_is_put_back_or_taken_away_by_somebody_else_is_found(stage: Stage) 
     stage.database.change(&folder, "update deliveries set cleared_at = null").await;
     stage.later(TimeDelta::days(401)).await;
     assert!(stage.proof().await.0, "{}", stage.proof().await.1);
+    // Cleared by another hand before its time.
+    let early = Stage::with(stage.database.another(), keeping()).await;
+    let other = early.hire_and_approve().await;
+    assert_eq!(early.state(&other).await, "succeeded");
+    early.database.change(early.folder.path(), "delete from audit_personal where field = 'user_name'").await;
+    let (sound, words) = early.proof().await;
+    assert!(!sound && words.contains("no event tells of their clearing"), "{words}");
     let put_back = "insert into audit_personal (event_id, field, salt, clear_text)
         select id, 'user_name', hash, 'somebody' from audit_events where kind = 'workflow.received'";
     stage.database.change(&folder, put_back).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use countersign::clock::World;
 use countersign::domain::ids::WorkflowId;
 use countersign::domain::names::EmailAddress;
+use countersign::domain::time::Timestamp;
 use countersign::key::KeyRing;
 use countersign::simulator::faults::Fault;
 use countersign::simulator::hr::{self, Joiner};
@@ -16,7 +17,7 @@ use futures_util::StreamExt as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::life::{in_days, say_yes};
+use super::life::say_yes;
 use crate::stage::{Choices, Database, Outside, Process, WEBHOOK_SECRET, command, until_at_most};
 
 /// How many are hired, and how often somebody is killed at least.
@@ -44,12 +45,17 @@ async fn two_replicas_are_killed_again_and_again() {
     ]);
     let outside = Outside::with(Database::postgres(), choices).await;
     let mut replicas = [outside.serve("replica-0").await, outside.serve("replica-1").await];
-    let workflows = hired_and_approved(&outside, &replicas[0], size.joiners).await;
+    // Long enough to plan and approve all of them; then they fall due in one moment.
+    let lead = 30 + i64::try_from(size.joiners).unwrap() * 8 / 10;
+    let begin = World::real().now().plus_seconds(lead);
+    let workflows = hired_and_approved(&outside, &replicas[0], (size.joiners, begin)).await;
     assert_eq!(workflows.len(), size.joiners);
-
+    assert_eq!(
+        outside.count("select count(*) from attempts").await,
+        0,
+        "approving took longer than there was time"
+    );
     loses_one_answer_in_twenty(&outside, size.joiners);
-    let due = "update workflows set due_at = created_at, not_before = created_at where state = 'approved'";
-    outside.database.change(outside.folder.path(), due).await;
     let (mut kills, mut beat) = (0, tokio::time::interval(Duration::from_secs(2)));
     let at_rest = format!("select count(*) from workflows where state = '{}'", "succeeded");
     let done = until_at_most("the end of all runs", Duration::from_mins(20), async || {
@@ -72,14 +78,18 @@ async fn two_replicas_are_killed_again_and_again() {
     assert!(verified.status.success(), "{verified:?}");
 }
 
-/// All are approved before their time; then it is brought forward, so that all fall due in one moment.
-async fn hired_and_approved(outside: &Outside, process: &Process, joiners: usize) -> Vec<WorkflowId> {
+/// All are approved before their time.
+async fn hired_and_approved(
+    outside: &Outside,
+    process: &Process,
+    (joiners, begin): (usize, Timestamp),
+) -> Vec<WorkflowId> {
+    let begin = begin.to_string();
     let (url, secret) = (format!("{}/webhooks/hr", process.url), SecretString::from(WEBHOOK_SECRET));
     let posts = (0..joiners).map(|number| {
-        let (url, secret) = (url.clone(), secret.clone());
+        let (url, secret, begin) = (url.clone(), secret.clone(), begin.clone());
         async move {
-            let mut joiner =
-                Joiner::example(&format!("AGAIN:{number}"), &format!("E4{number:05}"), &in_days(180));
+            let mut joiner = Joiner::example(&format!("AGAIN:{number}"), &format!("E4{number:05}"), &begin);
             joiner.username = format!("again{number}x");
             let now = World::real().now().unix_seconds();
             let answer =

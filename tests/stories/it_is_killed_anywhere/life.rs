@@ -89,9 +89,10 @@ impl Life {
         });
         end.await;
         if !was_killed && self.fatal != Fatal::Never {
-            println!("{place}: {:?} was not reached", self.fatal);
+            println!("{place}: {:?} → succeeded; the point was not reached", self.fatal);
+        } else {
+            println!("{place}: {:?} → succeeded", self.fatal);
         }
-        println!("{place}: {:?} → succeeded", self.fatal);
         self.is_as_approved().await;
         let syncs = std::fs::read(&count).unwrap_or_default();
         Points {
@@ -165,7 +166,7 @@ impl People {
 }
 
 /// A day so far from today, as a request writes it.
-pub fn in_days(days: i64) -> String {
+fn in_days(days: i64) -> String {
     World::real().now().plus_seconds(days * 86_400).as_utc().format("%Y-%m-%d").to_string()
 }
 
