@@ -260,7 +260,7 @@ impl AcceptDelivery {
                 self.standing(tx, open, Repeat::Again).await
             }
             Course::Withdraw(earlier) => Box::pin(self.withdraw(tx, earlier)).await,
-            Course::AskInstead(instead) => self.ask_instead(tx, request, &instead).await,
+            Course::AskInstead(instead) => Box::pin(self.ask_instead(tx, request, &instead)).await,
             Course::Stale => self.ignore(tx, request).await,
             Course::Noted(about) => {
                 self.receive_about(tx, request, ("noted", about)).await?;
@@ -286,7 +286,7 @@ impl AcceptDelivery {
         taken: &TakenIn,
     ) -> Result<Accepted, Fault<OtherMeaning>> {
         let made = match &taken.beside {
-            Some(beside) => Some(self.make_beside(tx, request, beside).await?),
+            Some(beside) => Some(Box::pin(self.make_beside(tx, request, beside)).await?),
             None => None,
         };
         // Who is to have access later is disabled first.

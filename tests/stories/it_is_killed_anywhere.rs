@@ -7,7 +7,6 @@
 //! `COUNTERSIGN_PROOF=whole` tries them all, `COUNTERSIGN_SEED` draws the same ones again.
 //! Only these stories wait in real time.
 
-mod again_and_again;
 mod commits;
 mod life;
 mod points;
