@@ -3,6 +3,8 @@
 //! Must hold: the people do what people do, and again where they got no answer; nobody helps the service along. At the
 //! end the vault holds one user with what was approved, each write was made once, and the trail is whole.
 
+use std::time::Duration;
+
 use countersign::clock::World;
 use countersign::simulator::faults::Fault;
 use countersign::simulator::hr::{self, Joiner};
@@ -11,7 +13,7 @@ use serde_json::json;
 
 use super::commits::{Commits, Last};
 use super::points::{Fatal, Points};
-use crate::stage::{Choices, Database, Dialect, Outside, Process, WEBHOOK_SECRET, command, until};
+use crate::stage::{Choices, Database, Dialect, Outside, Process, WEBHOOK_SECRET, command, until_at_most};
 
 /// A service, its people, and its end.
 pub struct Life {
@@ -70,7 +72,7 @@ impl Life {
         let count = self.outside.folder.path().join("syncs");
         let mut process = self.start("first", &self.fatal.environment(&count));
         let (mut was_killed, mut people) = (false, People::default());
-        let end = until("the end of the run", async || {
+        let end = until_at_most("the end of the run", PATIENCE, async || {
             if !was_killed && self.is_time(&mut process) {
                 process.kill();
                 was_killed = true;
@@ -141,6 +143,9 @@ impl Life {
         assert!(verified.status.success(), "{fatal:?}: {verified:?}");
     }
 }
+
+/// A life has starts, leases and retries in it, on a machine that does other things besides.
+const PATIENCE: Duration = Duration::from_mins(4);
 
 const USER: &str = "killedx";
 
