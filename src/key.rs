@@ -20,8 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::clock::World;
 use crate::domain::canon::Digest;
-use crate::domain::ids::{SecretId, SignInId, WorkflowId};
-use crate::domain::names::EmailAddress;
+use crate::domain::ids::{AttemptId, SecretId, SignInId, WorkflowId};
+use crate::domain::names::{EmailAddress, SourceName, SourceRef};
 use crate::domain::time::Timestamp;
 
 /// What a sealed value is for; bound into the seal.
@@ -258,6 +258,14 @@ impl KeyRing {
     /// Is this our own word that the session was seen then?
     pub fn seen_mark_holds(&self, session: Digest, at: Timestamp, mark: &str) -> bool {
         bool::from(subtle::ConstantTimeEq::ct_eq(self.seen_mark(session, at).as_bytes(), mark.as_bytes()))
+    }
+
+    /// The id of the n-th attempt at making the account of a request, counted from 0. It is the mark that the account
+    /// carries, so it can be told again where the database that knew of the attempt was lost; nobody else can tell it.
+    pub fn create_attempt(&self, source: &SourceName, reference: &SourceRef, nth: usize) -> AttemptId {
+        let mac = self.mac("create-attempt", format!("{source}\n{reference}\n{nth}").as_bytes());
+        let bytes = mac.first_chunk::<16>().copied().unwrap_or_default();
+        AttemptId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
     /// The key that signs heads of the audit log.

@@ -21,9 +21,11 @@ use crate::rules::{Engine, Policy};
 use crate::store::asks::NewAsk;
 use crate::store::due::{Claimable, Whose};
 use crate::store::operator::{SentOn, sent_on_since};
+use crate::store::restores::{self, NoteRestore, Standing};
 use crate::store::unfit::{SetAside, Unfit};
 use crate::store::{ReadFault, Store};
 use crate::target::{Besides, CallFault, Subject, Target};
+use crate::witness::Witness;
 use crate::worker::TurnFailed;
 
 /// What every station is given; cheap to clone.
@@ -33,6 +35,8 @@ pub struct Kit {
     pub store: Store,
     /// Time and chance.
     pub world: World,
+    /// The last head of the log, kept outside the database.
+    pub witness: Arc<Witness>,
     /// The installation's keys.
     pub keys: KeyRing,
     /// The settings.
@@ -80,6 +84,23 @@ impl Kit {
             }
         }
         Ok(())
+    }
+
+    /// Holds the log against the head that was kept outside; one that lacks it is noted, once.
+    pub async fn compare_log(&self) -> Result<Standing, TurnFailed> {
+        let comparing = TurnFailed::doing("comparing the log with its last head");
+        let Some(head) = self.witness.kept() else { return Ok(Standing::Contained) };
+        let standing = restores::standing(&self.store, &head).await.map_err(|fault| comparing(&fault))?;
+        if standing != Standing::Missing {
+            return Ok(standing);
+        }
+        tracing::error!(
+            head.number = head.number,
+            "the log does not contain the last head that was kept: nothing is carried out until an operator accepts that"
+        );
+        let note = NoteRestore { stamp: self.world.stamp(), head };
+        self.store.write(note).await.map_err(|fault| comparing(&fault))?;
+        Ok(Standing::Held)
     }
 
     /// Leaves a row alone that makes no sense, so that the others go on.

@@ -20,6 +20,8 @@
 //!
 //! Who decides proves who they are in [`people`]: a code from the mailbox, then a session.
 //!
+//! Outside the database only the last head of that log is kept, in the [`witness`]: what tells a restored database.
+//!
 //! [`service`] puts the rooms together, [`commands`] is the command line, [`worker`] the loop that the background
 //! stations run in. [`simulator`] is the outside world for demonstration and stories; it imports nothing of ours.
 //! Modules stand in the order of their layers: each imports only what stands above it (`tests/layering.rs`).
@@ -31,6 +33,7 @@ pub mod key;
 pub mod rules;
 pub mod target;
 pub mod store;
+pub mod witness;
 pub mod worker;
 pub mod kit;
 pub mod web;

@@ -36,6 +36,7 @@ use crate::target::pvwa::{Connection, Pvwa};
 use crate::timekeeper::{self, Timekeeper};
 use crate::web::trace::PatternSpan;
 use crate::web::{assets, headers, page, problem};
+use crate::witness::Witness;
 use crate::worker::{Crew, Worker};
 use crate::{approval, console, hand_over, intake, people};
 
@@ -73,6 +74,9 @@ impl Service {
                 return Err(lists.into_iter().flatten().flatten().collect());
             }
         };
+        let witness = Witness::open(&settings.head_file, &keys);
+        let witness = witness
+            .map_err(|fault| vec![Fault::new(&settings.file, "audit.head_file", fault.to_string())])?;
         let store = open_store(&settings, &world, &keys).await.map_err(|fault| vec![fault])?;
         if let Some(guarded) = world.clock.guarded() {
             let ClockSettings { largest_step, steady_for } = settings.clock;
@@ -83,6 +87,7 @@ impl Service {
         let settings = Arc::new(settings);
         let kit = Kit {
             store,
+            witness: Arc::new(witness),
             world,
             keys,
             settings,

@@ -6,10 +6,13 @@
 //! many are idle.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -213,10 +216,42 @@ async fn pause(wait: Duration, bell: &mut watch::Receiver<u64>, stop: &Cancellat
     }
 }
 
+/// What came of a sign of life.
+pub enum Shown {
+    /// It is kept.
+    Kept,
+    /// It could not be kept now; another one is given soon.
+    NotNow,
+}
+
+/// Waits for a call, and gives a sign of life whenever a third of the lease has passed: `extend` is told until when it
+/// stood and until when it is to stand. A lease that is lost in spite of it ends the wait with that fault.
+pub async fn holding<T, Lost, Told: Future<Output = Result<Shown, Lost>>>(
+    world: &World,
+    (lease, mut until): (TimeDelta, Timestamp),
+    call: impl Future<Output = T>,
+    mut extend: impl FnMut(Timestamp, Timestamp) -> Told,
+) -> Result<T, Lost> {
+    let mut call = pin!(call);
+    let mut extended = world.now();
+    loop {
+        tokio::select! {
+            said = &mut call => return Ok(said),
+            () = pulse() => {}
+        }
+        let now = world.now();
+        if now.since(extended) >= lease / 3
+            && let Shown::Kept = extend(until, now.plus(lease)).await?
+        {
+            (extended, until) = (now, now.plus(lease));
+        }
+    }
+}
+
 /// Comes to its end about once a second, for whoever has to show during a long call that it is still there. What is
 /// due then is asked of the clock that was passed in.
 #[expect(clippy::disallowed_methods, reason = "a sign of life of a call under way; nothing is put off by it")]
-pub async fn pulse() {
+async fn pulse() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
 

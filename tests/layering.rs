@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A room may import the rooms before it, and itself.
-const ROOMS: [&str; 23] = [
+const ROOMS: [&str; 24] = [
     "domain",
     "config",
     "clock",
@@ -17,6 +17,7 @@ const ROOMS: [&str; 23] = [
     "rules",
     "target",
     "store",
+    "witness",
     "worker",
     "kit",
     "web",

@@ -54,8 +54,8 @@ const SAMPLES: &[Sample] = &[
         made_by: 3,
         table: "deliveries",
         columns: &[
-            ("id", "{uuid}"),
             ("source", "'hr'"),
+            ("id", "{uuid}"),
             ("delivery_key", "'msg_{n}'"),
             ("body_hash", "{bytes}"),
             ("body", "{bytes}"),
@@ -614,6 +614,33 @@ const SAMPLES: &[Sample] = &[
             ("ended_by", "'operator'"),
         ],
     },
+    Sample {
+        made_by: 40,
+        table: "restores",
+        columns: &[
+            ("id", "{uuid}"),
+            ("head_number", "7"),
+            ("head_hash", "{bytes}"),
+            ("reached", "3"),
+            ("recognised_at", "{time}"),
+            ("accepted_at", "null"),
+        ],
+    },
+    Sample {
+        made_by: 41,
+        table: "deliveries",
+        columns: &[
+            ("source", "'hr'"),
+            ("id", "{other}"),
+            ("delivery_key", "'msg_{n}_again'"),
+            ("body_hash", "{bytes}"),
+            ("body", "{bytes}"),
+            ("received_at", "{time}"),
+            ("state", "'accepted'"),
+            ("workflow_id", "{uuid}"),
+            ("cleared_at", "{time}"),
+        ],
+    },
 ];
 
 /// Tables of words: the migration that makes each, and its name. They come filled.
@@ -727,6 +754,8 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("clock_doubts", &[("why", "'dark'")]),
     ("clock_doubts", &[("ended_by", "'nobody'")]),
     ("clock_doubts", &[("ended_by", "null")]),
+    ("restores", &[("head_number", "0")]),
+    ("restores", &[("reached", "-1")]),
     ("workflow_words", &[("word", "''")]),
     ("workflow_words", &[("workflow_id", "null")]),
     ("watched_names", &[("tries", "-1")]),

@@ -45,6 +45,8 @@ mod m0036_cancel_proposals;
 mod m0037_state_counts;
 mod m0038_leaver_clocks;
 mod m0039_clock_watch;
+mod m0040_restores;
+mod m0041_retention;
 mod spelling;
 
 /// All migrations in order.
@@ -94,6 +96,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0037_state_counts::Migration),
             Box::new(m0038_leaver_clocks::Migration),
             Box::new(m0039_clock_watch::Migration),
+            Box::new(m0040_restores::Migration),
+            Box::new(m0041_retention::Migration),
         ]
     }
 }

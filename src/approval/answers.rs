@@ -19,6 +19,9 @@ pub(super) fn see(kit: &Kit, token: &str) -> HttpResponse {
 
 /// Our own records cannot be read.
 pub(super) fn unreadable(kit: &Kit, fault: &ReadFault) -> HttpResponse {
+    if let ReadFault::Cleared(at) = fault {
+        return page::cleared(&Home::of(kit), *at);
+    }
     tracing::error!(%fault, "an approval page cannot be shown");
     page::unavailable(
         &Home::of(kit),

@@ -70,6 +70,7 @@ impl Case {
 
     async fn of(kit: &Kit, ask: Ask) -> Result<Option<Self>, ReadFault> {
         let Some(workflow) = workflows::find(&kit.store, ask.workflow).await? else { return Ok(None) };
+        workflow.in_full()?;
         let request = workflow.request.open(Tag::Request)?;
         let mut plans = plans::all(&kit.store, ask.workflow).await?;
         let Some(place) = plans.iter().position(|kept| kept.number == asked_now(&plans, &ask)) else {

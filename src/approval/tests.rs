@@ -118,6 +118,7 @@ async fn asked(routing: Routing) -> Stage {
     let kit = Kit {
         store,
         world: World { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(MachineChance) },
+        witness: Arc::new(crate::witness::Witness::nowhere()),
         keys: KeyRing::from_bytes([3; 32]),
         settings: Arc::new(settings),
         engine,

@@ -76,6 +76,9 @@ impl<'a> ChainWalk<'a> {
             position: Some(row.stored.position),
         };
         let read: Option<EventRead> = CanonicalBytes::stored(row.stored.bytes.clone()).open(Tag::Event).ok();
+        let kept = row.personal.iter().filter(|kept| kept.text.is_some()).count();
+        let cleared = read.as_ref().map_or(0, |read| read.personal.len().saturating_sub(kept));
+        self.told.cleared += u64::try_from(cleared).unwrap_or(u64::MAX);
         let mut soundness = self.hashes(row, record);
         if soundness == Soundness::Sound {
             soundness = match &read {

@@ -17,6 +17,8 @@ pub struct Verdict {
     pub waiting: u64,
     /// So many plans were made before the trail told who is asked about a plan. Whether that was changed cannot be said.
     pub not_covered: u64,
+    /// So many personal values were cleared: of those only the commitments can be proven.
+    pub cleared: u64,
     /// What is wrong, at most [`Verdict::MOST`] findings.
     pub faults: Vec<Found>,
     /// So many more findings were made and not kept.
@@ -28,7 +30,7 @@ impl Verdict {
     pub const MOST: usize = 1_000;
 
     pub(super) fn new() -> Self {
-        Self { events: 0, sealed_to: 0, waiting: 0, not_covered: 0, faults: Vec::new(), more: 0 }
+        Self { events: 0, sealed_to: 0, waiting: 0, not_covered: 0, cleared: 0, faults: Vec::new(), more: 0 }
     }
 
     /// Is everything as it was written?
@@ -52,6 +54,7 @@ impl Verdict {
     pub(super) fn merge(&mut self, part: Self) {
         self.add_all(part.faults);
         self.more += part.more;
+        self.cleared += part.cleared;
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::routing::ResolvedStage;
 use crate::domain::time::Timestamp;
 use crate::store::asked_as_told::ROUTING;
 use crate::store::seals::Kept;
-use crate::store::trail::{AttemptRow, DecisionRow, EventRow, Told, WorkflowRow};
+use crate::store::trail::{AttemptRow, Clearing, DecisionRow, EventRow, Told, WorkflowRow};
 
 /// A decision as its event tells it.
 struct SaidEvent {
@@ -66,6 +66,10 @@ pub(super) struct Replay {
     said: Vec<SaidEvent>,
     attempts: BTreeMap<String, AttemptEvents>,
     steps: BTreeMap<i64, String>,
+    cleared: Clearing,
+    bodies_cleared: Clearing,
+    /// Personal values that are committed to and not kept any more, with no clearing told since.
+    gone: usize,
 }
 
 impl Replay {
@@ -82,6 +86,9 @@ impl Replay {
             said: vec![],
             attempts: BTreeMap::new(),
             steps: BTreeMap::new(),
+            cleared: Clearing::None,
+            bodies_cleared: Clearing::None,
+            gone: 0,
         }
     }
 
@@ -98,8 +105,17 @@ impl Replay {
     }
 
     /// Takes the next event of the chain.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "each word of the trail is named, so that a new one is not passed over"
+    )]
     pub(super) fn feed(&mut self, row: &EventRow, read: &EventRead) {
         // A word of a later version says nothing to this one; its integrity was looked at all the same.
+        // An event in another's place has that one's values beside it, and is told of elsewhere.
+        if read.position == row.stored.position {
+            let kept = row.personal.iter().filter(|kept| kept.text.is_some()).count();
+            self.gone += read.personal.len().saturating_sub(kept);
+        }
         let Some(kind) = EventKind::parse(&read.kind) else { return };
         self.change(kind, read);
         match kind {
@@ -125,6 +141,18 @@ impl Replay {
             }
             EventKind::StepMarkedDone => {
                 self.steps.insert(number(read, "step_number"), "done".to_owned());
+            }
+            EventKind::PersonalCleared => {
+                self.cleared = Clearing::Done;
+                self.bodies_cleared = Clearing::Done;
+                self.gone = 0;
+            }
+            EventKind::DeliveryCleared => {
+                self.bodies_cleared = Clearing::Done;
+                if self.state.is_none() {
+                    // Of a message that became no workflow this is all there is to clear.
+                    self.gone = 0;
+                }
             }
             EventKind::WorkflowReplanning
             | EventKind::WorkflowSpread
@@ -164,11 +192,17 @@ impl Replay {
             | EventKind::ClockTrusted
             | EventKind::SignInFailed
             | EventKind::SignedIn
-            | EventKind::SignedOut => {}
+            | EventKind::SignedOut
+            | EventKind::RestoreRecognised
+            | EventKind::RestoreAccepted => {}
         }
     }
 
     /// Follows the state.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "each word of the trail is named, so that a new one is not passed over"
+    )]
     fn change(&mut self, kind: EventKind, read: &EventRead) {
         let next = match kind {
             EventKind::WorkflowReceived | EventKind::WorkflowReplanning => "planning",
@@ -235,7 +269,11 @@ impl Replay {
             | EventKind::ClockTrusted
             | EventKind::SignInFailed
             | EventKind::SignedIn
-            | EventKind::SignedOut => return,
+            | EventKind::SignedOut
+            | EventKind::RestoreRecognised
+            | EventKind::RestoreAccepted
+            | EventKind::PersonalCleared
+            | EventKind::DeliveryCleared => return,
         };
         self.state = Some(next);
         self.stalled = None;
@@ -249,6 +287,11 @@ impl Replay {
             (Some(_), None) => found.push(self.differs("no event tells of its being taken in")),
             (None, Some(_)) => found.push(self.differs("the trail tells of a workflow that is gone")),
             (None, None) => {}
+        }
+        if self.gone > 0 {
+            let words =
+                format!("{} personal values are gone, and no event tells of their clearing", self.gone);
+            found.push(Found::new(What::Dropped, Record::of_chain(self.chain), words));
         }
         self.deliveries(told, &mut found);
         self.plans(told, &mut found);
@@ -277,6 +320,9 @@ impl Replay {
         } else if row.stalled != self.stalled || row.stage != self.stage || row.plan_number != self.plan {
             found.push(self.differs("its stage, its plan or what it waits for is not the one in the trail"));
         }
+        if row.clearing != self.cleared {
+            found.push(self.differs("its row and the trail do not agree on whether it was cleared"));
+        }
         if self.request.as_deref() != Some(row.request.to_string().as_str()) {
             found.push(self.differs("its request is not the one in the trail"));
         }
@@ -288,6 +334,13 @@ impl Replay {
                 Some(body) if *body == row.body.to_string() => {}
                 Some(_) => found.push(self.differs(format!("the bytes of delivery {} were changed", row.id))),
                 None => found.push(self.differs(format!("no event tells of delivery {}", row.id))),
+            }
+        }
+        let alone = told.deliveries.iter().filter(|row| row.clearing == Clearing::Done);
+        if self.bodies_cleared == Clearing::None {
+            for row in alone {
+                let words = format!("the bytes of delivery {} are gone, and no event tells that", row.id);
+                found.push(self.differs(words));
             }
         }
         for id in self.deliveries.keys() {
@@ -303,8 +356,8 @@ impl Replay {
             if told.map(|told| &told.digest) != Some(&row.bytes.to_string()) {
                 found.push(self.differs(format!("plan {} is not the one in the trail", row.number)));
             }
-            let routing = told.and_then(|told| told.routing.as_ref());
-            if routing.is_some_and(|told| *told != row.routing.to_string()) {
+            let routing = told.and_then(|told| told.routing.as_ref()).zip(row.routing);
+            if routing.is_some_and(|(told, stands)| *told != stands.to_string()) {
                 found.push(self.differs(format!(
                     "who is asked about plan {}, and how many of them must agree, is not what the trail tells",
                     row.number

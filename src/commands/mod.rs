@@ -3,6 +3,7 @@
 //! Must hold: what an operator does here uses the same deeds as any page; faults go to standard error, one a line,
 //! and the exit code tells: 0 done, 1 not done, 2 the command line itself was wrong.
 
+mod backup;
 mod check;
 mod check_target;
 mod claim;
@@ -51,7 +52,9 @@ enum Command {
     Migrate(Configured),
     /// Look at settings, database, mail, targets and sources, and say what to mend; changes nothing.
     Check(check::Check),
-    /// Check or export the audit trail.
+    /// Copy the database while the service runs, and print the head that the copy ends at.
+    Backup(backup::Backup),
+    /// Check or export the audit trail; accept that the database was restored.
     #[command(subcommand)]
     Audit(proof::Audit),
     /// Send on, or end, a workflow that needs attention.
@@ -161,6 +164,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Serve(at) => serve::serve(&at, world).await,
             Command::Migrate(at) => serve::migrate(&at, world).await,
             Command::Check(check) => check.run(world).await,
+            Command::Backup(backup) => backup.run(world).await,
             Command::Audit(audit) => audit.run(world).await,
             Command::Workflow(workflow) => workflow.run(world).await,
             Command::Held(held) => held.run(world).await,

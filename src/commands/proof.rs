@@ -1,14 +1,16 @@
-//! `audit verify` and `audit export`.
+//! `audit verify`, `audit export` and `audit accept-restore`.
 
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::machine_user::operator;
 use super::{Configured, failed};
 use crate::audit;
 use crate::clock::World;
 use crate::service::Service;
+use crate::store::{WriteFault, restores};
 
 /// Proof of the past.
 #[derive(Debug, Subcommand)]
@@ -17,6 +19,18 @@ pub(super) enum Audit {
     Verify(Verify),
     /// Write the log to standard output, as JSON Lines that end with the signed head.
     Export(Configured),
+    /// Say that the database was restored on purpose; what it remembers is then looked up in the vault and carried on.
+    AcceptRestore(AcceptRestore),
+}
+
+/// Why an older database was put back.
+#[derive(Debug, Args)]
+pub(super) struct AcceptRestore {
+    /// Why; goes into the audit trail.
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
+    #[command(flatten)]
+    at: Configured,
 }
 
 /// What is examined.
@@ -34,6 +48,7 @@ impl Audit {
         let at = match &self {
             Self::Verify(verify) => &verify.at,
             Self::Export(at) => at,
+            Self::AcceptRestore(accept) => &accept.at,
         };
         let service = match at.opened(world).await {
             Ok(service) => service,
@@ -42,9 +57,25 @@ impl Audit {
         let code = match &self {
             Self::Verify(verify) => examine(&service, verify.head.as_deref()).await,
             Self::Export(_) => take_out(&service).await,
+            Self::AcceptRestore(accept) => accept.run(&service).await,
         };
         service.kit.store.close().await;
         code
+    }
+}
+
+impl AcceptRestore {
+    async fn run(&self, service: &Service) -> ExitCode {
+        let (stamp, reason) = (service.kit.world.stamp(), self.reason.clone());
+        let deed = restores::AcceptRestore { stamp, by: operator(), reason };
+        match service.kit.store.write(deed).await {
+            Ok(_) => {
+                println!("accepted; what was running is looked up in the vault before anything else is done");
+                ExitCode::SUCCESS
+            }
+            Err(WriteFault::Refused(nothing)) => failed(&nothing),
+            Err(fault) => failed(&fault),
+        }
     }
 }
 
@@ -65,6 +96,12 @@ async fn examine(service: &Service, head: Option<&str>) -> ExitCode {
         println!(
             "{} plans were made by an earlier version, whose trail does not tell who is asked; that is not covered",
             verdict.not_covered
+        );
+    }
+    if verdict.cleared > 0 {
+        println!(
+            "{} personal values were cleared after their time; their commitments stand",
+            verdict.cleared
         );
     }
     match (verdict.is_sound(), events == 0 && sealed == 0, head) {

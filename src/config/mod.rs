@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod approvers;
+mod audit;
 pub mod fault;
 pub mod http;
 pub mod mail;
@@ -13,6 +14,7 @@ pub mod network;
 pub mod privileged;
 pub mod products;
 mod reader;
+mod retention;
 pub mod rules;
 pub mod secrets;
 pub mod service;
@@ -40,6 +42,7 @@ pub use self::privileged::Privileged;
 pub use self::products::{
     ClientCredentials, LogonMethod, Product, Proxy, ProxyLogin, SessionLogon, Sessions,
 };
+pub use self::retention::Retention;
 pub use self::rules::{Approval, Reminders, Rule, Rules};
 pub use self::secrets::Secret;
 pub use self::service::{ClockSettings, Database, DatabaseEngine, LogFormat, WorkerSettings};
@@ -67,6 +70,8 @@ pub struct Settings {
     pub database: Database,
     /// The key that seals secrets and links.
     pub key_file: PathBuf,
+    /// Where the last head of the log is kept, outside the database.
+    pub head_file: PathBuf,
     /// How mail leaves.
     pub mail: Mail,
     /// Who looks after the service.
@@ -85,6 +90,8 @@ pub struct Settings {
     pub profiles: Vec<Profile>,
     /// Who must approve.
     pub rules: Rules,
+    /// How long what is known about people is kept.
+    pub retention: Retention,
     /// How log lines look.
     pub logs: LogFormat,
     /// How the workers retry.
@@ -144,6 +151,7 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
     let http = http::read_http(&top.section("http"));
     let database = service::read_database(&top.section("database"));
     let key_file = service::read_secrets(&top.section("secrets"));
+    let head_file = audit::read_audit(&top.section("audit"), key_file.as_deref());
     let mail = mail::read_mail(&top.section("mail"));
     let operators = mail::read_operators(&top.section("operators"));
     let sign_in = sign_in::read_sign_in(&top.section("sign_in"), http.as_ref());
@@ -161,6 +169,7 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
     for privileged in targets.iter().filter_map(|target| target.privileged.as_ref()) {
         privileged::check_after_default(privileged, default, &askable, gather);
     }
+    let retention = retention::read_retention(&top.section("retention"));
     let logs = service::read_logs(&top.section("logs"));
     let worker = service::read_worker(&top.section("worker"));
     let clock = service::read_clock(&top.section("clock"));
@@ -170,6 +179,7 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
         http: http?,
         database: database?,
         key_file: key_file?,
+        head_file: head_file?,
         mail: mail?,
         operators,
         sign_in,
@@ -179,6 +189,7 @@ fn read(file: &str, table: &Table, gather: &Gather<'_>) -> Option<Settings> {
         approver_groups,
         profiles,
         rules: rules?,
+        retention,
         logs,
         worker,
         clock,

@@ -58,6 +58,8 @@ pub struct WorkerSettings {
     pub poll_every: TimeDelta,
     /// How many runs one process carries out side by side.
     pub runs_at_once: u32,
+    /// So long a lease stands without a sign of life: after that another worker goes on with the run.
+    pub lease: TimeDelta,
 }
 
 /// When the machine's clock is not believed.
@@ -174,6 +176,7 @@ pub(super) fn read_worker(section: &Section<'_>) -> WorkerSettings {
         longest_retry_after: section.span("longest_retry_after", seconds(1)..=seconds(86_400), seconds(900)),
         poll_every: section.span("poll_every", seconds(1)..=seconds(300), seconds(5)),
         runs_at_once: section.whole("runs_at_once", 1..=256, 32),
+        lease: section.span("lease", seconds(3)..=seconds(600), seconds(60)),
     };
     if worker.first_retry_after > worker.longest_retry_after {
         section.fault("first_retry_after", "wanted: at most longest_retry_after");

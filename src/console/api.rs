@@ -77,6 +77,13 @@ async fn in_full(kit: &Kit, request: &HttpRequest) -> Result<HttpResponse, Probl
 }
 
 async fn gather(kit: &Kit, workflow: &Workflow) -> Result<WorkflowInFull, ReadFault> {
+    if workflow.cleared.is_some() {
+        let said = decisions::of_workflow(&kit.store, workflow.id).await?;
+        let messages = outbox::of_workflow(&kit.store, workflow.id).await?;
+        let whole = parts::whole(&kit.store, workflow).await?;
+        let shown = WorkflowInFull::cleared(kit, workflow);
+        return Ok(shown.with_parts(kit, &whole).with_people(said, messages));
+    }
     let plan = plans::find(&kit.store, workflow.id, workflow.plan_number).await?;
     let ledger = steps::ledger(&kit.store, workflow.id, workflow.plan_number).await?;
     let said = decisions::of_workflow(&kit.store, workflow.id).await?;

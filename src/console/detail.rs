@@ -258,6 +258,8 @@ struct CancelForm {
     typed: String,
     /// Who has proposed it, and why.
     proposed: Option<String>,
+    /// Is that the reader, as far as can be told?
+    own: bool,
 }
 
 fn cancel_form(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> Option<CancelForm> {
@@ -269,8 +271,9 @@ fn cancel_form(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> Option<CancelForm
     let proposed = sight.cancel.as_ref().map(|one| {
         format!("{} at {}: {}", visible(&one.by.in_words()), one.at.in_words(), visible(&one.reason))
     });
+    let own = sight.cancel.as_ref().is_some_and(|one| one.by.is_same_person(&by));
     let token = form_token(kit, signed, sight, kit.world.now());
-    Some(CancelForm { token, typed: shown.typed.clone(), proposed })
+    Some(CancelForm { token, typed: shown.typed.clone(), proposed, own })
 }
 
 fn escaped(text: &str) -> String {

@@ -106,6 +106,9 @@ pub(super) async fn show(request: HttpRequest, kit: Data<Kit>) -> HttpResponse {
 
 /// Our own records cannot be read.
 pub(super) fn unreadable(kit: &Kit, fault: &ReadFault) -> HttpResponse {
+    if let ReadFault::Cleared(at) = fault {
+        return page::cleared(&Home::of(kit), *at);
+    }
     tracing::error!(%fault, "a page of the console cannot be shown");
     page::unavailable(
         &Home::of(kit),

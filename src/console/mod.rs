@@ -2,7 +2,7 @@
 //!
 //! Must hold: looking changes nothing; whoever acts has signed in. Read in this order: `access`, `top`, `asked`, `list`,
 //! `sight`, `ways`, `bound`, `act`, `detail`, `held`, `settle`, `leavers`;
-//! `contract` tells programs what they may ask.
+//! `contract` tells programs what they may ask, `ready` and `operations` tell how the service is.
 
 mod access;
 mod top;
@@ -10,6 +10,7 @@ pub mod api;
 mod asked;
 mod contract;
 mod list;
+mod ready;
 pub mod operations;
 mod sight;
 mod span;

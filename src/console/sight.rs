@@ -52,6 +52,7 @@ impl Sight {
     /// The workflow of this id.
     pub(super) async fn of(kit: &Kit, id: WorkflowId) -> Result<Option<Self>, ReadFault> {
         let Some(workflow) = workflows::find(&kit.store, id).await? else { return Ok(None) };
+        workflow.in_full()?;
         Ok(Some(Self {
             request: workflow.request.open(Tag::Request)?,
             current: Current::of(kit, &workflow).await?,

@@ -169,6 +169,10 @@ fn by_hand(run: &Run) -> Option<&PlannedStep> {
 /// The account that a lost create may have made, where the run has stopped at one.
 fn found_account(run: &Run) -> Option<VaultUserId> {
     let making = run.plan.steps.iter().position(|step| matches!(step, PlannedStep::CreateUser(_)))?;
+    let last = run.attempts.iter().rfind(|attempt| attempt.step <= making);
+    if let Some(lost) = last.and_then(|attempt| attempt.report.as_ref()?.lost) {
+        return Some(lost);
+    }
     let tries: Vec<_> = run
         .attempts
         .iter()

@@ -1,7 +1,7 @@
 //! Which account may a person declare to be a workflow's own? One that a lost create of this workflow may have made.
 //!
-//! Must hold: without an attempt at making the account of which nobody knows what came, whoever holds the name is
-//! somebody else, and no word of a person makes the account ours.
+//! Must hold: without an attempt at making the account of which nobody knows what came, and without a mark of ours on it,
+//! whoever holds the name is somebody else, and no word of a person makes the account ours.
 
 use super::ids::VaultUserId;
 use super::step::{Outcome, Purpose, Report};
@@ -43,7 +43,12 @@ impl Tried<'_> {
 /// The account that may be adopted: who holds the name by the last of these attempts, if one of them is unresolved.
 /// They are all those of one workflow, oldest first.
 pub fn adoptable(tries: &[Tried<'_>]) -> Option<VaultUserId> {
-    let found = tries.last()?.report?.stranger?;
+    let last = tries.last()?.report?;
+    if last.lost.is_some() {
+        // It carries our mark, and the attempt that left it was lost with the database that knew of it.
+        return last.lost;
+    }
+    let found = last.stranger?;
     tries.iter().any(Tried::is_unresolved).then_some(found)
 }
 
@@ -63,6 +68,7 @@ mod tests {
             user_id: None,
             made_by: None,
             stranger,
+            lost: None,
             access: None,
             before: None,
         }
@@ -97,5 +103,8 @@ mod tests {
         assert_eq!(found(&[("act", Some(&lost)), ("look", Some(&nobody))]), None);
         assert_eq!(found(&[("act", None)]), None);
         assert_eq!(found(&[]), None);
+        // One with our mark, made by an attempt that this database has lost.
+        let lost = Report { lost: Some(VaultUserId(7)), ..somebody.clone() };
+        assert_eq!(found(&[("act", Some(&lost))]), Some(7));
     }
 }

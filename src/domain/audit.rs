@@ -138,6 +138,14 @@ event_kinds! {
     SignedIn = "sign_in.done";
     /// A session was ended before its time.
     SignedOut = "sign_in.ended";
+    /// The log lacks a head that was kept outside the database: an older database was put back.
+    RestoreRecognised = "restore.recognised";
+    /// An operator says that it was put back on purpose.
+    RestoreAccepted = "restore.accepted";
+    /// What a workflow at rest knew about people was cleared after its time.
+    PersonalCleared = "personal.cleared";
+    /// The raw bytes of messages were cleared after their time.
+    DeliveryCleared = "delivery.cleared";
 }
 
 /// Who brought an event about.

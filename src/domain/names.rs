@@ -113,6 +113,11 @@ impl SourceRef {
         self.0.split_once('~').is_some_and(|(beside, _)| beside == other.0)
     }
 
+    /// The reference of the whole request, as its sender gave it, be this the request's own or that of a part.
+    pub fn of_whole(&self) -> &str {
+        self.0.split_once('/').map_or(self.0.as_str(), |(whole, _)| whole)
+    }
+
     /// Reads one back that was kept, be it a sender's, a part's or that of a request which was made here.
     pub fn kept(text: &str) -> Result<Self, NotAName> {
         match text.split_once('/') {

@@ -112,8 +112,24 @@ impl Operator {
         same_address || same_user || nobody_knows || self.is_called_like(other) || other.is_called_like(self)
     }
 
+    /// Does this person stand for one of two? Whoever has signed in does. At a command line an address is a claim, and where
+    /// nobody has logged in any process may say that somebody has; so the account that has must be called as the address
+    /// begins, and only its owner can be that.
+    pub fn stands_for_one_of_two(&self) -> bool {
+        match self {
+            Self::SignedIn(_) => true,
+            Self::AtTheMachine { user, says } => {
+                !self.has_no_login()
+                    && says.as_ref().map(EmailAddress::key).is_some_and(|address| {
+                        let called = folded(&user.called);
+                        called == address || Some(called.as_str()) == local_part(&address)
+                    })
+            }
+        }
+    }
+
     /// At a command line of which the machine does not know who has logged in?
-    pub fn has_no_login(&self) -> bool {
+    fn has_no_login(&self) -> bool {
         self.machine_user().is_some_and(|user| user.number.is_none())
     }
 
@@ -313,6 +329,32 @@ mod tests {
         assert!(same(&first, &untold) && same(&untold, &untold) && same(&ana, &untold));
         // Between command and console: by the address, or by how the machine calls its owner.
         assert!(same(&first, &ana) && same(&first, &signed_in("olga@example.com")) && !same(&first, &bo));
+    }
+
+    #[test]
+    fn a_command_stands_for_one_of_two_only_under_ones_own_name() {
+        let account = |called: &str, number: Option<u32>, says: Option<&str>| {
+            let user = MachineUser { called: called.to_owned(), number, account: None };
+            Operator::AtTheMachine { user, says: says.map(mail) }
+        };
+        for by in [
+            signed_in("ana@example.com"),
+            account("ana", Some(7), Some("ana@example.com")),
+            account("ANA", Some(7), Some("Ana+x@example.com")),
+            account("ana@example.com", Some(7), Some("ana@example.com")),
+        ] {
+            assert!(by.stands_for_one_of_two(), "{by:?}");
+        }
+        for by in [
+            // Any process may write such a number where nobody has logged in; a name it can give to none.
+            account("1001", Some(1001), Some("ana@example.com")),
+            account("root", Some(0), Some("ana@example.com")),
+            account("bo", Some(8), Some("ana@example.com")),
+            account("ana", None, Some("ana@example.com")),
+            account("ana", Some(7), None),
+        ] {
+            assert!(!by.stands_for_one_of_two(), "{by:?}");
+        }
     }
 
     #[test]

@@ -187,6 +187,9 @@ pub struct Report {
     /// Who holds the wanted name, where that is somebody whom this workflow did not make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stranger: Option<VaultUserId>,
+    /// The same, where that account carries a mark of this request of which no attempt is recorded here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<VaultUserId>,
     /// What the account could reach; told by `record_access` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<AccessSeen>,

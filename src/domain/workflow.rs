@@ -162,6 +162,7 @@ impl State {
                 .text("batch", by.batch.to_string())
                 .text("selection", by.selection.to_string())
                 .personal("proposed_by", by.proposed.to_string())
+                .personal("proposed_because", by.proposed_because)
                 .personal("reason", by.reason),
             owed: vec![],
         })
@@ -435,6 +436,8 @@ pub struct TwoPeople<'a> {
     /// Who confirmed it.
     pub confirmed: &'a EmailAddress,
     /// Why, in the words of the one who proposed it.
+    pub proposed_because: &'a str,
+    /// Why, in the words of the one who confirmed it.
     pub reason: &'a str,
 }
 

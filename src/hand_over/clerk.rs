@@ -54,7 +54,7 @@ impl Clerk {
                 return Err(TurnFailed::doing("reading whom a password is for")(&fault));
             }
             // Trying again changes nothing about it.
-            Err(fault @ (ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_))) => {
+            Err(fault @ (ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_))) => {
                 OfferedTo::Unreadable(fault.to_string())
             }
         };

@@ -116,6 +116,7 @@ async fn understand(
         approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
+        cleared: None,
     };
     let leaver_within = source.leaver_within;
     let oldest = source.oldest_effective;
@@ -155,7 +156,7 @@ async fn known(
 ) -> Result<bool, Refusal> {
     let standing = workflows::find_by_source_ref(&kit.store, &source.name, &request.source_ref).await;
     match standing {
-        Ok(standing) => Ok(standing.is_some_and(|standing| standing.request == *canonical)),
+        Ok(standing) => Ok(standing.is_some_and(|standing| standing.asks_for(canonical))),
         Err(fault) => {
             tracing::error!(source = %source.name, %fault, "a repeated request could not be looked up");
             Err(Refusal::Unavailable)

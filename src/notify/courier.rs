@@ -15,12 +15,11 @@ use crate::domain::names::EmailAddress;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::time::Timestamp;
 use crate::kit::Kit;
-use crate::store::ReadFault;
-use crate::store::outbox::{self, ClaimMessage, OwedMessage, ReportMessage, Sent};
-use crate::worker::{Did, TurnFailed, Worker};
-
-/// Who has not reported after so many seconds has crashed.
-const CLAIM_SECONDS: i64 = 120;
+use crate::store::outbox::{
+    self, ClaimMessage, KeepMessage, OwedMessage, ReportMessage, Sent, SentElsewhere,
+};
+use crate::store::{ReadFault, WriteFault};
+use crate::worker::{Did, Shown, TurnFailed, Worker, holding};
 
 /// About half a working day in all, so that a mail server may be mended in the meantime.
 const RETRY: RetryPolicy = RetryPolicy {
@@ -52,11 +51,32 @@ impl Courier {
         Self { kit, post }
     }
 
-    async fn claim(&self) -> Result<Option<OwedMessage>, TurnFailed> {
+    async fn claim(&self, until: Timestamp) -> Result<Option<OwedMessage>, TurnFailed> {
         let stamp = self.kit.world.stamp();
-        let until = stamp.at.plus_seconds(CLAIM_SECONDS);
         let claimed = self.kit.store.write(ClaimMessage { stamp, until }).await;
         claimed.map_err(|fault| TurnFailed::doing("claiming a message")(&fault))
+    }
+
+    /// A slow mail server and many addressees take their time; meanwhile no other courier sends the same mail.
+    async fn holding<T>(
+        &self,
+        message: MessageId,
+        until: Timestamp,
+        carried: impl Future<Output = T>,
+    ) -> Result<T, SentElsewhere> {
+        let stands = (self.kit.settings.worker.lease, until);
+        holding(&self.kit.world, stands, carried, |from, until| async move {
+            let keep = KeepMessage { stamp: self.kit.world.stamp(), message, from, until };
+            match self.kit.store.write(keep).await {
+                Ok(()) => Ok(Shown::Kept),
+                Err(WriteFault::Refused(no)) => Err(no),
+                Err(WriteFault::Unavailable(words) | WriteFault::Unknown(words)) => {
+                    tracing::warn!(message.id = %message, fault = %words, "a mail that is being sent was not kept");
+                    Ok(Shown::NotNow)
+                }
+            }
+        })
+        .await
     }
 
     async fn report(&self, message: MessageId, sent: Sent) -> Result<(), TurnFailed> {
@@ -149,11 +169,16 @@ impl Worker for Courier {
             Some(_) => {}
         }
         // Another courier may have been quicker.
-        let Some(owed) = self.claim().await? else { return Ok(Did::Work(0)) };
+        let until = self.kit.world.now().plus(self.kit.settings.worker.lease);
+        let Some(owed) = self.claim(until).await? else { return Ok(Did::Work(0)) };
         let sent = if owed.tries > RETRY.most_tries {
             Sent::Parked(format!("given up after {} tries that never ended", owed.tries - 1))
         } else {
-            self.carry(&owed).await?
+            let Ok(carried) = self.holding(owed.id, until, self.carry(&owed)).await else {
+                tracing::warn!(message.id = %owed.id, "a mail is another courier's by now");
+                return Ok(Did::Work(1));
+            };
+            carried?
         };
         tell(&owed, &sent);
         self.report(owed.id, sent).await?;

@@ -366,7 +366,9 @@ async fn without_groups(
     let groups = match groups_known(kit, workflow).await {
         Ok(groups) => groups,
         Err(fault @ ReadFault::Database(_)) => return Err(fault.into()),
-        Err(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_)) => return Ok(None),
+        Err(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_)) => {
+            return Ok(None);
+        }
     };
     let folded = words.to_lowercase();
     let named = groups.iter().any(|group| folded.contains(group.as_str()));

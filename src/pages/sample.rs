@@ -72,6 +72,7 @@ pub(crate) fn workflow() -> Workflow {
         approval_ends: None,
         created_at: now().plus_seconds(-600),
         updated_at: now().plus_seconds(-170),
+        cleared: None,
     }
 }
 
@@ -278,6 +279,7 @@ pub(crate) fn run() -> super::progress::Run {
             made_by: None,
             stranger: None,
             access: None,
+            lost: None,
             before: None,
         }),
         ended_at: Some(now().plus_seconds(i64::try_from(step).unwrap())),

@@ -200,6 +200,19 @@ fn sentence(told: &Told) -> String {
         EventKind::SignInFailed => format!("A sign-in failed: {}.", text("because")),
         EventKind::SignedIn => format!("{} signed in.", actor(told)),
         EventKind::SignedOut => format!("A session of {} was ended: {}.", personal("whose"), text("because")),
+        EventKind::RestoreRecognised => format!(
+            "The log lacks the head number {} and ends at {}: an older database was put back.",
+            number(told, "head_number"),
+            number(told, "reached")
+        ),
+        EventKind::PersonalCleared => {
+            "What was known about people here was cleared after its time, and so were request, plans and messages."
+                .to_owned()
+        }
+        EventKind::DeliveryCleared => "The raw messages were cleared after their time.".to_owned(),
+        EventKind::RestoreAccepted => {
+            format!("{} says that it was put back on purpose: {}.", actor(told), clause(&personal("reason")))
+        }
     }
 }
 

@@ -29,11 +29,12 @@ use crate::domain::request::{Request, What};
 use crate::domain::retry::{Tell, unreadable};
 use crate::domain::routing::Routing;
 use crate::domain::snapshot::{Snapshot, UserSeen};
+use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 use crate::rules::access::{NotAllowed, permit_seen, privileged_joins};
 use crate::rules::asked_for::{permit_request, permit_time};
 use crate::rules::routing::{Unasked, Wanted, route};
-use crate::store::claims::ClaimPlan;
+use crate::store::claims::{ClaimPlan, KeepTakenUp, TakenUpElsewhere};
 use crate::store::concerned::{concerned, concerned_by};
 use crate::store::due;
 use crate::store::held_back::{Gate, LookAgain};
@@ -45,7 +46,7 @@ use crate::store::watches::{self, Watch};
 use crate::store::workflows::Workflow;
 use crate::store::{ReadFault, WriteFault};
 use crate::target::CallFault;
-use crate::worker::{Did, KeptHand, Looking, TurnFailed, Worker, upright};
+use crate::worker::{Did, KeptHand, Looking, Shown, TurnFailed, Worker, holding, upright};
 
 /// No reading of a target takes longer than this.
 const READING_LIMIT: Duration = Duration::from_mins(2);
@@ -53,8 +54,6 @@ const READING_LIMIT: Duration = Duration::from_mins(2);
 /// What is said of a change that changes nothing.
 const NOTHING_DIFFERS: &str = "a fresh read shows the account as this request wants it, so nobody is asked";
 
-/// So long nobody else takes up what is being planned.
-const LEASE: TimeDelta = TimeDelta::seconds(150);
 /// So many plans are made side by side at most.
 const MOST_HANDS: usize = 8;
 
@@ -100,7 +99,9 @@ impl From<ReadFault> for NoPlan {
     fn from(fault: ReadFault) -> Self {
         match fault {
             ReadFault::Database(_) => Self::Store(fault),
-            ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) => Self::NeedsPerson(fault.to_string()),
+            ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_) => {
+                Self::NeedsPerson(fault.to_string())
+            }
         }
     }
 }
@@ -157,16 +158,17 @@ impl Worker for Planner {
             Some(_) => {}
         }
         let (claimable, resting_until) = self.kit.claimable(whose);
-        let claim = ClaimPlan { stamp: self.kit.world.stamp(), until: now.plus(LEASE), claimable };
+        let until = now.plus(self.kit.settings.worker.lease);
+        let claim = ClaimPlan { stamp: self.kit.world.stamp(), until, claimable };
         let Some(workflow) = store.write(claim).await.map_err(|fault| failed(&fault))? else {
             return Ok(resting_until.map_or(Did::Idle, Did::IdleUntil));
         };
         let at_work = self.kept.takes(workflow.kind);
         looking.found();
         let planned = if workflow.waits_for.is_some() {
-            self.look_again(&workflow).await
+            self.look_again(&workflow, until).await
         } else {
-            self.plan(&workflow).await
+            self.plan(&workflow, until).await
         };
         if at_work.is_some() {
             drop(at_work);
@@ -189,19 +191,45 @@ impl Planner {
     }
 
     /// It waits for another request of the same person; once that one has come to rest, it is planned.
-    async fn look_again(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
+    async fn look_again(&self, workflow: &Workflow, until: Timestamp) -> Result<(), TurnFailed> {
         let deed = LookAgain { stamp: self.kit.world.stamp(), workflow: workflow.id };
         let gate = self.kit.store.write(deed).await;
         match gate.map_err(|fault| TurnFailed::doing("looking for another run")(&fault))? {
-            Gate::Open => self.plan(workflow).await,
+            Gate::Open => self.plan(workflow, until).await,
             Gate::Closed => Ok(()),
         }
     }
 
-    async fn plan(&self, workflow: &Workflow) -> Result<(), TurnFailed> {
+    /// Reads on while the target takes its time, as long as this planner has the workflow for itself.
+    async fn reading<T>(
+        &self,
+        workflow: &Workflow,
+        until: Timestamp,
+        reading: impl Future<Output = T>,
+    ) -> Result<T, TakenUpElsewhere> {
+        let stands = (self.kit.settings.worker.lease, until);
+        holding(&self.kit.world, stands, reading, |from, until| async move {
+            let deed = KeepTakenUp { stamp: self.kit.world.stamp(), workflow: workflow.id, from, until };
+            match self.kit.store.write(deed).await {
+                Ok(()) => Ok(Shown::Kept),
+                Err(WriteFault::Refused(no)) => Err(no),
+                Err(WriteFault::Unavailable(words) | WriteFault::Unknown(words)) => {
+                    tracing::warn!(workflow.id = %workflow.id, fault = %words, "what is being planned was not kept");
+                    Ok(Shown::NotNow)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn plan(&self, workflow: &Workflow, until: Timestamp) -> Result<(), TurnFailed> {
         self.kit.heed_operator(workflow.id).await.map_err(|fault| TurnFailed::doing("planning")(&fault))?;
-        let limit = tokio::time::timeout(READING_LIMIT, upright(self.make(workflow)));
-        let made = match limit.await {
+        let limit = Box::pin(tokio::time::timeout(READING_LIMIT, upright(self.make(workflow))));
+        let Ok(read) = self.reading(workflow, until, limit).await else {
+            tracing::warn!(workflow.id = %workflow.id, "another planner has taken it up meanwhile");
+            return Ok(());
+        };
+        let made = match read {
             Ok(Ok(made)) => made,
             Ok(Err(fell)) => Err(NoPlan::NeedsPerson(format!("the plan could not be made: {fell}"))),
             Err(_) => {

@@ -20,6 +20,7 @@ use crate::store::WriteFault;
 use crate::store::operator;
 use crate::store::plans::{AwaitVault, WidenPlan};
 use crate::store::reschedule::{self, Reschedule};
+use crate::store::restores::{self, Since};
 use crate::store::runs::{LetGo, StartRun, Started, Stopped};
 use crate::store::steps;
 use crate::target::{Besides, CallFault, Subject};
@@ -179,11 +180,12 @@ impl Runner<'_> {
         Ok(Begun::NotNow)
     }
 
-    /// Reads the assumptions again before a run goes on that stopped for a person. What a person was told may be long
-    /// ago: meanwhile the account may have been disabled, or a group made anew.
+    /// Reads the assumptions again before a run goes on that stopped for a person, or that an older database remembers.
+    /// What a person was told may be long ago: meanwhile the account may have been disabled, or a group made anew.
     pub(super) async fn resume(&self, run: &Run<'_>) -> Result<Begun, Left> {
         let (kit, workflow) = (self.kit, &run.workflow);
-        if operator::sent_on_and_not_begun(&kit.store, workflow.id).await?.is_none() {
+        let sent_on = operator::sent_on_and_not_begun(&kit.store, workflow.id).await?;
+        if sent_on.is_none() && restores::since_last_attempt(&kit.store, workflow.id).await? == Since::No {
             return Ok(Begun::Yes);
         }
         let assumed = run.plan.assumed_groups();

@@ -4,9 +4,6 @@
 //! is gone writes nothing more.
 
 use std::future::Future;
-use std::pin::pin;
-
-use chrono::TimeDelta;
 
 use crate::domain::ids::WorkflowId;
 use crate::domain::plan::Plan;
@@ -21,12 +18,7 @@ use crate::store::runs::{Extend, LetGo, StartRun, Stopped};
 use crate::store::workflows::{self, Workflow};
 use crate::store::{ReadFault, WriteFault};
 use crate::target::Target;
-use crate::worker::{FellOver, pulse};
-
-/// So long a lease stands without a sign of life: after that another worker goes on with the run.
-pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// A call that lasts longer extends the lease.
-const EXTEND_AFTER: TimeDelta = TimeDelta::seconds(20);
+use crate::worker::{FellOver, Shown, holding};
 
 /// Why a run is left where it is.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +47,7 @@ impl Left {
     /// Is something broken that only a person can mend?
     pub(super) fn is_broken(&self) -> bool {
         match self {
-            Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_))
+            Self::Read(ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_))
             | Self::Key(_)
             | Self::FellOver(_)
             | Self::Mismatch => true,
@@ -103,31 +95,19 @@ impl<'k> Runner<'k> {
     /// Waits for the target, and extends the lease as long as that lasts. A lease that is lost in spite of it ends the
     /// wait: whoever has it now looks up what the call brought about.
     pub(super) async fn holding<T>(&self, run: &Run<'_>, call: impl Future<Output = T>) -> Result<T, Left> {
-        let mut call = pin!(call);
-        let mut extended = self.kit.world.now();
-        loop {
-            tokio::select! {
-                said = &mut call => return Ok(said),
-                () = pulse() => {}
-            }
-            let now = self.kit.world.now();
-            if now.since(extended) < EXTEND_AFTER {
-                continue;
-            }
-            let deed = Extend {
-                stamp: self.kit.world.stamp(),
-                lease: run.lease.clone(),
-                workflow: run.workflow.id,
-                until: now.plus(LEASE),
-            };
-            match self.kit.store.write(deed).await {
-                Ok(()) => extended = now,
-                Err(WriteFault::Refused(_)) => return Err(Left::Lost),
+        let stands = (self.kit.settings.worker.lease, self.until());
+        holding(&self.kit.world, stands, call, |_, until| async move {
+            let (stamp, lease) = (self.kit.world.stamp(), run.lease.clone());
+            match self.kit.store.write(Extend { stamp, lease, workflow: run.workflow.id, until }).await {
+                Ok(()) => Ok(Shown::Kept),
+                Err(WriteFault::Refused(_)) => Err(Left::Lost),
                 Err(WriteFault::Unavailable(words) | WriteFault::Unknown(words)) => {
                     tracing::warn!(workflow.id = %run.workflow.id, fault = %words, "a lease was not extended");
+                    Ok(Shown::NotNow)
                 }
             }
-        }
+        })
+        .await
     }
 
     pub(super) async fn record(
@@ -181,6 +161,6 @@ impl<'k> Runner<'k> {
     }
 
     pub(super) fn until(&self) -> Timestamp {
-        self.kit.world.now().plus(LEASE)
+        self.kit.world.now().plus(self.kit.settings.worker.lease)
     }
 }

@@ -7,12 +7,13 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::claimed::{LEASE, Left, Runner};
+use super::claimed::{Left, Runner};
 use crate::domain::resting::Admission;
 use crate::kit::Kit;
+use crate::store::WriteFault;
 use crate::store::due;
 use crate::store::lease::Lease;
-use crate::store::runs::{ClaimRun, LetGo};
+use crate::store::runs::{ClaimRun, LetGo, NotClaimed};
 use crate::store::workflows::Workflow;
 use crate::worker::{Did, KeptHand, Looking, TurnFailed, Worker, upright};
 
@@ -51,6 +52,10 @@ impl Worker for Executor {
     }
 
     async fn turn_beside_others(&self, looking: &mut Looking) -> Result<Did, TurnFailed> {
+        if self.kit.store.ailment().is_some() {
+            // What came of a call could not be recorded. The sweeper finds out when writes go through again, and rings.
+            return Ok(Did::Idle);
+        }
         let failed = TurnFailed::doing("claiming a run");
         let (now, whose) = (self.kit.world.now(), self.kept.whose());
         let next = due::next_run_at(&self.kit.store, whose).await;
@@ -61,10 +66,17 @@ impl Worker for Executor {
         }
         let (claimable, resting_until) = self.kit.claimable(whose);
         let stamp = self.kit.world.stamp();
-        let claim = ClaimRun { stamp, holder: self.holder, until: now.plus(LEASE), claimable };
-        let Some((workflow, lease)) = self.kit.store.write(claim).await.map_err(|fault| failed(&fault))?
-        else {
-            return Ok(resting_until.map_or(Did::Idle, Did::IdleUntil));
+        let kept = self.kit.witness.kept();
+        let until = now.plus(self.kit.settings.worker.lease);
+        let claim = ClaimRun { stamp, holder: self.holder, until, claimable, kept };
+        let (workflow, lease) = match self.kit.store.write(claim).await {
+            Ok(Some(claimed)) => claimed,
+            Ok(None) => return Ok(resting_until.map_or(Did::Idle, Did::IdleUntil)),
+            Err(WriteFault::Refused(NotClaimed::HeadMissing(_))) => {
+                self.kit.compare_log().await?;
+                return Ok(Did::Idle);
+            }
+            Err(fault) => return Err(failed(&fault)),
         };
         // Asked before the next hand may look, so that one alone tries a target that has rested.
         let admission = workflow.target.as_ref().and_then(|name| self.kit.target(name));

@@ -23,11 +23,15 @@ use crate::store::leaver_clocks;
 use crate::store::plans;
 use crate::store::recording::{Ended, Intent, Next, Recorded};
 use crate::store::resets;
+use crate::store::restores;
 use crate::store::secrets::{self, Sealed};
 use crate::store::steps;
 use crate::store::workflows::Workflow;
 use crate::store::written;
-use crate::target::{Again, LeftIn, Mark, SentBefore, StepCall};
+use crate::target::{Adoption, Again, LeftIn, Mark, SentBefore, StepCall};
+
+/// So many attempts at making one account are known again after a restore; twice as many as one plan makes at most.
+const MOST_LOST: usize = 100;
 
 impl Runner<'_> {
     pub(super) async fn carry_out(&self, workflow: Workflow, lease: Lease) -> Result<(), Left> {
@@ -150,10 +154,9 @@ impl Runner<'_> {
         let (Some(step), Some(record)) = (run.plan.steps.get(place), ledger.steps.get(place).cloned()) else {
             return Err(Left::Mismatch);
         };
-        let world = &self.kit.world;
-        let attempt = AttemptId::made(world.now(), world.bytes());
+        let attempt = self.attempt_at(run, step, purpose).await?;
         let form = ledger.form(&run.plan, place);
-        let begun = StepRecord { form, ..record }.begin(attempt, purpose, world.now());
+        let begun = StepRecord { form, ..record }.begin(attempt, purpose, self.kit.world.now());
         let Sent { sealed, secret, password } = self.password_for(run, step, purpose).await?;
         let intent = Intent { step: place, attempt, purpose, record: begun.clone(), sealed, secret };
         match self.record(run, ended, Next::Begin(Box::new(intent))).await? {
@@ -161,6 +164,7 @@ impl Runner<'_> {
             Recorded::Stopped => return Ok(None),
         }
         let made = steps::acts_of_kind(&self.kit.store, run.workflow.id, "create_user").await?;
+        let lost_marks = self.lost_marks(run, step, &made).await?;
         let our_marks: Vec<Mark> = made.into_iter().map(Mark::of).collect();
         let before = match purpose {
             Purpose::Act => None,
@@ -176,6 +180,7 @@ impl Runner<'_> {
             user_id: ledger.user_id.or_else(|| run.plan.account.as_ref().map(|account| account.id)),
             mark: Mark::of(attempt),
             our_marks: &our_marks,
+            lost_marks: &lost_marks,
             adoption: run.workflow.adoption,
             form: begun.form,
             password,
@@ -217,6 +222,40 @@ impl Runner<'_> {
         Ok(if sets { SentBefore::Perhaps } else { SentBefore::No })
     }
 
+    /// The id of an attempt; one that makes the account has an id that can be told again from the request alone. After a
+    /// restore other ids follow, so that what a lost attempt has made is never taken for what this one is about to make.
+    async fn attempt_at(
+        &self,
+        run: &Run<'_>,
+        step: &PlannedStep,
+        purpose: Purpose,
+    ) -> Result<AttemptId, Left> {
+        let world = &self.kit.world;
+        if !matches!((step, purpose), (PlannedStep::CreateUser(_), Purpose::Act)) {
+            return Ok(AttemptId::made(world.now(), world.bytes()));
+        }
+        let made = steps::acts_of_kind(&self.kit.store, run.workflow.id, "create_user").await?;
+        let nth = restores::accepted(&self.kit.store).await? * MOST_LOST + made.len();
+        let workflow = &run.workflow;
+        Ok(self.kit.keys.create_attempt(&workflow.source, &workflow.source_ref, nth))
+    }
+
+    /// What attempts at making this account would have left that stand in no database any more.
+    async fn lost_marks(
+        &self,
+        run: &Run<'_>,
+        step: &PlannedStep,
+        made: &[AttemptId],
+    ) -> Result<Vec<Mark>, Left> {
+        if !matches!(step, PlannedStep::FindUser | PlannedStep::CreateUser(_)) {
+            return Ok(Vec::new());
+        }
+        let workflow = &run.workflow;
+        let any = |nth| self.kit.keys.create_attempt(&workflow.source, &workflow.source_ref, nth);
+        let most = (restores::accepted(&self.kit.store).await? + 1) * MOST_LOST;
+        Ok((0..most).map(any).filter(|attempt| !made.contains(attempt)).map(Mark::of).collect())
+    }
+
     fn settle(&self, begun: StepRecord, purpose: Purpose, report: &Report) -> StepRecord {
         let policy = self.kit.retry_policy();
         let waits = Waits { policy: &policy, now: self.kit.world.now(), chance: self.kit.world.number() };
@@ -235,6 +274,11 @@ impl Runner<'_> {
             let clear = String::from_utf8_lossy(&clear).into_owned();
             let password = Some(SecretString::from(clear));
             return Ok(Sent { sealed: None, secret: Some(standing.id), password });
+        }
+        let makes_one = matches!(step, PlannedStep::CreateUser(_));
+        if makes_one && matches!(run.workflow.adoption, Adoption::ByPerson(_)) {
+            // The account is there, with a password that nobody here has chosen; a new one would open nothing.
+            return Ok(Sent::default());
         }
         let world = &self.kit.world;
         let id = SecretId::made(world.now(), world.bytes());

@@ -19,9 +19,10 @@ use crate::domain::step::{Form, Outcome, Report};
 use crate::kit::Kit;
 use crate::store::late::{BeginLate, EndLate};
 use crate::store::lease::Lease;
+use crate::store::restores::HeadMissing;
 use crate::store::watches::{self, ClaimWatch, EndLook, Sight, Watch};
 use crate::store::workflows::Workflow;
-use crate::store::{ReadFault, plans, steps};
+use crate::store::{ReadFault, WriteFault, plans, steps};
 use crate::target::{Adoption, Again, LeftIn, Mark, SentBefore, StepCall, Target};
 use crate::worker::{Did, TurnFailed, Worker, upright};
 
@@ -60,8 +61,15 @@ impl Worker for Watcher {
             Some(due) if due > now => return Ok(Did::IdleUntil(due)),
             Some(_) => {}
         }
-        let claim = ClaimWatch { stamp: self.kit.world.stamp(), holder: self.holder, until: now.plus(LEASE) };
-        let claimed = self.kit.store.write(claim).await.map_err(|fault| failed(&fault))?;
+        let (stamp, kept) = (self.kit.world.stamp(), self.kit.witness.kept());
+        let claim = ClaimWatch { stamp, holder: self.holder, until: now.plus(LEASE), kept };
+        let claimed = match self.kit.store.write(claim).await {
+            Err(WriteFault::Refused(HeadMissing)) => {
+                self.kit.compare_log().await?;
+                return Ok(Did::Idle);
+            }
+            written => written.map_err(|fault| failed(&fault))?,
+        };
         let Some((watch, workflow, lease)) = claimed else {
             // Whatever was due is put off by now.
             return Ok(Did::Idle);
@@ -197,6 +205,7 @@ impl Watched<'_> {
             user_id: self.user_id,
             mark: Mark::of(attempt),
             our_marks: &self.marks,
+            lost_marks: &[],
             adoption: Adoption::OnlyByMark,
             form,
             password: None,
@@ -217,6 +226,7 @@ async fn bounded(conversation: impl Future<Output = Report> + Send) -> Report {
         calls: vec![],
         user_id: None,
         stranger: None,
+        lost: None,
         access: None,
         before: None,
         made_by: None,

@@ -3,6 +3,7 @@
 //! Must hold: one request at a time sees and changes the state; the lock is never held across a wait.
 //! Deliberately not here: HTTP (see `vault_server`).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -43,6 +44,8 @@ impl World {
 pub struct Vault {
     world: Arc<Mutex<World>>,
     clock: SimClock,
+    /// Requests that wait at this moment, because a fault delays them.
+    delayed: Arc<AtomicUsize>,
 }
 
 /// What becomes of a request.
@@ -74,7 +77,7 @@ impl Vault {
     pub fn new(options: TenantOptions, clock: SimClock) -> Self {
         let tenant = Tenant::new(options);
         let world = World { tenant, script: Script::default(), wire: Vec::new(), late: Vec::new() };
-        Self { world: Arc::new(Mutex::new(world)), clock }
+        Self { world: Arc::new(Mutex::new(world)), clock, delayed: Arc::default() }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -223,6 +226,21 @@ impl Vault {
     /// Takes every fault off the script.
     pub fn clear_faults(&self) {
         self.world().script.clear();
+    }
+
+    /// How many requests a fault delays at this moment.
+    pub fn delayed(&self) -> usize {
+        self.delayed.load(Ordering::SeqCst)
+    }
+
+    /// Counts a request among those that wait.
+    pub(super) fn begins_to_wait(&self) {
+        self.delayed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It waits no longer.
+    pub(super) fn has_waited(&self) {
+        self.delayed.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Answers a call as if it had come over the wire, without any fault.

@@ -48,12 +48,16 @@ async fn carried_out(vault: Vault, call: Call) -> Outcome {
     match visit.delay() {
         None => vault.finish(visit),
         Some((millis, Moment::Before)) => {
+            vault.begins_to_wait();
             pause(millis).await;
+            vault.has_waited();
             vault.finish(visit)
         }
         Some((millis, Moment::After)) => {
             let outcome = vault.finish(visit);
+            vault.begins_to_wait();
             pause(millis).await;
+            vault.has_waited();
             outcome
         }
     }

@@ -176,7 +176,7 @@ impl AcceptDelivery {
     /// Canonical requests are compared, not bytes. A deed that is run again after an unknown outcome meets its own
     /// workflow here, and that is no repeat.
     fn repeat_of(&self, standing: &Workflow, other: OtherMeaning) -> Result<Accepted, Fault<OtherMeaning>> {
-        if standing.request != self.workflow.request {
+        if !standing.asks_for(&self.workflow.request) {
             return Err(Fault::Refused(other));
         }
         let repeat = if standing.id == self.workflow.id { Repeat::First } else { Repeat::Again };
@@ -189,7 +189,7 @@ impl AcceptDelivery {
         kept: &Correction,
         other: OtherMeaning,
     ) -> Result<Accepted, Fault<OtherMeaning>> {
-        if kept.request != self.workflow.request {
+        if kept.request != self.workflow.request.digest() {
             return Err(Fault::Refused(other));
         }
         let state = match kept.workflow {
@@ -259,8 +259,8 @@ impl AcceptDelivery {
                 audit::append(tx, open.into(), event).await?;
                 self.standing(tx, open, Repeat::Again).await
             }
-            Course::Withdraw(earlier) => self.withdraw(tx, earlier).await,
-            Course::AskInstead(instead) => self.ask_instead(tx, request, &instead).await,
+            Course::Withdraw(earlier) => Box::pin(self.withdraw(tx, earlier)).await,
+            Course::AskInstead(instead) => Box::pin(self.ask_instead(tx, request, &instead)).await,
             Course::Stale => self.ignore(tx, request).await,
             Course::Noted(about) => {
                 self.receive_about(tx, request, ("noted", about)).await?;
@@ -286,7 +286,7 @@ impl AcceptDelivery {
         taken: &TakenIn,
     ) -> Result<Accepted, Fault<OtherMeaning>> {
         let made = match &taken.beside {
-            Some(beside) => Some(self.make_beside(tx, request, beside).await?),
+            Some(beside) => Some(Box::pin(self.make_beside(tx, request, beside)).await?),
             None => None,
         };
         // Who is to have access later is disabled first.
@@ -402,11 +402,11 @@ impl AcceptDelivery {
             delivery: self.delivery.id,
             source: self.workflow.source.clone(),
             source_ref: self.workflow.source_ref.clone(),
-            request: self.workflow.request.clone(),
+            request: self.workflow.request.digest(),
             course: course.to_owned(),
             workflow,
         };
-        corrections::keep(tx, &kept).await
+        corrections::keep(tx, &kept, &self.workflow.request).await
     }
 
     async fn standing(

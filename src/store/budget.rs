@@ -122,6 +122,19 @@ async fn hold<No>(tx: &mut Tx, workflow: &Workflow) -> Result<Room, Fault<No>> {
         .filter(batch::Column::ClosedAt.is_null())
         .one(&tx.inner)
         .await?;
+    let open = match open {
+        Some(row) if is_emptied(tx, row.id).await? => {
+            // Its source took back whoever was held in it; whoever is held now is a new matter, with an alarm of its own.
+            let closed = batch::ActiveModel {
+                id: Set(row.id),
+                closed_at: Set(Some(tx.at.as_utc())),
+                ..Default::default()
+            };
+            batch::Entity::update(closed).exec(&tx.inner).await?;
+            None
+        }
+        open => open,
+    };
     let room = if let Some(row) = open {
         Room::Held(BatchId(row.id))
     } else {
@@ -139,6 +152,16 @@ async fn hold<No>(tx: &mut Tx, workflow: &Workflow) -> Result<Room, Fault<No>> {
     let again = OnConflict::column(Column::WorkflowId).update_columns(anew).to_owned();
     held::Entity::insert(row).on_conflict(again).exec_without_returning(&tx.inner).await?;
     Ok(room)
+}
+
+/// Is nothing held in this batch any more?
+async fn is_emptied<No>(tx: &Tx, batch: uuid::Uuid) -> Result<bool, Fault<No>> {
+    let still = held::Entity::find()
+        .filter(held::Column::BatchId.eq(batch))
+        .filter(held::Column::State.eq("held"))
+        .one(&tx.inner)
+        .await?;
+    Ok(still.is_none())
 }
 
 async fn open_batch<No>(tx: &mut Tx, workflow: &Workflow) -> Result<BatchId, Fault<No>> {

@@ -71,12 +71,12 @@ pub enum NotCancelled {
          workflow's page, or under their own account of the machine"
     )]
     SameUser(EmailAddress),
-    /// A command of somebody of whom the machine does not know who they are.
+    /// A command under an account that does not show who gives it.
     #[error(
-        "this machine does not know who has logged in, so a command does not show who of two people gives it; two \
-         people decide on the workflow's page"
+        "this machine does not know you by that address: where two people decide, a command counts only for whoever has logged \
+         in under an account that is called as the address begins; two people decide on the workflow's page"
     )]
-    NoLogin,
+    NotKnownHere,
     /// This person may not decide about it.
     #[error(transparent)]
     NotYours(#[from] TheirOwn),
@@ -96,8 +96,8 @@ impl Deed for CancelLeaver {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Cancelled, Fault<NotCancelled>> {
-        if self.operator().has_no_login() {
-            return Err(Fault::Refused(NotCancelled::NoLogin));
+        if !self.operator().stands_for_one_of_two() {
+            return Err(Fault::Refused(NotCancelled::NotKnownHere));
         }
         let workflow = workflows::lock(tx, self.workflow).await?;
         let workflow = workflow.ok_or(Fault::Refused(NotCancelled::Unknown))?;
@@ -126,7 +126,8 @@ impl Deed for CancelLeaver {
             withdrawn_by: None,
             proposed: Some(Proposed {
                 by: said.to_string(),
-                reason: proposal.reason,
+                because: proposal.reason,
+                reason: self.reason.clone(),
                 machine_user: self.user.as_ref().map(MachineUser::in_words),
             }),
         };

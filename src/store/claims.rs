@@ -4,7 +4,7 @@
 //! recorded so often in a row goes to a person, so that it costs the others no more time.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, Set};
 
 use super::deed::{Deed, Fault, Tx};
@@ -89,6 +89,10 @@ impl Deed for ClaimPlan {
         false
     }
 
+    fn rings(&self, done: &Self::Done) -> bool {
+        done.is_some()
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<WrongMove>> {
         let mut passed_over: Vec<WorkflowId> = Vec::new();
         while let Some(row) = self.next(tx, &passed_over).await? {
@@ -104,6 +108,52 @@ impl Deed for ClaimPlan {
             passed_over.push(id);
         }
         Ok(None)
+    }
+}
+
+/// Keeps what was taken up for planning, for longer.
+pub struct KeepTakenUp {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which one.
+    pub workflow: WorkflowId,
+    /// It was this planner's until then.
+    pub from: Timestamp,
+    /// It is from now on until then.
+    pub until: Timestamp,
+}
+
+/// Somebody else has taken it up, or it is no longer to be planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is another planner's by now")]
+pub struct TakenUpElsewhere;
+
+#[async_trait]
+impl Deed for KeepTakenUp {
+    type Done = ();
+    type No = TakenUpElsewhere;
+
+    fn name(&self) -> &'static str {
+        "keep_taken_up"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    fn concerns_others(&self) -> bool {
+        false
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<TakenUpElsewhere>> {
+        let kept = Entity::update_many()
+            .col_expr(Column::DueAt, Expr::value(self.until.as_utc()))
+            .filter(Column::Id.eq(self.workflow.0))
+            .filter(Column::State.eq("planning"))
+            .filter(Column::DueAt.eq(self.from.as_utc()))
+            .exec(&tx.inner)
+            .await?;
+        if kept.rows_affected == 1 { Ok(()) } else { Err(Fault::Refused(TakenUpElsewhere)) }
     }
 }
 

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait as _, DatabaseBackend, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    RuntimeErr, Set,
+    ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, DbErr, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, RuntimeErr, Set,
 };
 use uuid::Uuid;
 
@@ -96,7 +96,7 @@ pub async fn database_clock(
     if !has_clock(store) {
         return Ok(None);
     }
-    let pool = store.reads().get_postgres_connection_pool();
+    let pool = store.reads().pool().get_postgres_connection_pool();
     let failed =
         |fault: sqlx::Error| ReadFault::Database(DbErr::Query(RuntimeErr::SqlxError(Arc::new(fault))));
     // Waiting for a connection is no part of the reading.

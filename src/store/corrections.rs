@@ -3,7 +3,7 @@
 //! Must hold: everything here happens under the locks of the person and of their open workflows, so that nothing begins
 //! meanwhile. Deliberately absent: the decision (see `domain::correction`) and taking the message in (`accept`).
 
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Set};
 
 use super::deed::{Fault, Tx};
@@ -13,7 +13,7 @@ use super::rows::{correction, newest_event, person_link};
 use super::workflows::{self, Workflow};
 use super::{parts, people};
 use crate::domain::audit::Actor;
-use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::correction::{Age, HasAccount, Known, Placed, Sender, Stand, Standing, Wish, age};
 use crate::domain::ids::{DeliveryId, WorkflowId};
 use crate::domain::kind::Kind;
@@ -38,8 +38,20 @@ pub(super) fn placed(request: &Request) -> Placed {
 /// A workflow as the decision sees it, beside what comes in.
 pub(super) fn standing<No>(one: &Workflow, incoming: (&Workflow, &Request)) -> Result<Standing, Fault<No>> {
     let (like, request) = incoming;
-    let theirs: Request = one.request.open(Tag::Request)?;
     let sender = if one.source == like.source { Sender::Same } else { Sender::Other };
+    if one.cleared.is_some() {
+        // Long over. Its place in the order of events is kept elsewhere.
+        let nowhere = Known { sender, placed: Placed { sequence: None, occurred_at: None } };
+        return Ok(Standing {
+            id: one.id,
+            kind: one.kind,
+            stand: stand(&one.state),
+            takes_effect: None,
+            wish: Wish::Other,
+            age: age(placed(request), &[nowhere]),
+        });
+    }
+    let theirs: Request = one.request.open(Tag::Request)?;
     let known = Known { sender, placed: placed(&theirs) };
     Ok(Standing {
         id: one.id,
@@ -193,24 +205,40 @@ pub(super) struct Correction {
     pub(super) delivery: DeliveryId,
     pub(super) source: SourceName,
     pub(super) source_ref: SourceRef,
-    pub(super) request: CanonicalBytes,
+    pub(super) request: Digest,
     /// The word for what became of it.
     pub(super) course: String,
     /// The workflow that it is about, or that was made in its place.
     pub(super) workflow: Option<WorkflowId>,
 }
 
-/// Keeps such a message.
-pub(super) async fn keep<No>(tx: &Tx, kept: &Correction) -> Result<(), Fault<No>> {
+/// Keeps such a message, with its request until that is cleared.
+pub(super) async fn keep<No>(tx: &Tx, kept: &Correction, request: &CanonicalBytes) -> Result<(), Fault<No>> {
     let row = correction::ActiveModel {
         delivery_id: Set(kept.delivery.0),
         source: Set(kept.source.as_str().to_owned()),
         source_ref: Set(kept.source_ref.as_str().to_owned()),
-        request: Set(kept.request.as_slice().to_vec()),
+        request: Set(request.as_slice().to_vec()),
+        request_digest: Set(None),
         course: Set(kept.course.clone()),
         workflow_id: Set(kept.workflow.map(|id| id.0)),
     };
     correction::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+/// Clears what such messages asked for; the digest stays, so that a repeat is still recognised.
+pub(super) async fn clear<No>(tx: &Tx, which: Expr) -> Result<(), Fault<No>> {
+    let kept = correction::Entity::find().filter(which).filter(correction::Column::RequestDigest.is_null());
+    for row in kept.all(&tx.inner).await? {
+        let cleared = correction::ActiveModel {
+            delivery_id: Set(row.delivery_id),
+            request_digest: Set(Some(CanonicalBytes::stored(row.request).digest().0.to_vec())),
+            request: Set(Vec::new()),
+            ..Default::default()
+        };
+        correction::Entity::update(cleared).exec(&tx.inner).await?;
+    }
     Ok(())
 }
 
@@ -230,16 +258,17 @@ pub(super) async fn by_source_ref<No>(
 
 impl Correction {
     fn from_row(row: correction::Model) -> Result<Self, ReadFault> {
-        let wrong = |_| ReadFault::Inconsistent {
-            table: "corrections",
-            row: row.delivery_id.to_string(),
-            wrong: "a name breaks its own rule",
-        };
+        let broken =
+            |wrong| ReadFault::Inconsistent { table: "corrections", row: row.delivery_id.to_string(), wrong };
+        let wrong = |_| broken("a name breaks its own rule");
         Ok(Self {
             delivery: DeliveryId(row.delivery_id),
             source: SourceName::parse(&row.source).map_err(wrong)?,
             source_ref: SourceRef::parse(&row.source_ref).map_err(wrong)?,
-            request: CanonicalBytes::stored(row.request),
+            request: match row.request_digest {
+                None => CanonicalBytes::stored(row.request).digest(),
+                Some(digest) => Digest(digest.try_into().map_err(|_| broken("no digest"))?),
+            },
             course: row.course,
             workflow: row.workflow_id.map(WorkflowId),
         })

@@ -43,7 +43,13 @@ pub(super) async fn may_be_adopted<No>(
     tx: &Tx,
     workflow: WorkflowId,
 ) -> Result<Option<VaultUserId>, Fault<No>> {
-    let recorded = of_workflow(tx, workflow).await?;
+    let recorded = of_workflow(tx, workflow, &["find_user", "create_user"]).await?;
+    if let Some(last) = recorded.last().and_then(|last| last.report.as_ref())
+        && last.lost.is_some()
+    {
+        return Ok(last.lost);
+    }
+    let recorded = of_workflow(tx, workflow, &["create_user"]).await?;
     Ok(adoptable(&recorded.iter().map(Recorded::tried).collect::<Vec<_>>()))
 }
 
@@ -73,7 +79,8 @@ pub(super) async fn ended<No>(
 }
 
 /// The account is there. Keeps the sealed password only if it is the account's: the one that the attempt has sent which
-/// made it or, where nothing tells which attempt that was, the only one that this workflow ever had.
+/// made it or, where nothing tells which attempt that was, the only one that this workflow ever had. An account that an
+/// attempt has made which a restored database does not know has none of these.
 async fn only_what_was_sent<No>(
     tx: &mut Tx,
     workflow: WorkflowId,
@@ -89,7 +96,7 @@ async fn only_what_was_sent<No>(
     };
     let is_its = match sent {
         Some(secret) => secret == standing.id.0,
-        None => secrets::ever_made(tx, workflow).await? == 1,
+        None => !was_lost(tx, workflow).await? && secrets::ever_made(tx, workflow).await? == 1,
     };
     if is_its {
         return Ok(());
@@ -100,10 +107,16 @@ async fn only_what_was_sent<No>(
     outbox::raise_alarm(tx, workflow.into(), Some(workflow), because).await
 }
 
+/// Was an account found that carries a mark of this request, of which no attempt is recorded?
+async fn was_lost<No>(tx: &Tx, workflow: WorkflowId) -> Result<bool, Fault<No>> {
+    let recorded = of_workflow(tx, workflow, &["find_user", "create_user"]).await?;
+    Ok(recorded.iter().filter_map(|one| one.report.as_ref()).any(|report| report.lost.is_some()))
+}
+
 /// The last attempt that may have made an account of which nobody has heard, now or later, with the password that is
 /// sealed.
 pub(super) async fn last_lost<No>(tx: &Tx, workflow: WorkflowId) -> Result<Option<Lost>, Fault<No>> {
-    let recorded = of_workflow(tx, workflow).await?;
+    let recorded = of_workflow(tx, workflow, &["create_user"]).await?;
     let lost = recorded.iter().rfind(|recorded| recorded.tried().is_unresolved());
     Ok(lost.map(|lost| match lost.ended_at {
         Some(at) => Lost::Unanswered(at),
@@ -111,15 +124,16 @@ pub(super) async fn last_lost<No>(tx: &Tx, workflow: WorkflowId) -> Result<Optio
     }))
 }
 
-async fn of_workflow<No>(tx: &Tx, workflow: WorkflowId) -> Result<Vec<Recorded>, Fault<No>> {
+async fn of_workflow<No>(tx: &Tx, workflow: WorkflowId, kinds: &[&str]) -> Result<Vec<Recorded>, Fault<No>> {
     let steps = step::Entity::find()
         .filter(step::Column::WorkflowId.eq(workflow.0))
-        .filter(step::Column::Kind.eq("create_user"))
+        .filter(step::Column::Kind.is_in(kinds.iter().copied()))
         .all(&tx.inner)
         .await?;
     let attempts = attempt::Entity::find()
         .filter(attempt::Column::WorkflowId.eq(workflow.0))
         .order_by_asc(attempt::Column::PlanNumber)
+        .order_by_asc(attempt::Column::StepNumber)
         .order_by_asc(attempt::Column::Number)
         .all(&tx.inner)
         .await?;

@@ -31,6 +31,17 @@ pub trait Deed: Send + Sync + 'static {
         true
     }
 
+    /// Has it done something that wakes whoever waits for work? A claim that found nothing has not, or its worker would wake
+    /// itself without end.
+    fn rings(&self, _done: &Self::Done) -> bool {
+        true
+    }
+
+    /// Does it show that there is room for what a request needs?
+    fn shows_room(&self) -> bool {
+        false
+    }
+
     /// Does it, inside the transaction.
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>>;
 }
@@ -56,7 +67,7 @@ impl<No> From<ReadFault> for Fault<No> {
     fn from(fault: ReadFault) -> Self {
         match fault {
             ReadFault::Database(fault) => Self::Database(fault),
-            broken @ (ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_)) => {
+            broken @ (ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_)) => {
                 Self::Broken(broken.to_string())
             }
         }

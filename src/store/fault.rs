@@ -3,6 +3,7 @@
 use sea_orm::{DbErr, RuntimeErr};
 
 use crate::domain::canon::Corrupt;
+use crate::domain::time::Timestamp;
 
 /// A read that failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum ReadFault {
     /// Stored bytes that do not open.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
+    /// It was there, and was cleared after its time.
+    #[error("it was cleared at {}", .0.in_words())]
+    Cleared(Timestamp),
 }
 
 impl From<DbErr> for ReadFault {

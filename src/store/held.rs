@@ -96,12 +96,12 @@ pub enum NotSettled {
         /// Who proposed it, by what was said.
         said: EmailAddress,
     },
-    /// A command of somebody of whom the machine does not know who they are.
+    /// A command under an account that does not show who gives it.
     #[error(
-        "this machine does not know who has logged in, so a command does not show who of two people gives it; two \
-         people decide on the console's page /held"
+        "this machine does not know you by that address: where two people decide, a command counts only for whoever has logged \
+         in under an account that is called as the address begins; two people decide on the console's page /held"
     )]
-    NoLogin,
+    NotKnownHere,
     /// This person may not decide about one of them.
     #[error("workflow {0}: {1}")]
     NotYours(WorkflowId, TheirOwn),
@@ -125,8 +125,8 @@ impl Deed for SettleHeld {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Settled, Fault<NotSettled>> {
         let by = self.operator();
-        if by.has_no_login() {
-            return Err(Fault::Refused(NotSettled::NoLogin));
+        if !by.stands_for_one_of_two() {
+            return Err(Fault::Refused(NotSettled::NotKnownHere));
         }
         let batch = batch::Entity::find_by_id(self.batch.0).one(&tx.inner).await?;
         let batch = batch.ok_or(Fault::Refused(NotSettled::UnknownBatch))?;
@@ -160,7 +160,8 @@ impl Deed for SettleHeld {
             selection: digest,
             proposed: &said,
             confirmed: &self.by,
-            reason: &proposed.reason,
+            proposed_because: &proposed.reason,
+            reason: &self.reason,
         };
         self.carry_out(tx, &workflows, &two).await?;
         self.confirm(tx, proposed.id).await?;

@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod audit;
+pub mod backup;
 pub mod batch_alarms;
 pub mod batches;
 pub mod board;
@@ -25,6 +26,7 @@ pub mod due;
 pub mod deliveries;
 mod ends;
 mod fault;
+pub mod health;
 pub mod held;
 pub mod held_back;
 pub mod inspect;
@@ -50,9 +52,12 @@ pub mod people;
 pub mod plans;
 mod protected;
 pub mod late;
+mod reads;
 pub mod reminders;
 mod reopen;
 pub mod reschedule;
+pub mod restores;
+pub mod retention;
 mod rows;
 pub mod resets;
 pub mod reveals;
@@ -78,13 +83,16 @@ mod writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, DatabaseBackend};
 use tokio::sync::{Mutex, watch};
 
 pub use deed::{Deed, Fault, Tx};
 pub use fault::{ReadFault, WriteFault};
+pub use health::Ailment;
 pub use open::{OpenFault, Place};
 
+use health::Health;
+use reads::Reads;
 use wake::Wake;
 use writer::Writer;
 
@@ -95,8 +103,9 @@ pub struct Store {
 }
 
 struct Inner {
-    reads: DatabaseConnection,
+    reads: Reads,
     writer: Writer,
+    health: Health,
     bell: watch::Sender<u64>,
     /// Changes after each commit that may concern other replicas.
     committed: watch::Sender<u64>,
@@ -108,11 +117,11 @@ struct Inner {
 impl Store {
     /// Opens the database and brings its schema up to date, under a lock.
     pub async fn open(place: &Place) -> Result<Self, OpenFault> {
-        let (reads, writer) = open::connect(place).await?;
+        let (pool, writer) = open::connect(place).await?;
         let (bell, committed) = (watch::Sender::new(0), watch::Sender::new(0));
-        let wake = match reads.get_database_backend() {
+        let wake = match pool.get_database_backend() {
             DatabaseBackend::Postgres => {
-                let pool = reads.get_postgres_connection_pool().clone();
+                let pool = pool.get_postgres_connection_pool().clone();
                 Some(
                     Wake::begin(pool, committed.subscribe(), bell.clone())
                         .await
@@ -122,7 +131,8 @@ impl Store {
             _ => None,
         };
         let (wake, ending) = (Mutex::new(wake), AtomicBool::new(false));
-        Ok(Self { inner: Arc::new(Inner { reads, writer, bell, committed, wake, ending }) })
+        let (reads, health) = (Reads::over(pool), Health::default());
+        Ok(Self { inner: Arc::new(Inner { reads, writer, health, bell, committed, wake, ending }) })
     }
 
     /// Writes one deed: all of it or nothing. Runs to its end even when the caller goes away.
@@ -130,10 +140,15 @@ impl Store {
         let inner = Arc::clone(&self.inner);
         let task = tokio::spawn(async move {
             let (name, concerns_others) = (deed.name(), deed.concerns_others());
-            let result = inner.writer.write(&inner.reads, deed).await;
+            let result = inner.writer.write(inner.reads.pool(), &inner.health, &deed).await;
             match &result {
-                Ok(_) => {
-                    inner.bell.send_modify(|rung| *rung += 1);
+                Ok(done) => {
+                    if deed.shows_room() {
+                        inner.health.is_well();
+                    }
+                    if deed.rings(done) {
+                        inner.bell.send_modify(|rung| *rung += 1);
+                    }
                     if concerns_others {
                         inner.committed.send_modify(|commits| *commits += 1);
                     }
@@ -177,17 +192,22 @@ impl Store {
         Ok(())
     }
 
+    /// What ails the database, as far as the last write has told.
+    pub fn ailment(&self) -> Option<Ailment> {
+        self.inner.health.ailment()
+    }
+
     /// Ends all connections, after the deeds under way.
     pub async fn close(&self) {
         drop(self.inner.wake.lock().await.take());
         self.inner.writer.close().await;
-        if let Err(fault) = self.inner.reads.clone().close().await {
+        if let Err(fault) = self.inner.reads.pool().clone().close().await {
             tracing::warn!(%fault, "the database connections did not close in order");
         }
     }
 
     /// Where readers look.
-    pub(crate) fn reads(&self) -> &DatabaseConnection {
+    pub(crate) fn reads(&self) -> &Reads {
         &self.inner.reads
     }
 

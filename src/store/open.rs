@@ -116,22 +116,31 @@ pub(super) async fn connect(place: &Place) -> Result<(DatabaseConnection, Writer
 
 /// Makes an empty file for its owner alone, if there is none. SQLite gives the files beside it the same mode.
 fn make_private(file: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(file) {
-        Ok(_) => Ok(()),
+    match make_new(file) {
+        Ok(()) => Ok(()),
         // The mode of a file that is there is its owner's decision.
         Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(fault) => Err(fault),
     }
 }
 
+/// Makes an empty file for its owner alone, where nothing is yet.
+pub(super) fn make_new(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
+}
+
+/// So long a connection is waited for: then all of them are taken, or the database is away. Whoever asked is told so
+/// while it still listens.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 fn sqlite(url: &str, connections: u32, most_pages: Option<u32>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options.max_connections(connections).min_connections(1).sqlx_logging(false);
-    options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).acquire_timeout(LONGEST_WAIT * 2);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .create_if_missing(true)
@@ -152,7 +161,7 @@ fn sqlite(url: &str, connections: u32, most_pages: Option<u32>) -> ConnectOption
 pub(super) fn postgres(url: &str, schema: Option<&str>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options.max_connections(10).min_connections(1).sqlx_logging(false);
-    options.acquire_timeout(Duration::from_secs(10)).connect_timeout(Duration::from_secs(10));
+    options.acquire_timeout(LONGEST_WAIT).connect_timeout(LONGEST_WAIT);
     options.set_application_name("countersign").statement_timeout(Duration::from_secs(30));
     options.map_sqlx_postgres_opts(|postgres| {
         postgres.options([("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")])

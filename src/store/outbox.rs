@@ -260,6 +260,10 @@ impl Deed for ClaimMessage {
         false
     }
 
+    fn rings(&self, done: &Self::Done) -> bool {
+        done.is_some()
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
         let now = tx.at.as_utc();
         let unclaimed = Condition::any()
@@ -320,6 +324,52 @@ pub enum Sent {
     Parked(String),
     /// Not sent, because what it would have said is no longer so. Parked without an alarm.
     NotNeeded(String),
+}
+
+/// Keeps a message that is being sent, for longer.
+pub struct KeepMessage {
+    /// Time and ids.
+    pub stamp: Stamp,
+    /// Which one.
+    pub message: MessageId,
+    /// It was this courier's until then.
+    pub from: Timestamp,
+    /// It is from now on until then.
+    pub until: Timestamp,
+}
+
+/// Somebody else sends it by now, or it is not owed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is another courier's by now")]
+pub struct SentElsewhere;
+
+#[async_trait]
+impl Deed for KeepMessage {
+    type Done = ();
+    type No = SentElsewhere;
+
+    fn name(&self) -> &'static str {
+        "keep_message"
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    fn concerns_others(&self) -> bool {
+        false
+    }
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Fault<SentElsewhere>> {
+        let kept = owed::Entity::update_many()
+            .col_expr(owed::Column::ClaimedUntil, Expr::value(Some(self.until.as_utc())))
+            .filter(owed::Column::Id.eq(self.message.0))
+            .filter(owed::Column::State.eq("owed"))
+            .filter(owed::Column::ClaimedUntil.eq(self.from.as_utc()))
+            .exec(&tx.inner)
+            .await?;
+        if kept.rows_affected == 1 { Ok(()) } else { Err(Fault::Refused(SentElsewhere)) }
+    }
 }
 
 /// Records what came of sending.
@@ -436,6 +486,25 @@ pub async fn of_workflow(store: &Store, workflow: WorkflowId) -> Result<Vec<Owed
         .all(store.reads())
         .await?;
     rows.into_iter().map(OwedMessage::from_row).collect()
+}
+
+/// Does a mail wait that was tried and not taken?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stuck {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// Is mail being taken, as far as what is owed tells?
+pub async fn is_stuck(store: &Store) -> Result<Stuck, ReadFault> {
+    let tried = owed::Entity::find()
+        .filter(owed::Column::State.eq("owed"))
+        .filter(owed::Column::LastFault.is_not_null())
+        .one(store.reads())
+        .await?;
+    Ok(if tried.is_some() { Stuck::Yes } else { Stuck::No })
 }
 
 /// How many messages are owed, and how many are parked. What was sent is not counted: it only grows.

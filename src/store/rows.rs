@@ -37,6 +37,7 @@ table!(delivery, "deliveries", {
     state: String,
     workflow_id: Option<Uuid>,
     reason: Option<String>,
+    cleared_at: Option<ChronoDateTimeUtc>,
 });
 
 table!(workflow, "workflows", {
@@ -71,6 +72,8 @@ table!(workflow, "workflows", {
     cancelled_by: Option<String>,
     stop_as: Option<String>,
     stop_for: Option<Uuid>,
+    cleared_at: Option<ChronoDateTimeUtc>,
+    request_digest: Option<Vec<u8>>,
 });
 
 table!(correction, "corrections", {
@@ -81,6 +84,7 @@ table!(correction, "corrections", {
     request: Vec<u8>,
     course: String,
     workflow_id: Option<Uuid>,
+    request_digest: Option<Vec<u8>>,
 });
 
 table!(newest_event, "newest_events", {
@@ -383,6 +387,16 @@ table!(head, "heads", {
     hash: Vec<u8>,
     signature: Vec<u8>,
     signed_at: ChronoDateTimeUtc,
+});
+
+table!(restore, "restores", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    head_number: i64,
+    head_hash: Vec<u8>,
+    reached: i64,
+    recognised_at: ChronoDateTimeUtc,
+    accepted_at: Option<ChronoDateTimeUtc>,
 });
 
 table!(reminder, "reminders", {

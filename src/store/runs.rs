@@ -17,6 +17,8 @@ use super::lease::{self, Held, Lease, NotYours, Taken, standing};
 use super::people::{self, Barred};
 use super::plans;
 use super::protected;
+use super::restores::{self, HeadMissing, Leave};
+use super::seals::Head;
 use super::unfit;
 use super::workflows::{self, Also, Workflow};
 use crate::clock::Stamp;
@@ -38,12 +40,25 @@ pub struct ClaimRun {
     pub until: Timestamp,
     /// What may be taken.
     pub claimable: Claimable,
+    /// The last head of the log that this process knows of; a log without it is another one.
+    pub kept: Option<Head>,
+}
+
+/// Why no run is claimed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotClaimed {
+    /// The log is another one than this process has worked on.
+    #[error(transparent)]
+    HeadMissing(#[from] HeadMissing),
+    /// A run that is to be parked is not where it was.
+    #[error(transparent)]
+    Moved(#[from] WrongMove),
 }
 
 #[async_trait]
 impl Deed for ClaimRun {
     type Done = Option<(Workflow, Lease)>;
-    type No = WrongMove;
+    type No = NotClaimed;
 
     fn name(&self) -> &'static str {
         "claim_run"
@@ -57,7 +72,15 @@ impl Deed for ClaimRun {
         false
     }
 
+    fn rings(&self, done: &Self::Done) -> bool {
+        done.is_some()
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
+        match restores::leave(tx, self.kept.as_ref()).await? {
+            Leave::Granted => {}
+            Leave::Held => return Ok(None),
+        }
         let mut passed_over = Vec::new();
         while let Some(row) = due::lock_run(tx, &passed_over, &self.claimable).await? {
             let due = match Due::of(row) {

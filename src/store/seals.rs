@@ -159,11 +159,13 @@ async fn take_turn<No>(tx: &Tx) -> Result<(), Fault<No>> {
 /// The latest head, if anything is sealed yet.
 pub async fn latest_head(store: &Store) -> Result<Option<Head>, ReadFault> {
     let row = head::Entity::find().order_by_desc(head::Column::Number).one(store.reads()).await?;
-    row.map(|row| {
-        let hash = audit::digest("heads", row.number, &row.hash)?;
-        Ok(Head { number: row.number, hash, signature: row.signature })
-    })
-    .transpose()
+    row.map(head_of).transpose()
+}
+
+/// The head of a row.
+pub(super) fn head_of(row: head::Model) -> Result<Head, ReadFault> {
+    let hash = audit::digest("heads", row.number, &row.hash)?;
+    Ok(Head { number: row.number, hash, signature: row.signature })
 }
 
 /// How many events wait for their place.

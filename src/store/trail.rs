@@ -108,6 +108,15 @@ pub struct Told {
     pub attempts: Vec<AttemptRow>,
 }
 
+/// Does a row say that it was cleared? Only an event makes that true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clearing {
+    /// It does not.
+    None,
+    /// It does.
+    Done,
+}
+
 /// Where a workflow stands, in the words of its row.
 #[derive(Debug, Clone)]
 pub struct WorkflowRow {
@@ -119,8 +128,10 @@ pub struct WorkflowRow {
     pub stage: i64,
     /// The current plan.
     pub plan_number: i64,
-    /// SHA-256 of the request's bytes.
+    /// SHA-256 of the request's bytes; the one that is kept, where they were cleared.
     pub request: Digest,
+    /// Is it said to be cleared?
+    pub clearing: Clearing,
 }
 
 /// A delivery's row.
@@ -130,8 +141,10 @@ pub struct DeliveryRow {
     pub id: Uuid,
     /// Accepted, parked or refused.
     pub state: String,
-    /// SHA-256 of the raw bytes, computed now.
+    /// SHA-256 of the raw bytes, computed now; the one that is kept, where they were cleared.
     pub body: Digest,
+    /// Are they said to be cleared?
+    pub clearing: Clearing,
 }
 
 /// A plan's row.
@@ -141,8 +154,8 @@ pub struct PlanRow {
     pub number: i64,
     /// SHA-256 of its bytes, computed now.
     pub bytes: Digest,
-    /// SHA-256 of the record of who is asked, computed now.
-    pub routing: Digest,
+    /// SHA-256 of the record of who is asked, computed now; absent where that record was cleared.
+    pub routing: Option<Digest>,
     /// That record itself, where it can be read.
     pub asked: Option<Routing>,
 }
@@ -206,7 +219,7 @@ pub struct AttemptRow {
 impl Trail {
     /// Fixes the moment.
     pub async fn of(store: &Store) -> Result<Self, ReadFault> {
-        let reads = store.reads();
+        let reads = store.reads().pool();
         // SQLite keeps one moment through every transaction and knows no levels to choose from.
         let options = match reads.get_database_backend() {
             DatabaseBackend::Sqlite => TransactionOptions::default(),
@@ -383,6 +396,7 @@ impl Trail {
         let of_chain =
             Condition::any().add(delivery::Column::WorkflowId.eq(id)).add(delivery::Column::Id.eq(id));
         let deliveries = delivery::Entity::find().filter(of_chain).all(&self.tx).await?;
+        let clearing = Clearing::of(workflow.as_ref().and_then(|row| row.cleared_at.as_ref()));
         let Some(row) = workflow else {
             return Ok(Told {
                 deliveries: deliveries.into_iter().map(DeliveryRow::from_row).collect(),
@@ -402,14 +416,15 @@ impl Trail {
             attempt::Entity::find().filter(attempt::Column::WorkflowId.eq(id)).all(&self.tx).await?;
         Ok(Told {
             workflow: Some(WorkflowRow {
-                request: Digest::of_bytes(&row.request),
+                request: standing_digest(&row.request, row.request_digest.as_deref()),
+                clearing: Clearing::of(row.cleared_at.as_ref()),
                 state: row.state,
                 stalled: row.stalled,
                 stage: row.stage,
                 plan_number: row.plan_number,
             }),
             deliveries: deliveries.into_iter().map(DeliveryRow::from_row).collect(),
-            plans: plans.iter().map(PlanRow::from_row).collect(),
+            plans: plans.iter().map(|plan| PlanRow::from_row(plan, clearing)).collect(),
             asks: asks.into_iter().map(AskRow::from_row).collect(),
             decisions: decisions.into_iter().map(DecisionRow::from_row).collect(),
             steps: steps.into_iter().map(|row| StepRow { number: row.number, state: row.state }).collect(),
@@ -418,18 +433,40 @@ impl Trail {
     }
 }
 
+impl Clearing {
+    /// By the moment that stands in the row.
+    fn of<T>(at: Option<&T>) -> Self {
+        if at.is_some() { Self::Done } else { Self::None }
+    }
+}
+
+/// The digest of what stands there or, where it was cleared, of what stood there.
+fn standing_digest(bytes: &[u8], kept: Option<&[u8]>) -> Digest {
+    match kept {
+        None => Digest::of_bytes(bytes),
+        Some(kept) => Digest::from_slice(kept).unwrap_or(Digest([0; 32])),
+    }
+}
+
 impl DeliveryRow {
     fn from_row(row: delivery::Model) -> Self {
-        Self { id: row.id, state: row.state, body: Digest::of_bytes(&row.body) }
+        let kept = row.cleared_at.map(|_| row.body_hash.as_slice());
+        let body = standing_digest(&row.body, kept);
+        Self { id: row.id, state: row.state, body, clearing: Clearing::of(row.cleared_at.as_ref()) }
     }
 }
 
 impl PlanRow {
-    fn from_row(row: &plan::Model) -> Self {
+    fn from_row(row: &plan::Model, clearing: Clearing) -> Self {
+        let kept = match clearing {
+            Clearing::None => None,
+            Clearing::Done => Some(row.digest.as_slice()),
+        };
+        let is_gone = clearing == Clearing::Done && row.routing.is_empty();
         Self {
             number: row.number,
-            bytes: Digest::of_bytes(&row.bytes),
-            routing: Digest::of_bytes(&row.routing),
+            bytes: standing_digest(&row.bytes, kept),
+            routing: (!is_gone).then(|| Digest::of_bytes(&row.routing)),
             asked: CanonicalBytes::stored(row.routing.clone()).open(Tag::Routing).ok(),
         }
     }

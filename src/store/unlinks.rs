@@ -74,12 +74,12 @@ pub enum NotUnlinked {
         /// Who proposed it, by what was said.
         said: EmailAddress,
     },
-    /// Somebody of whom the machine does not know who they are.
+    /// A command under an account that does not show who gives it.
     #[error(
-        "this machine does not know who has logged in, so a command does not show who of two people gives it; run it on \
-         one that people log in to, with the same settings"
+        "this machine does not know you by that address: where two people decide, a command counts only for whoever has logged \
+         in under an account that is called as the address begins; run it on a machine that people log in to, with the same settings"
     )]
-    NoLogin,
+    NotKnownHere,
     /// This person may not decide about it.
     #[error("workflow {0} made this link: {1}")]
     NotYours(WorkflowId, TheirOwn),
@@ -100,8 +100,8 @@ impl Deed for UnlinkAccount {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Unlinked, Fault<NotUnlinked>> {
         let by = Operator::AtTheMachine { user: self.user.clone(), says: Some(self.by.clone()) };
-        if by.has_no_login() {
-            return Err(Fault::Refused(NotUnlinked::NoLogin));
+        if !by.stands_for_one_of_two() {
+            return Err(Fault::Refused(NotUnlinked::NotKnownHere));
         }
         let seen = self.link(tx).await?;
         // In the order in which a run takes both: the workflow, then the person.

@@ -36,10 +36,16 @@ impl Wake {
         // The connection that listens tells nothing, so its process is a name for this one among the others.
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
-        let process: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut listener).await?;
+        // Together with when it began, for a server that was started again gives its numbers anew.
+        let process: String = sqlx::query_scalar(
+            "select pid || '/' || extract(epoch from backend_start)::text from pg_stat_activity \
+             where pid = pg_backend_pid()",
+        )
+        .fetch_one(&mut listener)
+        .await?;
         let (about, own) = (format!("{schema}/"), format!("{schema}/{process}"));
         let heard_in = bell;
-        let listening = tokio::spawn(listen(listener, about, own.clone(), heard_in));
+        let listening = tokio::spawn(listen(pool.clone(), listener, (about, own.clone()), heard_in));
         let telling = tokio::spawn(tell(pool, own, committed));
         Ok(Self { tasks: [listening.abort_handle(), telling.abort_handle()] })
     }
@@ -63,15 +69,32 @@ async fn tell(pool: PgPool, own: String, mut committed: watch::Receiver<u64>) {
     }
 }
 
-async fn listen(mut listener: PgListener, about: String, own: String, bell: watch::Sender<u64>) {
+/// Hears the others for good. `names` are what messages about this schema begin with, and the one that is our own.
+async fn listen(pool: PgPool, mut listener: PgListener, names: (String, String), bell: watch::Sender<u64>) {
+    let (about, own) = names;
+    let ring = || bell.send_modify(|rung| *rung += 1);
     loop {
-        match listener.recv().await {
-            Ok(message) if message.payload() == own || !message.payload().starts_with(&about) => {}
-            Ok(_) => bell.send_modify(|rung| *rung += 1),
+        match listener.try_recv().await {
+            Ok(Some(message)) if message.payload() == own || !message.payload().starts_with(&about) => {}
+            // Where there is no message the connection was lost and is back, and nobody heard what was told meanwhile.
+            Ok(Some(_) | None) => ring(),
             Err(fault) => {
                 tracing::warn!(%fault, "other replicas are not heard; workers look again by themselves");
-                pause(AGAIN_AFTER).await;
+                listener = heard_again(&pool).await;
+                tracing::info!("other replicas are heard again");
+                ring();
             }
+        }
+    }
+}
+
+/// A listener on a connection of its own: the driver keeps one that was reset, and would hear its fault for ever.
+async fn heard_again(pool: &PgPool) -> PgListener {
+    loop {
+        pause(AGAIN_AFTER).await;
+        let Ok(mut fresh) = PgListener::connect_with(pool).await else { continue };
+        if fresh.listen(CHANNEL).await.is_ok() {
+            return fresh;
         }
     }
 }

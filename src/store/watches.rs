@@ -13,7 +13,9 @@ use uuid::Uuid;
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::lease::{self, Held, Lease, NotYours};
+use super::restores::{self, HeadMissing, Leave};
 use super::rows::{watched_name, workflow};
+use super::seals::Head;
 use super::workflows::Workflow;
 use super::{Store, outbox, unfit};
 use crate::clock::Stamp;
@@ -124,12 +126,14 @@ pub struct ClaimWatch {
     pub holder: Uuid,
     /// The lease ends then.
     pub until: Timestamp,
+    /// The last head of the log that this process knows of; a log without it is another one.
+    pub kept: Option<Head>,
 }
 
 #[async_trait]
 impl Deed for ClaimWatch {
     type Done = Option<(Watch, Workflow, Lease)>;
-    type No = std::convert::Infallible;
+    type No = HeadMissing;
 
     fn name(&self) -> &'static str {
         "claim_watch"
@@ -143,7 +147,15 @@ impl Deed for ClaimWatch {
         false
     }
 
+    fn rings(&self, done: &Self::Done) -> bool {
+        done.is_some()
+    }
+
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<Self::No>> {
+        match restores::leave(tx, self.kept.as_ref()).await? {
+            Leave::Granted => {}
+            Leave::Held => return Ok(None),
+        }
         let mut passed_over = Vec::new();
         loop {
             let due = watched_name::Entity::find()
@@ -168,7 +180,7 @@ impl ClaimWatch {
         &self,
         tx: &mut Tx,
         row: &watched_name::Model,
-    ) -> Result<Option<(Watch, Workflow, Lease)>, Fault<std::convert::Infallible>> {
+    ) -> Result<Option<(Watch, Workflow, Lease)>, Fault<HeadMissing>> {
         let watch = Watch::of(row);
         // Not locked: what is done about it asks again under the lease.
         let found = workflow::Entity::find_by_id(row.workflow_id).one(&tx.inner).await?;

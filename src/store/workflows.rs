@@ -13,7 +13,7 @@ use super::fault::ReadFault;
 use super::rows::workflow::{ActiveModel, Column, Entity, Model};
 use super::unfit::Unfit;
 use super::{Store, audit, leaver_clocks, outbox, state_counts};
-use crate::domain::canon::{CanonicalBytes, Tag};
+use crate::domain::canon::{CanonicalBytes, Digest, Tag};
 use crate::domain::effective::{Effective, EffectiveAt};
 use crate::domain::ids::{VaultUserId, WorkflowId};
 use crate::domain::kind::Kind;
@@ -76,6 +76,17 @@ pub struct Workflow {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Where what it knew about people was cleared after its time.
+    pub cleared: Option<Cleared>,
+}
+
+/// What is left of a request that was cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cleared {
+    /// When.
+    pub at: Timestamp,
+    /// The digest of the request in canonical bytes, by which a repeat is recognised.
+    pub request: Digest,
 }
 
 /// One workflow by id.
@@ -410,6 +421,22 @@ fn adopted(adoption: Adoption) -> Option<i64> {
 }
 
 impl Workflow {
+    /// Does it ask for this very thing?
+    pub fn asks_for(&self, request: &CanonicalBytes) -> bool {
+        match &self.cleared {
+            None => self.request == *request,
+            Some(cleared) => cleared.request == request.digest(),
+        }
+    }
+
+    /// Is it still there in full? Whoever shows it asks first.
+    pub fn in_full(&self) -> Result<(), ReadFault> {
+        match &self.cleared {
+            None => Ok(()),
+            Some(cleared) => Err(ReadFault::Cleared(cleared.at)),
+        }
+    }
+
     /// How long its target is awaited already.
     pub fn awaited(&self) -> Awaited {
         Awaited { since: self.vault_awaited_since, told: self.vault_awaited_told }
@@ -459,6 +486,14 @@ impl Workflow {
             approval_ends: row.expires_at.filter(|_| row.state == "approved").map(Timestamp::from_utc),
             created_at: Timestamp::from_utc(row.created_at),
             updated_at: Timestamp::from_utc(row.updated_at),
+            cleared: match (row.cleared_at, row.request_digest) {
+                (None, None) => None,
+                (Some(at), Some(digest)) => Some(Cleared {
+                    at: Timestamp::from_utc(at),
+                    request: audit::digest("workflows", id, &digest)?,
+                }),
+                (None, Some(_)) | (Some(_), None) => return Err(wrong(id, "it is cleared by half")),
+            },
         })
     }
 }

@@ -2,16 +2,27 @@
 //!
 //! Must hold: on SQLite all writes go through one connection, one after the other; a result code that means lost
 //! memory, input/output trouble or a full disk, or a COMMIT or ROLLBACK that fails, poisons that connection: it is
-//! closed, nothing more is answered from it, and the next deed gets a fresh one.
+//! closed, nothing more is answered from it, and the next deed gets a fresh one. Nobody waits without end: neither for
+//! the writing connection, nor for a server that takes a transaction and says nothing more.
+
+use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait as _,
 };
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::{Meaning, WriteFault, meaning};
+use super::health::Health;
+use super::reads::no_answer;
+
+/// So long a deed waits for the others before it on SQLite's one connection.
+const LONGEST_QUEUE: Duration = Duration::from_secs(15);
+/// So long a server may take over one run of a deed; longer than it takes to give up a lock.
+const LONGEST_RUN: Duration = Duration::from_secs(20);
 
 /// How often a deed is run again after losing a race.
 const MOST_RUNS: u32 = 8;
@@ -44,11 +55,12 @@ impl Writer {
     pub(super) async fn write<D: Deed>(
         &self,
         pool: &DatabaseConnection,
-        deed: D,
+        health: &Health,
+        deed: &D,
     ) -> Result<D::Done, WriteFault<D::No>> {
         let mut lost = String::new();
         for _ in 0..MOST_RUNS {
-            match self.run(pool, &deed).await {
+            match self.run(pool, health, deed).await {
                 Run::Over(result) => return result,
                 Run::Poisoned(fault) => return Err(fault),
                 Run::Again(words) => lost = words,
@@ -57,26 +69,44 @@ impl Writer {
         Err(WriteFault::Unavailable(lost))
     }
 
-    async fn run<D: Deed>(&self, pool: &DatabaseConnection, deed: &D) -> Run<D::Done, D::No> {
+    async fn run<D: Deed>(
+        &self,
+        pool: &DatabaseConnection,
+        health: &Health,
+        deed: &D,
+    ) -> Run<D::Done, D::No> {
         match self {
-            Self::Postgres => match run_on(pool, deed).await {
-                Run::Poisoned(fault) => Run::Over(Err(fault)),
-                other => other,
+            Self::Postgres => match timeout(LONGEST_RUN, run_on(pool, health, deed)).await {
+                Ok(Run::Poisoned(fault)) => Run::Over(Err(fault)),
+                Ok(other) => other,
+                Err(_) => {
+                    let silence = no_answer(LONGEST_RUN);
+                    health.heed(&silence);
+                    // It may have been the COMMIT that was not answered.
+                    Run::Over(Err(WriteFault::Unknown(silence.to_string())))
+                }
             },
             Self::Sqlite { options, connection } => {
-                let mut slot = connection.lock().await;
+                let Ok(mut slot) = timeout(LONGEST_QUEUE, connection.lock()).await else {
+                    health.is_stuck();
+                    let words = "other writes are under way for too long";
+                    return Run::Over(Err(WriteFault::Unavailable(words.to_owned())));
+                };
                 let writer = match std::mem::replace(&mut *slot, Slot::Lost) {
                     Slot::Open(writer) => writer,
                     Slot::Lost => match Database::connect(options.as_ref().clone()).await {
                         Ok(fresh) => fresh,
-                        Err(fault) => return Run::Over(Err(WriteFault::Unavailable(fault.to_string()))),
+                        Err(fault) => {
+                            health.heed(&fault);
+                            return Run::Over(Err(unavailable(&fault)));
+                        }
                     },
                     Slot::Closed => {
                         *slot = Slot::Closed;
                         return Run::Over(Err(WriteFault::Unavailable("the store is closed".to_owned())));
                     }
                 };
-                let run = run_on(&writer, deed).await;
+                let run = run_on(&writer, health, deed).await;
                 if matches!(run, Run::Poisoned(_)) {
                     tracing::error!(deed = deed.name(), "the writing connection is given up and replaced");
                     // Whatever closing answers, nothing is asked of this connection again.
@@ -99,20 +129,21 @@ impl Writer {
     }
 }
 
-async fn run_on<D: Deed>(connection: &DatabaseConnection, deed: &D) -> Run<D::Done, D::No> {
+async fn run_on<D: Deed>(connection: &DatabaseConnection, health: &Health, deed: &D) -> Run<D::Done, D::No> {
     let options = TransactionOptions {
         // A read-then-write transaction that begins DEFERRED on SQLite fails at once when another writer was first.
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
-    let begun = match connection.begin_with_options(options).await {
+    let begun = connection.begin_with_options(options).await.inspect_err(|fault| health.heed(fault));
+    let begun = match begun {
         Ok(begun) => begun,
         Err(fault) if meaning(&fault) == Meaning::Poison => return Run::Poisoned(unavailable(&fault)),
         Err(fault) => return Run::Over(Err(unavailable(&fault))),
     };
     let mut tx = Tx::new(begun, deed.stamp());
     match deed.perform(&mut tx).await {
-        Ok(done) => match tx.inner.commit().await {
+        Ok(done) => match tx.inner.commit().await.inspect_err(|fault| health.heed(fault)) {
             Ok(()) => Run::Over(Ok(done)),
             Err(fault) if meaning(&fault) == Meaning::Again => Run::Again(fault.to_string()),
             Err(fault) => Run::Poisoned(WriteFault::Unknown(fault.to_string())),
@@ -121,11 +152,14 @@ async fn run_on<D: Deed>(connection: &DatabaseConnection, deed: &D) -> Run<D::Do
             let verdict = match fault {
                 Fault::Refused(no) => Run::Over(Err(WriteFault::Refused(no))),
                 Fault::Broken(words) => Run::Over(Err(WriteFault::Unavailable(words))),
-                Fault::Database(fault) => match meaning(&fault) {
-                    Meaning::Again => Run::Again(fault.to_string()),
-                    Meaning::Poison => Run::Poisoned(unavailable(&fault)),
-                    Meaning::Other => Run::Over(Err(unavailable(&fault))),
-                },
+                Fault::Database(fault) => {
+                    health.heed(&fault);
+                    match meaning(&fault) {
+                        Meaning::Again => Run::Again(fault.to_string()),
+                        Meaning::Poison => Run::Poisoned(unavailable(&fault)),
+                        Meaning::Other => Run::Over(Err(unavailable(&fault))),
+                    }
+                }
             };
             match tx.inner.rollback().await {
                 Ok(()) => verdict,

@@ -148,6 +148,9 @@ pub struct StepCall<'a> {
     pub mark: Mark,
     /// The marks of all recorded attempts at making the account, this one included.
     pub our_marks: &'a [Mark],
+    /// Marks that attempts of this very request would have left of which nothing is recorded, as after a database was
+    /// restored. Whose they are is certain; what password the account has is not.
+    pub lost_marks: &'a [Mark],
     /// Whether a person declared a found account to be this workflow's own.
     pub adoption: Adoption,
     /// How to go about it, where an earlier attempt has settled that.

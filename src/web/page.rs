@@ -9,6 +9,7 @@ use askama::Template;
 
 use super::home::Home;
 use crate::domain::drift::Difference;
+use crate::domain::time::Timestamp;
 use crate::kit::Kit;
 
 /// A page that says one thing.
@@ -98,6 +99,17 @@ pub fn unknown(home: &Home) -> HttpResponse {
 /// Every address that no route knows.
 pub async fn nowhere(kit: Data<Kit>) -> HttpResponse {
     unknown(&Home::of(&kit))
+}
+
+/// The answer about a workflow whose content was cleared after its time.
+pub fn cleared(home: &Home, at: Timestamp) -> HttpResponse {
+    Message::new(
+        format!("Cleared on {}", at.in_words()),
+        "What was asked for here, what was planned and what was reported is not kept any more: its time was over, as the \
+         settings of this installation say.",
+    )
+    .and("That it happened, when, and that nobody has changed the record since can still be proven from the audit trail.")
+    .answer(home, StatusCode::GONE)
 }
 
 /// The answer while our own database cannot be read or written.

@@ -144,6 +144,7 @@ impl Stage {
         let kit = Kit {
             store,
             world: World { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(MachineChance) },
+            witness: Arc::new(crate::witness::Witness::nowhere()),
             keys: KeyRing::from_bytes([7; 32]),
             policy: Arc::new(Policy::compile(&engine, &settings).unwrap()),
             settings: Arc::new(settings),

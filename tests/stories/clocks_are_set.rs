@@ -9,17 +9,20 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use countersign::clock::MayBegin;
 use countersign::domain::time::Timestamp;
+use countersign::simulator::hr;
 use countersign::store::due::{Claimable, Whose};
 use countersign::store::runs::ClaimRun;
 use countersign::worker::Did;
+use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::stage::{Choices, Database, Stage, SteppedClock, command};
+use crate::stage::{Choices, Database, Stage, SteppedClock, WEBHOOK_SECRET, command};
 
 begun_on_both! {
     a_clock_that_steps_forward_begins_nothing_early
     a_clock_that_steps_back_begins_nothing_either
+    a_message_that_cannot_be_judged_is_to_come_again
     an_operator_says_that_the_clock_is_right
     a_leaver_who_is_due_by_every_clock_is_not_held_up
     a_clock_before_what_was_written_is_doubted_at_the_start
@@ -79,6 +82,24 @@ async fn a_clock_that_steps_forward_begins_nothing_early(database: Database) {
     assert_eq!(alarms_about_clocks(&stage), 1, "it is told once");
     assert_eq!(stage.state(&workflow).await, "approved");
     stage.check_proof(&[workflow]).await;
+}
+
+/// The clock on the wall was put right, or the machine has slept: a message of this very moment looks too new.
+async fn a_message_that_cannot_be_judged_is_to_come_again(database: Database) {
+    let (stage, clock) = stage(database).await;
+    let post = async |id: &str| {
+        let (url, secret) = (format!("{}/webhooks/hr", stage.url), SecretString::from(WEBHOOK_SECRET));
+        hr::post(&url, &secret, id, clock.wall().unix_seconds(), stage.joiner().bytes()).await.unwrap()
+    };
+    clock.step(TimeDelta::hours(1));
+    stage.settle().await;
+    let answer = post("msg_1").await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(stage.count("select count(*) from deliveries").await, 0);
+    clock.step(TimeDelta::hours(-1));
+    stage.settle().await;
+    let answer = post("msg_1").await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
 }
 
 async fn a_clock_that_steps_back_begins_nothing_either(database: Database) {
@@ -221,7 +242,7 @@ async fn a_replica_whose_machine_is_off_takes_nobodys_lease_and_keeps_its_own() 
         let (world, store) = (&holds.kit.world, &holds.kit.store);
         let claimable = Claimable { whose: Whose::Anybodys, resting: vec![], may_begin: MayBegin::Anything };
         let (holder, until) = (Uuid::from_u128(1), world.now().plus_seconds(120));
-        let claim = ClaimRun { stamp: world.stamp(), holder, until, claimable };
+        let claim = ClaimRun { stamp: world.stamp(), holder, until, claimable, kept: None };
         store.write(claim).await.unwrap().expect("a run is due");
         let executor = looks.workers().iter().find(|worker| worker.name() == "executor").unwrap();
         for _ in 0..3 {

@@ -56,7 +56,14 @@ async fn a_leaver_who_comes_last_goes_before_thirty_joiners(stage: Stage) {
     turn(&stage, "executor").await;
     let before = stage.writes();
     assert!(!before.is_empty() && !before.contains(&"disable_user".to_owned()), "{before:?}");
-    // All the others are due when she is approved.
+    // All the others are due when she is approved. Which of them came first is a matter of their mails.
+    let mut waiting = vec![];
+    for workflow in &hired {
+        if stage.state(workflow).await == "approved" {
+            waiting.push(workflow);
+        }
+    }
+    assert_eq!(waiting.len(), 29, "one turn, one run");
     for link in &of_leaver {
         assert_eq!(stage.decide(link, "approve", "").await.status, 303);
     }
@@ -66,7 +73,7 @@ async fn a_leaver_who_comes_last_goes_before_thirty_joiners(stage: Stage) {
     // Before its last look a leaver is recorded and taken up anew, and again before the others.
     turn(&stage, "executor").await;
     assert_eq!(stage.state(&leaver).await, "succeeded", "{}", stage.reason(&leaver).await);
-    for workflow in &hired[3..] {
+    for workflow in waiting {
         assert_eq!(stage.state(workflow).await, "approved");
     }
     stage.settle().await;

@@ -69,6 +69,7 @@ macro_rules! told_of_both_products {
     };
 }
 
+mod a_backup_is_put_back;
 mod a_browser_approves;
 mod a_browser_signs_in;
 mod a_create_lands_late;
@@ -97,6 +98,7 @@ mod clocks_are_set;
 mod every_change_may_fail;
 mod every_step_may_fail;
 mod how_long_access_stays;
+mod it_is_killed_anywhere;
 mod leavers_go_first;
 mod nobody_holds_up_the_others;
 mod one_person_one_account;
@@ -109,7 +111,9 @@ mod somebody_leaves;
 mod somebody_leaves_everything;
 mod somebody_moves;
 mod somebody_signs_in;
+mod the_database_is_ill;
 mod the_same_webhook_twice;
+mod the_server_is_stopped;
 mod the_settings_have_changed;
 mod the_service_is_killed;
 mod the_vault_changed_before_the_run;
@@ -118,4 +122,5 @@ mod the_vault_is_slow;
 mod the_vault_misbehaves;
 mod time_decides;
 mod two_approvers_at_once;
+mod what_was_kept_is_cleared;
 mod what_we_keep_ourselves_is_broken;

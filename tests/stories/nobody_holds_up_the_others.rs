@@ -230,7 +230,8 @@ async fn what_is_taken_up_again_and_again_in_vain_is_parked(stage: Stage) {
     for time in 1..=5 {
         let claimable = Claimable { whose: Whose::Anybodys, resting: vec![], may_begin: MayBegin::Anything };
         let (until, holder) = (world.now().plus_seconds(60), Uuid::from_u128(time));
-        let claim = ClaimRun { stamp: world.stamp(), holder, until, claimable: claimable.clone() };
+        let claim =
+            ClaimRun { stamp: world.stamp(), holder, until, claimable: claimable.clone(), kept: None };
         let (claimed, _) = kit.store.write(claim).await.unwrap().expect("a run is due");
         assert_eq!(claimed.id.to_string(), run);
         let claim = ClaimPlan { stamp: world.stamp(), until, claimable };

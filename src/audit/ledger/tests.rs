@@ -18,7 +18,7 @@ fn compared(event: NewEvent) -> (u64, Vec<String>) {
     let stored = StoredEvent { id: id.0, chain: chain.0, position: 1, at, kind, bytes, hash };
     let mut replay = Replay::of(chain);
     replay.feed(&EventRow { stored, sealed: None, waits: Waits::No, personal: vec![] }, &read);
-    let (bytes, routing) = (Digest::of_bytes(b"plan"), Digest::of_bytes(b"routing"));
+    let (bytes, routing) = (Digest::of_bytes(b"plan"), Some(Digest::of_bytes(b"routing")));
     let told = Told { plans: vec![PlanRow { number: 1, bytes, routing, asked: None }], ..Told::default() };
     let mut found = Vec::new();
     replay.plans(&told, &mut found);

@@ -52,7 +52,8 @@ async fn a_workflow_of_which_no_event_tells_is_found() {
     let (stage, outsider, _) = sealed().await;
     let columns = "namespace, person_ref, kind, state, stalled, reason, stage, target, user_name, request, adopted_user_id, \
                    plan_number, replans, vault_awaited_since, vault_awaited_told, not_before, expires_at, due_at, \
-                   created_at, updated_at, waits_for, fruitless, part_of, ended_by, cancelled_by, stop_as, stop_for";
+                   created_at, updated_at, waits_for, fruitless, part_of, ended_by, cancelled_by, stop_as, stop_for, cleared_at, \
+                   request_digest";
     let insert = format!(
         "insert into workflows select x'00000000000000000000000000000009', 'hr', 'T-9', {columns} from workflows limit 1"
     );

@@ -9,6 +9,7 @@ use crate::clock::World;
 use crate::config::tests::{GOOD, load};
 use crate::kit::Kit;
 use crate::rules::{Engine, Policy};
+use crate::witness::Witness;
 use crate::worker::{Did, Worker};
 
 fn kit(stage: &Stage) -> Kit {
@@ -18,6 +19,7 @@ fn kit(stage: &Stage) -> Kit {
     Kit {
         store: stage.store.clone(),
         world: World::real(),
+        witness: Arc::new(Witness::nowhere()),
         keys: stage.keys.clone(),
         settings: Arc::new(settings),
         engine,

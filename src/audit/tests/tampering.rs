@@ -310,7 +310,7 @@ async fn a_forged_decision_that_waits_for_its_place_has_no_row() {
 }
 
 #[tokio::test]
-async fn personal_values_may_be_cleared_but_neither_changed_nor_added() {
+async fn personal_values_are_neither_changed_nor_added_nor_cleared_by_others() {
     let (stage, outsider, events) = sealed().await;
     let named = |verdict: &Verdict| verdict.faults[0].records[0].event.unwrap().0;
     let person =
@@ -321,12 +321,20 @@ async fn personal_values_may_be_cleared_but_neither_changed_nor_added() {
     assert_eq!(numbers(&verdict, What::Changed).len(), 2, "{}", words(&verdict));
     assert!(events.iter().any(|event| event.id == named(&verdict) && event.position == 2));
     assert!(!words(&verdict).contains("p-other"));
-    outsider.run(&format!("update audit_personal set clear_text = null where {person}"), []).await.unwrap();
-    assert!(examined(&stage).await.is_sound());
-    outsider.run("delete from audit_personal", []).await.unwrap();
-    assert!(examined(&stage).await.is_sound());
     let event = &events[11];
     let insert = "insert into audit_personal values ($1, 'comment_of_nobody', x'00', 'yes')";
     outsider.run(insert, [event.id.into()]).await.unwrap();
-    one(&examined(&stage).await, What::Added, &[event]);
+    assert!(words(&examined(&stage).await).contains("that it does not commit to"));
+    outsider.run("delete from audit_personal where field = 'comment_of_nobody'", []).await.unwrap();
+    for gone in [
+        format!("update audit_personal set clear_text = null where {person}"),
+        "delete from audit_personal".to_owned(),
+    ] {
+        outsider.run(&gone, []).await.unwrap();
+        let verdict = examined(&stage).await;
+        let told = |found: &Found| {
+            found.what == What::Dropped && found.words.contains("no event tells of their clearing")
+        };
+        assert!(!verdict.faults.is_empty() && verdict.faults.iter().all(told), "{gone}: {}", words(&verdict));
+    }
 }

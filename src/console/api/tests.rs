@@ -63,6 +63,7 @@ async fn workflow(stage: &Stage, source_ref: &str) -> WorkflowId {
         approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
+        cleared: None,
     };
     let delivery = Delivery {
         id: DeliveryId::made(stamp.at, world.bytes()),

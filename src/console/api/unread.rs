@@ -16,6 +16,6 @@ pub(super) fn unread(fault: &ReadFault) -> Problem {
     tracing::error!(%fault, "a question of the operators' API could not be answered");
     match fault {
         ReadFault::Database(_) => Problem::unavailable(RETRY_AFTER_SECONDS),
-        ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) => Problem::internal(),
+        ReadFault::Inconsistent { .. } | ReadFault::Corrupt(_) | ReadFault::Cleared(_) => Problem::internal(),
     }
 }

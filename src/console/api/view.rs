@@ -86,6 +86,8 @@ struct WorkflowShown {
     replans: u32,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// When what it knew about people was cleared.
+    cleared_at: Option<Timestamp>,
     /// Execution begins not before this moment; known once planned.
     not_before: Option<Timestamp>,
     /// Until when an answer is awaited, while people are asked.
@@ -117,6 +119,7 @@ impl WorkflowShown {
             replans: workflow.replans,
             created_at: workflow.created_at,
             updated_at: workflow.updated_at,
+            cleared_at: workflow.cleared.as_ref().map(|cleared| cleared.at),
             not_before: workflow.not_before,
             expires_at: workflow.state.open_stage().and_then(|open| open.expires_at),
             waits_for: workflow.waits_for,
@@ -153,7 +156,7 @@ fn reason(state: &State) -> Option<String> {
 pub(super) struct WorkflowInFull {
     #[serde(flatten)]
     workflow: WorkflowShown,
-    /// The request as it was understood.
+    /// The request as it was understood; `null` once it was cleared.
     request: Value,
     /// All parts of the request, this one among them; empty where it is the only one.
     parts: Vec<PartShown>,
@@ -267,6 +270,21 @@ impl WorkflowInFull {
     pub(super) fn in_place_of(mut self, others: &[Workflow]) -> Self {
         self.supersedes = others.iter().map(|other| other.id).collect();
         self
+    }
+
+    /// One of which only the frame is left.
+    pub(super) fn cleared(kit: &Kit, workflow: &Workflow) -> Self {
+        Self {
+            workflow: WorkflowShown::new(kit, workflow),
+            request: Value::Null,
+            parts: Vec::new(),
+            supersedes: Vec::new(),
+            plan: None,
+            user_id: None,
+            steps: Vec::new(),
+            decisions: Vec::new(),
+            messages: Vec::new(),
+        }
     }
 
     pub(super) fn with_people(mut self, said: Vec<Recorded>, messages: Vec<OwedMessage>) -> Self {

@@ -26,6 +26,7 @@ fn report(outcome: Outcome) -> Report {
         made_by: None,
         stranger: None,
         access: None,
+        lost: None,
         before: None,
     }
 }

@@ -63,6 +63,8 @@ pub struct Proposed {
     /// Who proposed it, by address.
     pub by: String,
     /// Why.
+    pub because: String,
+    /// Why the one who confirmed it did so.
     pub reason: String,
     /// The user of the machine who confirmed it, where it was done at a command line.
     pub machine_user: Option<String>,
@@ -84,8 +86,10 @@ impl Ending {
             told = told.text("by_kind", kind.as_str());
         }
         if let Some(proposed) = &self.proposed {
-            told =
-                told.personal("proposed_by", proposed.by.clone()).personal("reason", proposed.reason.clone());
+            told = told
+                .personal("proposed_by", proposed.by.clone())
+                .personal("proposed_because", proposed.because.clone());
+            told = told.personal("reason", proposed.reason.clone());
             if let Some(user) = &proposed.machine_user {
                 told = told.personal("machine_user", user.clone());
             }

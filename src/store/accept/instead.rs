@@ -64,11 +64,20 @@ impl AcceptDelivery {
         request: &Request,
         (instead, of): (&Instead, &Workflow),
     ) -> Result<Request, Fault<OtherMeaning>> {
+        let given = match instead.kind {
+            Made::Leaver => None,
+            Made::Rehire => workflows::last_given(tx, &self.workflow).await?,
+        };
+        if let Some(cleared) =
+            [Some(of), given.as_ref()].into_iter().flatten().find(|one| one.cleared.is_some())
+        {
+            // What would have to be asked for is not known any more.
+            return Err(Fault::Refused(OtherMeaning::NotOpen(cleared.id)));
+        }
         let carried_out: Request = of.request.open(Tag::Request)?;
         let made = match instead.kind {
             Made::Leaver => leaver_instead(request, &carried_out, tx.at),
             Made::Rehire => {
-                let given = workflows::last_given(tx, &self.workflow).await?;
                 let given: Option<Request> = given.map(|one| one.request.open(Tag::Request)).transpose()?;
                 rehire_instead(request, &carried_out, given.as_ref(), tx.at)
             }

@@ -215,8 +215,13 @@ async fn two_claims(stage: &Stage) {
     for holder in 1..=6 {
         let stamp = stage.stamp();
         let until = stamp.at.plus_seconds(60);
-        let deed =
-            runs::ClaimRun { stamp, holder: uuid::Uuid::from_u128(holder), until, claimable: anything() };
+        let deed = runs::ClaimRun {
+            stamp,
+            holder: uuid::Uuid::from_u128(holder),
+            until,
+            claimable: anything(),
+            kept: None,
+        };
         let store = stage.store.clone();
         claims.spawn(async move { store.write(deed).await.unwrap() });
     }
@@ -241,6 +246,7 @@ async fn stopped_run(stage: &Stage) {
         made_by: None,
         stranger: stranger.map(VaultUserId),
         access: None,
+        lost: None,
         before: None,
     };
     let stops = |step, (attempt, record): (_, StepRecord), purpose| {

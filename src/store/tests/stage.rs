@@ -248,7 +248,13 @@ impl Stage {
         let stamp = self.stamp();
         let until = stamp.at.plus_seconds(60);
         self.store
-            .write(ClaimRun { stamp, holder: Uuid::from_u128(holder), until, claimable: anything() })
+            .write(ClaimRun {
+                stamp,
+                holder: Uuid::from_u128(holder),
+                until,
+                claimable: anything(),
+                kept: None,
+            })
             .await
             .unwrap()
     }
@@ -460,6 +466,7 @@ pub(crate) fn accept(stamp: Stamp, key: &str, reference: &str) -> AcceptDelivery
         approval_ends: None,
         created_at: stamp.at,
         updated_at: stamp.at,
+        cleared: None,
     };
     AcceptDelivery {
         stamp,
@@ -516,6 +523,7 @@ pub(crate) fn done(planned: &PlannedStep, user_id: i64) -> Report {
         made_by: None,
         stranger: None,
         access: None,
+        lost: None,
         before: None,
     }
 }

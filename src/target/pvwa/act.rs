@@ -144,6 +144,7 @@ impl Talk<'_> {
             calls: self.calls,
             user_id: told.user_id,
             stranger: self.stranger,
+            lost: self.lost,
             access: self.access,
         }
     }

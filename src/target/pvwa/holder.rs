@@ -57,6 +57,10 @@ impl Talk<'_> {
                 }
                 Adoption::ByPerson(_) | Adoption::OnlyByMark => {
                     self.stranger = Some(id);
+                    if carried(call, &account, call.lost_marks).is_some() {
+                        self.lost = Some(id);
+                        return Err(Fault::NeedsPerson(lost(id)));
+                    }
                     Holder::Stranger(id)
                 }
             }
@@ -117,6 +121,15 @@ pub(super) fn stranger(id: VaultUserId) -> String {
     format!("the name is held by user number {id}, which this workflow did not make")
 }
 
+/// The words for an account of which this database knows nothing any more.
+fn lost(id: VaultUserId) -> String {
+    format!(
+        "user number {id} carries the mark of this very request, from an attempt that this database does not know: it was \
+         restored since; nothing more was made. The initial password of that account is known to nobody here: adopt the \
+         account, and set a new password in the vault"
+    )
+}
+
 /// Does the description open with a mark of ours, in a vault that keeps descriptions?
 pub(super) fn is_marked(call: &StepCall<'_>, account: &Account) -> bool {
     made_by(call, account).is_some()
@@ -124,11 +137,16 @@ pub(super) fn is_marked(call: &StepCall<'_>, account: &Account) -> bool {
 
 /// Which of our attempts made this account, by its mark.
 pub(super) fn made_by(call: &StepCall<'_>, account: &Account) -> Option<AttemptId> {
+    carried(call, account, call.our_marks).map(Mark::attempt)
+}
+
+/// Which of these marks the account carries, in a vault that keeps descriptions.
+fn carried<'m>(call: &StepCall<'_>, account: &Account, marks: &'m [Mark]) -> Option<&'m Mark> {
     match call.plan.dialect.description {
         Description::NotKept => None,
         Description::Kept => {
             let text = account.user.profile.get(&ProfileField::Description)?;
-            call.our_marks.iter().find(|mark| mark.opens(text)).map(Mark::attempt)
+            marks.iter().find(|mark| mark.opens(text))
         }
     }
 }

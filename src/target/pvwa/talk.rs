@@ -118,6 +118,8 @@ pub(super) struct Talk<'a> {
     pub(super) hidden: Option<SecretString>,
     /// Who holds the plan's user name, if it is a stranger.
     pub(super) stranger: Option<VaultUserId>,
+    /// The same, if it carries a mark of ours of which nothing is recorded.
+    pub(super) lost: Option<VaultUserId>,
     /// The approved account was not to be seen by its number.
     pub(super) unseen: bool,
     /// What the account can reach, where this conversation was to note it.
@@ -143,6 +145,7 @@ impl<'a> Talk<'a> {
             calls: Vec::new(),
             hidden: None,
             stranger: None,
+            lost: None,
             unseen: false,
             access: None,
             before: None,

@@ -214,6 +214,7 @@ fn call<'a>(plan: &'a Plan, step: &'a PlannedStep, marks: &'a [Mark]) -> StepCal
         user_id: None,
         mark: mark(),
         our_marks: marks,
+        lost_marks: &[],
         adoption: Adoption::OnlyByMark,
         form: None,
         password: Some(SecretString::from(PASSWORD)),

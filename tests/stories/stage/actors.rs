@@ -119,7 +119,8 @@ impl Stage {
     }
 }
 
-fn hidden(page: &str, name: &str) -> Option<String> {
+/// The value of a hidden field of a page's form.
+pub fn hidden(page: &str, name: &str) -> Option<String> {
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\""))?;
     rest.split_once('"').map(|(value, _)| value.to_owned())
 }

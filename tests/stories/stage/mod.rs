@@ -10,10 +10,12 @@ mod process;
 mod invariants;
 mod operator;
 mod relay;
+mod server;
 mod visitor;
+mod wire;
 mod world;
 
-pub use actors::Answer;
+pub use actors::{Answer, hidden};
 pub use app::{
     CLIENT_SECRET, Choices, Dialect, PASSWORD_FILE, Product, READER, SecondVault, Stage, WEBHOOK_SECRET,
     WRITER,
@@ -24,7 +26,11 @@ pub use changes::{FOREIGN, FORMER, differences, return_to_operations};
 pub use database::Database;
 pub use invariants::steps;
 pub use operator::olga;
-pub use process::{Outside, command, command_as_it_is, commands_have_a_login, machine_name, until};
+pub use process::{
+    Outside, Process, command, command_as_it_is, commands_have_a_login, machine_name, until, until_at_most,
+};
 pub use relay::{Relay, fixture};
+pub use server::Server;
 pub use visitor::{Visitor, another_code};
+pub use wire::Wire;
 pub use world::{HandClock, SteppedClock};

@@ -21,7 +21,16 @@ use super::world::HandClock;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again until the answer is there.
-pub async fn until<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, asked: impl AsyncFnMut() -> Option<T>) -> T {
+    until_at_most(what, PATIENCE, asked).await
+}
+
+/// The same, with more patience.
+pub async fn until_at_most<T>(
+    what: &str,
+    patience: Duration,
+    mut asked: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let asking = async {
         let mut beat = tokio::time::interval(Duration::from_millis(20));
         loop {
@@ -31,7 +40,7 @@ pub async fn until<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> 
             }
         }
     };
-    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("in vain waited for {what}"))
+    tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| panic!("in vain waited for {what}"))
 }
 
 /// What this machine calls the account whose commands these are.
@@ -135,25 +144,61 @@ impl Outside {
 
     /// Starts the service and does not wait.
     pub fn launch(&self, name: &str) -> Process {
+        self.launch_under(name, &[])
+    }
+
+    /// The same, with something more in its environment.
+    pub fn launch_under(&self, name: &str, environment: &[(&str, String)]) -> Process {
+        self.launch_prepared(name).launched(environment)
+    }
+
+    fn launch_prepared(&self, name: &str) -> Prepared {
         // The port is free now; whoever takes it in between makes the story fail, not lie.
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let settings = self.settings_file(&format!("{name}.toml"), &listen);
-        let log = self.folder.path().join(format!("{name}.log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["serve", "--config"])
-            .arg(settings)
-            .env_remove("COUNTERSIGN_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Process { child, url: format!("http://{listen}"), log }
+        Prepared { settings, log: self.folder.path().join(format!("{name}.log")), listen }
+    }
+
+    /// The same, with this in its settings replaced by that.
+    pub fn launch_told(
+        &self,
+        name: &str,
+        environment: &[(&str, String)],
+        (this, that): (&str, &str),
+    ) -> Process {
+        let process = self.launch_prepared(name);
+        let text = std::fs::read_to_string(&process.settings).unwrap();
+        assert!(text.contains(this), "the settings do not name {this}");
+        std::fs::write(&process.settings, text.replace(this, that)).unwrap();
+        process.launched(environment)
     }
 
     /// Counts over a second connection.
     pub async fn count(&self, question: &str) -> i64 {
         self.database.count(self.folder.path(), question).await
+    }
+}
+
+/// A service with its settings written, about to start.
+struct Prepared {
+    settings: PathBuf,
+    log: PathBuf,
+    listen: String,
+}
+
+impl Prepared {
+    fn launched(self, environment: &[(&str, String)]) -> Process {
+        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["serve", "--config"])
+            .arg(&self.settings)
+            .env_remove("COUNTERSIGN_LOG")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&self.log).unwrap())
+            .spawn()
+            .unwrap();
+        Process { child, url: format!("http://{}", self.listen), log: self.log }
     }
 }
 
@@ -180,6 +225,11 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Has it ended, by itself or by somebody else's hand?
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// SIGKILL: no last words.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -203,5 +253,8 @@ impl Drop for Process {
         // It may have ended long ago; nothing depends on what the system answers.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
     }
 }

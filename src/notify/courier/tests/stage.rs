@@ -42,6 +42,7 @@ use crate::store::plans::KeepPlan;
 use crate::store::workflows::Workflow;
 use crate::store::{Place, Store};
 use crate::target::Adoption;
+use crate::witness::Witness;
 use crate::worker::{Did, Worker as _};
 
 struct StillClock(Mutex<Timestamp>);
@@ -111,7 +112,8 @@ impl Stage {
         let policy = Arc::new(Policy::compile(&engine, &settings).unwrap());
         let keys = KeyRing::from_bytes([7; 32]);
         let targets = Arc::new(BTreeMap::new());
-        let kit = Kit { store, world, keys, settings: Arc::new(settings), engine, policy, targets };
+        let (witness, settings) = (Arc::new(Witness::nowhere()), Arc::new(settings));
+        let kit = Kit { store, world, witness, keys, settings, engine, policy, targets };
         let courier = courier(&kit);
         Self { kit, mailbox, post: Some(post), place, clock, courier }
     }
@@ -191,6 +193,7 @@ impl Stage {
             approval_ends: None,
             created_at: stamp.at,
             updated_at: stamp.at,
+            cleared: None,
         };
         let delivery = Delivery {
             id: DeliveryId::made(stamp.at, self.kit.world.bytes()),
