@@ -47,6 +47,7 @@ mod m0038_leaver_clocks;
 mod m0039_clock_watch;
 mod m0040_restores;
 mod m0041_retention;
+mod m0042_two_mailboxes;
 mod spelling;
 
 /// All migrations in order.
@@ -98,6 +99,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0039_clock_watch::Migration),
             Box::new(m0040_restores::Migration),
             Box::new(m0041_retention::Migration),
+            Box::new(m0042_two_mailboxes::Migration),
         ]
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Must hold: between two looks time goes on by the steady clock; where the wall clock has stepped by more than the bound,
 //! neither way is believed: time goes on steadily, and whoever would begin something must ask [`Belief::certainly`].
-//! Doubt ends when the step is undone, when the database's clock has gone steadily for a while, or by a person's word.
+//! Doubt ends when the step is undone, when the database's clock has gone steadily for a while and another clock says the
+//! same, or by a person's word.
 //! Deliberately absent: reading any clock. All of it is arguments, so that each case is a table.
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ const UNSTEADY: TimeDelta = TimeDelta::seconds(5);
 pub struct Bounds {
     /// A larger step is not followed.
     pub step: TimeDelta,
-    /// So long the database's clock must have gone steadily until it is believed after a step.
+    /// So long the database's clock must have gone steadily, and agreed with another one, until it is believed after a step.
     pub steady_for: TimeDelta,
 }
 
@@ -71,6 +72,8 @@ pub struct Belief {
     /// Present once the database has told its time: what to add to the wall clock, and when that was read.
     database: Option<(TimeDelta, Duration)>,
     doubt: Option<Doubt>,
+    /// Did doubt begin with the database's first reading, to which the steady clock was set?
+    first: bool,
     /// Since when the database has gone steadily, while there is doubt.
     agreed: Option<(Timestamp, Duration)>,
 }
@@ -78,7 +81,7 @@ pub struct Belief {
 impl Belief {
     /// Nothing is believed yet; the first look is.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, anchor: None, database: None, doubt: None, agreed: None }
+        Self { bounds, anchor: None, database: None, doubt: None, first: false, agreed: None }
     }
 
     /// Other bounds, from the settings.
@@ -147,6 +150,7 @@ impl Belief {
             self.database = Some((correction, look.steady));
             if said.since(machine).abs() > self.bounds.step {
                 self.begin_doubt(Why::Database, (said, machine), look);
+                self.first = true;
             }
             self.anchor = Some((said, look.steady));
             return;
@@ -188,6 +192,7 @@ impl Belief {
     fn begin_doubt(&mut self, why: Why, (believed, said): (Timestamp, Timestamp), look: Look) {
         self.anchor = Some((believed, look.steady));
         self.doubt = Some(Doubt { why, believed, said });
+        self.first = false;
         self.agreed = None;
     }
 
@@ -200,10 +205,21 @@ impl Belief {
         let (theirs, ours) = (said.since(first), between(then, look.steady));
         if (theirs - ours).abs() > UNSTEADY {
             self.agreed = Some((said, look.steady));
-        } else if ours >= self.bounds.steady_for {
+        } else if ours >= self.bounds.steady_for && self.is_borne_out(said, look) {
             self.anchor = Some((said, look.steady));
             (self.doubt, self.agreed) = (None, None);
         }
+    }
+}
+
+impl Belief {
+    /// Does another clock say the same as the database's? The steady one may, unless it was set by the very reading that is in
+    /// doubt; and the machine's wall clock, unless it is the one that has stepped: both may be one clock.
+    fn is_borne_out(&self, said: Timestamp, look: Look) -> bool {
+        let steady =
+            self.anchor.filter(|_| !self.first).map(|(at, then)| at.plus(between(then, look.steady)));
+        let wall = self.doubt.filter(|doubt| doubt.why != Why::Stepped).map(|_| look.wall);
+        [wall, steady].into_iter().flatten().any(|other| said.since(other).abs() <= self.bounds.step)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Must hold: reading it never waits for anything but a moment's lock; whoever corrects it, does so from outside.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::belief::{Belief, Bounds, Doubt, Look};
 use super::{Clock, MayBegin};
@@ -97,23 +97,42 @@ impl Clock for Guarded {
 /// The machine's own two clocks.
 #[derive(Debug)]
 pub struct MachinePair {
-    begun: Instant,
+    begun: Duration,
 }
 
 impl MachinePair {
     /// Begins to count.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "with `look` the one place where the machine is asked for the time"
-    )]
     pub fn begin() -> Self {
-        Self { begun: Instant::now() }
+        Self { begun: since_start() }
     }
 }
 
 impl Pair for MachinePair {
     #[expect(clippy::disallowed_methods, reason = "the one place where the machine is asked for the time")]
     fn look(&self) -> Look {
-        Look { wall: Timestamp::from_utc(chrono::Utc::now()), steady: self.begun.elapsed() }
+        Look {
+            wall: Timestamp::from_utc(chrono::Utc::now()),
+            steady: since_start().saturating_sub(self.begun),
+        }
     }
+}
+
+/// The clock that nobody sets, and that goes on while the machine sleeps.
+#[cfg(target_os = "linux")]
+fn since_start() -> Duration {
+    let told = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(told.tv_sec).unwrap_or(0), u32::try_from(told.tv_nsec).unwrap_or(0))
+}
+
+/// The clock that nobody sets. Whether it goes on while the machine sleeps is the system's business.
+#[cfg(not(target_os = "linux"))]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "with `look` the one place where the machine is asked for the time"
+)]
+fn since_start() -> Duration {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    BEGUN.get_or_init(Instant::now).elapsed()
 }

@@ -48,7 +48,7 @@ impl Backup {
         service.kit.store.close().await;
         match taken {
             Ok(Some(head)) => {
-                println!("{}", head.line());
+                say!("{}", head.line());
                 eprintln!(
                     "{}: the copy ends at this head; keep it with the copy, apart from the key",
                     self.to.display()

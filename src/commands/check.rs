@@ -14,11 +14,11 @@ use secrecy::ExposeSecret as _;
 use super::findings::Findings;
 use super::{Configured, check_target, missing};
 use crate::clock::World;
-use crate::config::{DatabaseEngine, Machine, Product, Sessions, Settings, SmtpTls, Source, Verify};
+use crate::config::{DatabaseEngine, Product, Sessions, Settings, SmtpTls, Source, Verify};
 use crate::key::KeyRing;
 use crate::notify::{NotSent, Smtp};
 use crate::rules::passed_over::passed_over;
-use crate::rules::{EVALUATION_LIMIT, Engine, Policy};
+use crate::rules::{EVALUATION_LIMIT, Engine, Judged, Policy};
 use crate::service;
 use crate::store::inspect::{Schema, inspect};
 
@@ -36,7 +36,7 @@ impl Check {
     /// Looks at everything that the settings name.
     pub(super) async fn run(self, world: World) -> ExitCode {
         let mut findings = Findings::default();
-        let settings = match Settings::load(&self.at.config, &Machine) {
+        let settings = match Settings::load(&self.at.config, &Judged::here()) {
             Ok(settings) => settings,
             Err(faults) => {
                 for fault in faults {

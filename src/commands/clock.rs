@@ -48,10 +48,10 @@ async fn show(at: &Configured, world: World) -> ExitCode {
     let open = clock_doubts::open(&kit.store).await;
     kit.store.close().await;
     match open {
-        Ok(open) if open.is_empty() => println!("no clock is in doubt"),
+        Ok(open) if open.is_empty() => say!("no clock is in doubt"),
         Ok(open) => {
             for doubt in open {
-                println!("since {}: {}", doubt.since.in_words(), doubt.words);
+                say!("since {}: {}", doubt.since.in_words(), doubt.words);
             }
         }
         Err(fault) => return failed(&fault),
@@ -70,11 +70,11 @@ impl Confirm {
         kit.store.close().await;
         match ended {
             Ok(0) => {
-                println!("no clock is in doubt");
+                say!("no clock is in doubt");
                 ExitCode::SUCCESS
             }
             Ok(count) => {
-                println!("{count} confirmed; what is due begins again");
+                say!("{count} confirmed; what is due begins again");
                 ExitCode::SUCCESS
             }
             Err(fault) => failed(&fault),

@@ -37,8 +37,9 @@ pub(super) struct Demo {
     /// Where the service listens; 127.0.0.1:8080 if that is free.
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// A database instead of a temporary SQLite file; in PostgreSQL the demonstration takes a schema of its own.
-    #[arg(long)]
+    /// A PostgreSQL (postgres://…) instead of a temporary SQLite file; the demonstration makes a schema of its own there,
+    /// says which, and leaves it.
+    #[arg(long, value_parser = of_postgres)]
     database: Option<String>,
 }
 
@@ -98,6 +99,9 @@ impl Demo {
             Err(fault) => return Err(failed(&fault)),
         }
         simulator.stop().await;
+        if self.database.is_some() {
+            say!("What was demonstrated stays in the schema {schema} of that database.");
+        }
         Ok(code)
     }
 
@@ -130,6 +134,15 @@ impl Demo {
     }
 }
 
+/// The key of a demonstration goes with it, so a file would be of no use to the next one.
+fn of_postgres(url: &str) -> Result<String, String> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(url.to_owned())
+    } else {
+        Err("wanted: the address of a PostgreSQL, postgres://…".to_owned())
+    }
+}
+
 /// A new colleague who begins today.
 fn joiner(simulator: &Simulator) -> Joiner {
     let today = simulator.clock.now().format("%Y-%m-%d").to_string();
@@ -137,22 +150,22 @@ fn joiner(simulator: &Simulator) -> Joiner {
 }
 
 async fn welcome(listen: SocketAddr, simulator: &Simulator) {
-    println!("Countersign is running, with a simulated vault, mailbox and HR system.");
-    println!();
+    say!("Countersign is running, with a simulated vault, mailbox and HR system.");
+    say!();
     match simulator.hr.hire(&joiner(simulator)).await {
         Ok(answer) => {
-            println!("The HR system has just hired somebody (the webhook was answered {}).", answer.status);
+            say!("The HR system has just hired somebody (the webhook was answered {}).", answer.status);
         }
-        Err(fault) => println!("The HR system could not post its webhook: {fault}"),
+        Err(fault) => say!("The HR system could not post its webhook: {fault}"),
     }
-    println!();
-    println!("  1. Read the approver's mail      {}", simulator.mailbox_url());
-    println!("  2. Follow its link, look, approve, and watch the run to its end");
-    println!("  3. Look into the simulated vault {}/_sim/state", simulator.vault_url());
-    println!("  4. Move, dismiss or hire people  {}", simulator.hr_url());
-    println!("  5. See where every request is    http://{listen}/workflows");
-    println!();
-    println!("Stop it with Ctrl-C.");
+    say!();
+    say!("  1. Read the approver's mail      {}", simulator.mailbox_url());
+    say!("  2. Follow its link, look, approve, and watch the run to its end");
+    say!("  3. Look into the simulated vault {}/_sim/state", simulator.vault_url());
+    say!("  4. Move, dismiss or hire people  {}", simulator.hr_url());
+    say!("  5. See where every request is    http://{listen}/workflows");
+    say!();
+    say!("Stop it with Ctrl-C.");
 }
 
 /// A folder that is removed when the demonstration ends.

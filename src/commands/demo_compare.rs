@@ -147,3 +147,83 @@ fn names_of_groups(user: &Value) -> Vec<&str> {
     let groups = user.get("groupsMembership").and_then(Value::as_array);
     groups.into_iter().flatten().filter_map(|group| group.get("groupName").and_then(Value::as_str)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::sample;
+
+    /// A run of the sample plan that is done, and the user that it makes.
+    fn finished() -> (Plan, Ledger, Value) {
+        let run = sample::run();
+        let mut ledger = run.ledger;
+        ledger.steps.iter_mut().for_each(|record| record.state = StepState::Done);
+        let mut user = json!({ "enableUser": true, "changePassOnNextLogon": true, "groupsMembership": [] });
+        for step in &run.plan.steps {
+            match step {
+                PlannedStep::CreateUser(new) => {
+                    user["userType"] = new.user_type.as_str().into();
+                    user["location"] = new.location.as_str().into();
+                    for field in [ProfileField::FirstName, ProfileField::LastName, ProfileField::Email] {
+                        let text = new.profile.get(&field).map_or("", String::as_str);
+                        put(&mut user, place(field), text.into());
+                    }
+                }
+                PlannedStep::AddToGroup(group) => {
+                    let member = json!({ "groupName": group.name.as_str() });
+                    user["groupsMembership"].as_array_mut().unwrap().push(member);
+                }
+                _ => {}
+            }
+        }
+        (run.plan, ledger, user)
+    }
+
+    #[test]
+    fn a_journal_that_is_not_the_ledgers_is_told() {
+        let (plan, mut ledger, _) = finished();
+        let writes = plan.steps.iter().filter(|step| step.effect() == Effect::Writes);
+        let journal: Vec<&str> = writes.map(|step| in_journal(step)[0]).collect();
+        compare_writes(&plan, &ledger, &journal).unwrap();
+        assert!(journal.len() > 2);
+        let twice = [&journal[..1], &journal[..]].concat();
+        let mut other = journal.clone();
+        other.swap(0, 1);
+        for wrong in [&journal[1..], &journal[..journal.len() - 1], &twice, &other] {
+            compare_writes(&plan, &ledger, wrong).unwrap_err();
+        }
+        let written = plan.steps.iter().position(|step| step.effect() == Effect::Writes).unwrap();
+        ledger.steps[written].state = StepState::Skipped;
+        compare_writes(&plan, &ledger, &journal).unwrap_err();
+    }
+
+    #[test]
+    fn a_user_that_is_not_as_approved_is_told() {
+        let (plan, _, user) = finished();
+        compare_user(&plan, None, &user).unwrap();
+        for (pointer, value) in [
+            ("/enableUser", json!(false)),
+            ("/userType", json!("AutoProvider")),
+            ("/location", json!("\\")),
+            ("/internet/businessEmail", json!("mallory@example.com")),
+            ("/groupsMembership", json!([])),
+            ("/groupsMembership", json!([{ "groupName": "Vault Admins" }])),
+        ] {
+            let mut wrong = user.clone();
+            *wrong.pointer_mut(pointer).unwrap() = value;
+            compare_user(&plan, None, &wrong).expect_err(pointer);
+        }
+    }
+
+    #[test]
+    fn what_nobody_approved_to_change_is_told() {
+        let (mut plan, _, user) = finished();
+        plan.steps.retain(|step| !matches!(step, PlannedStep::CreateUser(_) | PlannedStep::AddToGroup(_)));
+        compare_user(&plan, Some(&user), &user).unwrap();
+        for (key, value) in [("location", json!("\\Elsewhere")), ("changePassOnNextLogon", json!(false))] {
+            let mut wrong = user.clone();
+            wrong[key] = value;
+            compare_user(&plan, Some(&user), &wrong).expect_err(key);
+        }
+    }
+}

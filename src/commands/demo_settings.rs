@@ -224,10 +224,7 @@ password = "{secret}""#
 
 fn database(places: &Places<'_>) -> String {
     match places.database {
-        Some(url) if url.starts_with("postgres") => {
-            format!("url = {}\nschema = \"{}\"", quoted(url), places.schema)
-        }
-        Some(url) => format!("url = {}", quoted(url)),
+        Some(url) => format!("url = {}\nschema = \"{}\"", quoted(url), places.schema),
         None => format!("url = {}", quoted(&format!("sqlite://{}", places.folder.join("demo.db").display()))),
     }
 }

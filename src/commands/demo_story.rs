@@ -61,11 +61,11 @@ impl Story<'_> {
         };
         let (what, answer) = self.post(chapter).await?;
         let workflow = workflow_of(&answer)?;
-        println!("HR posted {what}; it became workflow {workflow}.");
+        say!("HR posted {what}; it became workflow {workflow}.");
         let link = self.wait_for("the approver's mail", async || self.link(&before)).await?;
-        println!("{APPROVER} got a mail with a link.");
+        say!("{APPROVER} got a mail with a link.");
         self.approve(&link).await?;
-        println!("The page was opened and approved.");
+        say!("The page was opened and approved.");
         let state = self.wait_for("the run to come to rest", async || self.rest(workflow).await).await?;
         let trail = audit::chain(&self.kit.store, ChainId::from(workflow), 0, 1000).await.map_err(wrong)?;
         print_table(&trail);
@@ -73,7 +73,7 @@ impl Story<'_> {
             return Err(wrong(format!("the workflow is {}", state.in_words())));
         }
         self.compare(workflow, &before).await?;
-        println!("\nThe simulated vault holds exactly what was approved.\n");
+        say!("\nThe simulated vault holds exactly what was approved.\n");
         Ok(())
     }
 
@@ -190,11 +190,11 @@ fn workflow_of(answer: &Answer) -> Result<WorkflowId, Wrong> {
 }
 
 fn print_table(trail: &[Told]) {
-    println!("\n{:>3}  {:<8}  {:<26}  {:<24}  what", "#", "time", "event", "step");
+    say!("\n{:>3}  {:<8}  {:<26}  {:<24}  what", "#", "time", "event", "step");
     for told in trail {
         let event = &told.event;
         let step = told.text("step").unwrap_or_default();
-        println!(
+        say!(
             "{:>3}  {:<8}  {:<26}  {:<24}  {}",
             event.position,
             event.at.clock_time(),

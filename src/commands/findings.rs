@@ -16,43 +16,43 @@ pub(super) struct Findings {
 impl Findings {
     pub(super) fn good(&mut self, what: &str, words: &str) {
         self.good += 1;
-        println!("ok    {what}: {words}");
+        say!("ok    {what}: {words}");
     }
 
     pub(super) fn left(&mut self, what: &str, words: &str) {
         self.left += 1;
-        println!("left  {what}: {words}");
+        say!("left  {what}: {words}");
     }
 
     /// It works, and may not do what was meant.
     pub(super) fn warn(&mut self, what: &str, words: &str) {
         self.warned += 1;
-        println!("warn  {what}: {words}");
+        say!("warn  {what}: {words}");
     }
 
     pub(super) fn mend(&mut self, what: &str, words: &str) {
         self.faults += 1;
-        println!("MEND  {what}: {words}");
+        say!("MEND  {what}: {words}");
     }
 
     pub(super) fn end(&self) -> ExitCode {
         match self.faults {
             0 => {
-                println!("All is well: {} things were looked at, and nothing was changed.", self.good);
+                say!("All is well: {} things were looked at, and nothing was changed.", self.good);
                 if self.warned > 0 {
-                    println!("Warned of: {}, as said above.", self.warned);
+                    say!("Warned of: {}, as said above.", self.warned);
                 }
                 if self.left > 0 {
-                    println!("Left out: {}, as said above.", self.left);
+                    say!("Left out: {}, as said above.", self.left);
                 }
                 ExitCode::SUCCESS
             }
             1 => {
-                println!("One thing is to be mended.");
+                say!("One thing is to be mended.");
                 ExitCode::FAILURE
             }
             several => {
-                println!("{several} things are to be mended.");
+                say!("{several} things are to be mended.");
                 ExitCode::FAILURE
             }
         }

@@ -1,8 +1,7 @@
 //! `held list|release|reject`: what two people decide about leavers that are held.
 //!
-//! Must hold: who decides is one of the operators that the settings know, and says so by address; the first call proposes, the same call
-//! by somebody else confirms; the trail names both. What somebody says is no proof, so the user of the machine is kept
-//! beside it, and one of them does not stand for two people.
+//! Must hold: who decides is one of the operators that the settings know, and has proven that mailbox; the first call
+//! proposes, the same call by somebody else confirms; the trail names both.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -11,7 +10,6 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::claim::Claim;
-use super::machine_user::machine_user;
 use super::{Configured, failed};
 use crate::clock::World;
 use crate::domain::approval::Verdict;
@@ -45,7 +43,7 @@ pub(super) struct OnBatch {
     batch: String,
     /// Workflows of the batch; all that are held where none is named.
     workflows: Vec<String>,
-    /// Who decides: one of the operators' members in the settings. The user of the machine is recorded beside it.
+    /// Who decides: one of the operators' members in the settings. A code is mailed there, and must be entered.
     #[arg(long = "as", value_name = "MAIL")]
     by: String,
     /// Why; goes into the audit trail.
@@ -75,7 +73,7 @@ impl List {
         kit.store.close().await;
         match batches {
             Ok(batches) if batches.is_empty() => {
-                println!("nothing is held");
+                say!("nothing is held");
                 ExitCode::SUCCESS
             }
             Ok(batches) => {
@@ -88,14 +86,14 @@ impl List {
 }
 
 fn show(batch: &Batch) {
-    println!("batch {} of the source {}, since {}", batch.id, batch.source, batch.opened_at.in_words());
+    say!("batch {} of the source {}, since {}", batch.id, batch.source, batch.opened_at.in_words());
     for leaver in &batch.leavers {
         let workflow = &leaver.workflow;
         let name = workflow.user_name.as_ref().map_or("(by person)", |name| name.as_str());
-        println!("  {}  {}  {}  {}", workflow.id, leaver.state, name, workflow.person_ref);
+        say!("  {}  {}  {}  {}", workflow.id, leaver.state, name, workflow.person_ref);
     }
     for proposal in batch.proposals.iter().filter(|proposal| proposal.confirmed.is_none()) {
-        println!(
+        say!(
             "  proposed by {} at {}: {} {} of them ({}), because: {}; to be confirmed by somebody else until {}",
             proposal.proposed_by.in_words(),
             proposal.proposed_at.in_words(),
@@ -128,33 +126,25 @@ impl OnBatch {
             Ok(service) => service.kit,
             Err(code) => return code,
         };
-        let by = match claim.checked(&kit).await {
-            Ok(by) => by,
+        let by = match claim.proven(&kit).await {
+            Ok(by) => by.one_of_two(&kit),
             Err(code) => return code,
         };
         let stamp = kit.world.stamp();
-        let deed = SettleHeld {
-            stamp,
-            batch,
-            verdict,
-            selection,
-            by,
-            user: Some(machine_user()),
-            reason: self.reason,
-        };
+        let deed = SettleHeld { stamp, batch, verdict, selection, by, reason: self.reason };
         let done = kit.store.write(deed).await;
         kit.store.close().await;
         match done {
             Ok(Settled::Proposed { leavers, selection }) => {
-                println!(
+                say!(
                     "proposed for {leavers} ({}); nothing is done until somebody else confirms it, on the console's page \
-                     /held or with the same command under their own account of the machine",
+                     /held or with the same command",
                     selection.short()
                 );
                 ExitCode::SUCCESS
             }
             Ok(Settled::Done { leavers }) => {
-                println!("{} {leavers}", if verdict == Verdict::Approve { "released" } else { "rejected" });
+                say!("{} {leavers}", if verdict == Verdict::Approve { "released" } else { "rejected" });
                 ExitCode::SUCCESS
             }
             Err(WriteFault::Refused(no)) => failed(&no),

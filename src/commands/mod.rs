@@ -3,6 +3,12 @@
 //! Must hold: what an operator does here uses the same deeds as any page; faults go to standard error, one a line,
 //! and the exit code tells: 0 done, 1 not done, 2 the command line itself was wrong.
 
+/// Prints a line, and does not mind if nobody reads on: what a command does is not undone by a reader who has seen enough.
+macro_rules! say {
+    () => { $crate::commands::say(format_args!("")) };
+    ($($words:tt)*) => { $crate::commands::say(format_args!($($words)*)) };
+}
+
 mod backup;
 mod check;
 mod check_target;
@@ -23,6 +29,7 @@ mod sign_out;
 mod simulate;
 mod workflow;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,6 +37,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::World;
 use crate::config::{self, DatabaseEngine, Settings};
+use crate::rules::Judged;
 use crate::service::{self, Limits, Service};
 use crate::store::inspect::{Schema, inspect};
 
@@ -89,7 +97,7 @@ struct Configured {
 impl Configured {
     /// The settings, or every fault in them on standard error.
     fn load(&self) -> Result<Settings, ExitCode> {
-        Settings::load(&self.config, &config::Machine).map_err(|faults| tell(&faults))
+        Settings::load(&self.config, &Judged::here()).map_err(|faults| tell(&faults))
     }
 
     /// The settings, for a command on an installation that was begun before: such a command makes neither key nor
@@ -189,4 +197,13 @@ fn tell(faults: &[config::Fault]) -> ExitCode {
 fn failed(fault: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("countersign: {fault}");
     ExitCode::FAILURE
+}
+
+fn say(words: std::fmt::Arguments<'_>) {
+    if let Err(fault) = writeln!(std::io::stdout(), "{words}")
+        && fault.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = writeln!(std::io::stderr(), "countersign: standard output cannot be written: {fault}");
+        std::process::exit(1);
+    }
 }

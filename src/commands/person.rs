@@ -1,7 +1,7 @@
 //! `person show|unlink`: whose an account is, and what two people do where it is not.
 //!
 //! Must hold: who unlinks is one of the operators that the settings know; the first call proposes, the same call by
-//! somebody else under their own account of the machine confirms. Deliberately absent: linking by hand; an approval
+//! somebody else confirms, and each of them has proven their mailbox. Deliberately absent: linking by hand; an approval
 //! does that.
 
 use std::process::ExitCode;
@@ -10,7 +10,6 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::claim::Claim;
-use super::machine_user::machine_user;
 use super::{Configured, failed};
 use crate::clock::World;
 use crate::domain::names::{Namespace, PersonRef, TargetName};
@@ -51,7 +50,7 @@ pub(super) struct Unlink {
     whose: Whose,
     /// The name of the target in the settings.
     target: String,
-    /// Who decides: one of the operators' members in the settings. The user of the machine is recorded beside it.
+    /// Who decides: one of the operators' members in the settings. A code is mailed there, and must be entered.
     #[arg(long = "as", value_name = "MAIL")]
     by: String,
     /// Why; goes into the audit trail.
@@ -93,7 +92,7 @@ impl Show {
         kit.store.close().await;
         match links.map_err(|fault| failed(&fault))? {
             None => return Err(failed(&"nobody of that reference is known")),
-            Some(links) if links.is_empty() => println!("linked to no account"),
+            Some(links) if links.is_empty() => say!("linked to no account"),
             Some(links) => links.iter().for_each(show),
         }
         Ok(())
@@ -101,7 +100,7 @@ impl Show {
 }
 
 fn show(link: &Link) {
-    println!(
+    say!(
         "{}: {}, number {}, linked by workflow {} at {}",
         link.target,
         link.user_name,
@@ -110,7 +109,7 @@ fn show(link: &Link) {
         link.linked_at.in_words()
     );
     if let Some((by, at, reason)) = &link.proposed {
-        println!(
+        say!(
             "  {} proposed at {} to unlink it, because: {reason}; to be confirmed by somebody else",
             by.in_words(),
             at.in_words()
@@ -125,17 +124,24 @@ impl Unlink {
         let target = target.map_err(|_| failed(&"TARGET: wanted: the name of a target in the settings"))?;
         let claim = Claim::parse(&self.by)?;
         let kit = self.at.opened(world).await?.kit;
-        let by = claim.checked(&kit).await?;
-        let (stamp, user) = (kit.world.stamp(), machine_user());
-        let deed = UnlinkAccount { stamp, namespace, person_ref, target, by, user, reason: self.reason };
+        let by = claim.proven(&kit).await?;
+        let deed = UnlinkAccount {
+            stamp: kit.world.stamp(),
+            namespace,
+            person_ref,
+            target,
+            by: by.address,
+            user: by.user,
+            operators: kit.settings.operators.members.clone(),
+            reason: self.reason,
+        };
         let done = kit.store.write(deed).await;
         kit.store.close().await;
         match done {
-            Ok(Unlinked::Proposed(id)) => println!(
-                "proposed to unlink number {id}; nothing is done until somebody else confirms it with the same command \
-                 under their own account of the machine"
+            Ok(Unlinked::Proposed(id)) => say!(
+                "proposed to unlink number {id}; nothing is done until somebody else confirms it with the same command"
             ),
-            Ok(Unlinked::Done(id)) => println!("number {id} is unlinked"),
+            Ok(Unlinked::Done(id)) => say!("number {id} is unlinked"),
             Err(WriteFault::Refused(no)) => return Err(failed(&no)),
             Err(fault) => return Err(failed(&fault)),
         }

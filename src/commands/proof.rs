@@ -70,7 +70,7 @@ impl AcceptRestore {
         let deed = restores::AcceptRestore { stamp, by: operator(), reason };
         match service.kit.store.write(deed).await {
             Ok(_) => {
-                println!("accepted; what was running is looked up in the vault before anything else is done");
+                say!("accepted; what was running is looked up in the vault before anything else is done");
                 ExitCode::SUCCESS
             }
             Err(WriteFault::Refused(nothing)) => failed(&nothing),
@@ -85,34 +85,31 @@ async fn examine(service: &Service, head: Option<&str>) -> ExitCode {
         Err(fault) => return failed(&fault),
     };
     for found in &verdict.faults {
-        println!("{found}");
+        say!("{found}");
     }
     if verdict.more > 0 {
-        println!("and {} more", verdict.more);
+        say!("and {} more", verdict.more);
     }
     let (events, sealed, waiting) = (verdict.events, verdict.sealed_to, verdict.waiting);
-    println!("{events} events examined; the log reaches to {sealed}; {waiting} wait for their place");
+    say!("{events} events examined; the log reaches to {sealed}; {waiting} wait for their place");
     if verdict.not_covered > 0 {
-        println!(
+        say!(
             "{} plans were made by an earlier version, whose trail does not tell who is asked; that is not covered",
             verdict.not_covered
         );
     }
     if verdict.cleared > 0 {
-        println!(
-            "{} personal values were cleared after their time; their commitments stand",
-            verdict.cleared
-        );
+        say!("{} personal values are not kept any more; their commitments stand", verdict.cleared);
     }
     match (verdict.is_sound(), events == 0 && sealed == 0, head) {
         // A head says that there was something.
         (false, _, _) | (true, true, Some(_)) => ExitCode::FAILURE,
         (true, true, None) => {
-            println!("there is nothing to prove yet");
+            say!("there is nothing to prove yet");
             ExitCode::SUCCESS
         }
         (true, false, _) => {
-            println!("everything is as it was written");
+            say!("everything is as it was written");
             ExitCode::SUCCESS
         }
     }

@@ -57,7 +57,7 @@ pub(super) async fn migrate(at: &Configured, world: World) -> ExitCode {
     match Service::open(settings, world, Limits::default()).await {
         Ok(service) => {
             service.kit.store.close().await;
-            println!("the database is up to date");
+            say!("the database is up to date");
             ExitCode::SUCCESS
         }
         Err(faults) => tell(&faults),

@@ -38,7 +38,7 @@ impl SignOut {
         kit.store.close().await;
         match ended {
             Ok(count) => {
-                println!("{count} ended");
+                say!("{count} ended");
                 ExitCode::SUCCESS
             }
             Err(fault) => failed(&fault),

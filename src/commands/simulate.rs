@@ -69,9 +69,9 @@ impl Simulate {
             let secret = SecretString::from(secret);
             simulator.hr.set_webhook(Webhook { url: self.webhook_url, secret });
         }
-        println!("vault   {}  (state: /_sim/state, journal: /_sim/journal)", simulator.vault_url());
-        println!("mailbox {}  (SMTP at {})", simulator.mailbox_url(), simulator.smtp_address());
-        println!("hr      {}", simulator.hr_url());
+        say!("vault   {}  (state: /_sim/state, journal: /_sim/journal)", simulator.vault_url());
+        say!("mailbox {}  (SMTP at {})", simulator.mailbox_url(), simulator.smtp_address());
+        say!("hr      {}", simulator.hr_url());
         let stop = CancellationToken::new();
         serve::stop_on_signal(stop.clone());
         stop.cancelled().await;

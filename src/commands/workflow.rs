@@ -1,14 +1,14 @@
 //! `workflow retry|adopt|mark-done|give-up|decide|cancel` and `credential reveal`: what an operator does by hand.
 //!
-//! Must hold: each is one audited deed with a reason; whom `--as` names is an operator of the settings; a password is printed
-//! once, to standard output alone;
-//! nothing is made where there is no installation.
+//! Must hold: each is one audited deed with a reason; whom `--as` names is an operator of the settings and has proven it;
+//! a password is printed once, to standard output alone; nothing is made where there is no installation.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::claim::Claim;
+use super::claim::{Claim, Proven};
 use super::machine_user::machine_user;
 use super::{Configured, failed};
 use crate::clock::World;
@@ -26,13 +26,13 @@ use crate::store::reveals::RevealPassword;
 #[derive(Debug, Subcommand)]
 pub(super) enum Workflow {
     /// Try again from where it stopped.
-    Retry(OnWorkflow),
+    Retry(TakeExitOn),
     /// The account that was found after a lost create is this workflow's own: go on with it.
     Adopt(Adopt),
     /// The step on which it waits was done by hand, elsewhere: go on.
-    MarkDone(OnWorkflow),
+    MarkDone(TakeExitOn),
     /// End it.
-    GiveUp(OnWorkflow),
+    GiveUp(TakeExitOn),
     /// Decide about a leaver whom nobody who was asked has decided in time.
     Decide(Decide),
     /// Propose, or confirm, that a leaver is not carried out; it goes on until somebody else has confirmed it.
@@ -42,9 +42,8 @@ pub(super) enum Workflow {
 /// Which leaver, who, and why.
 #[derive(Debug, Args)]
 pub(super) struct Cancel {
-    /// Who decides: one of the operators' members in the settings. The user of the machine is recorded beside it.
-    #[arg(long = "as", value_name = "MAIL")]
-    by: String,
+    #[command(flatten)]
+    who: Who,
     #[command(flatten)]
     on: OnWorkflow,
 }
@@ -55,6 +54,17 @@ pub(super) struct Adopt {
     /// The number of the account in the vault, as the workflow's page and its reason name it.
     #[arg(long, value_name = "NUMBER")]
     user_id: i64,
+    #[command(flatten)]
+    on: TakeExitOn,
+}
+
+/// Which workflow, and who sends it on or ends it.
+#[derive(Debug, Args)]
+pub(super) struct TakeExitOn {
+    /// Who acts: one of the operators' members in the settings. A code is mailed there, and must be entered. Needed where a
+    /// leaver is given up or marked done; elsewhere the trail names the user of the machine alone where it is left out.
+    #[arg(long = "as", value_name = "MAIL")]
+    by: Option<String>,
     #[command(flatten)]
     on: OnWorkflow,
 }
@@ -78,10 +88,10 @@ pub(super) struct Decide {
 /// Who acts.
 #[derive(Debug, Args)]
 pub(super) struct Who {
-    /// Who acts, by address: one of the operators' members in the settings. The user of the machine is recorded beside
-    /// it, and may not be somebody either who may not do it.
+    /// Who acts: one of the operators' members in the settings. A code is mailed there, and must be entered. The user of
+    /// the machine is recorded beside it, and may not be somebody either who may not do it.
     #[arg(long = "as", value_name = "MAIL")]
-    by: Option<String>,
+    by: String,
 }
 
 /// Whose password, and for whom it is shown.
@@ -122,12 +132,13 @@ impl Workflow {
             Self::Decide(decide) => return decide.run(world).await,
             Self::Cancel(cancel) => return cancel.run(world).await,
         };
-        let (kit, workflow) = match on.open(world).await {
+        let reason = on.on.reason.clone();
+        let (kit, workflow, by) = match on.opens(world).await {
             Ok(opened) => opened,
             Err(code) => return code,
         };
-        let (stamp, by) = (kit.world.stamp(), Operator::AtTheMachine { user: machine_user(), says: None });
-        let done = kit.store.write(TakeExit { stamp, workflow, exit, by, reason: on.reason }).await;
+        let stamp = kit.world.stamp();
+        let done = kit.store.write(TakeExit { stamp, workflow, exit, by, reason }).await;
         kit.store.close().await;
         tell_state(workflow, done)
     }
@@ -140,7 +151,7 @@ impl Decide {
             Err(code) => return code,
         };
         let verdict = if self.approve { Verdict::Approve } else { Verdict::Reject };
-        let stamp = kit.world.stamp();
+        let (stamp, by) = (kit.world.stamp(), by.operator());
         let done = kit.store.write(Overrule { stamp, workflow, verdict, by, reason: self.on.reason }).await;
         kit.store.close().await;
         tell_state(workflow, done)
@@ -149,30 +160,22 @@ impl Decide {
 
 impl Cancel {
     async fn run(self, world: World) -> ExitCode {
-        let claim = match Claim::parse(&self.by) {
-            Ok(claim) => claim,
-            Err(code) => return code,
-        };
-        let (kit, workflow) = match self.on.open(world).await {
+        let (kit, workflow, by) = match self.who.opens(&self.on, world).await {
             Ok(opened) => opened,
             Err(code) => return code,
         };
-        let by = match claim.checked(&kit).await {
-            Ok(by) => by,
-            Err(code) => return code,
-        };
-        let (stamp, user) = (kit.world.stamp(), Some(machine_user()));
-        let done = kit.store.write(CancelLeaver { stamp, workflow, by, user, reason: self.on.reason }).await;
+        let (stamp, by) = (kit.world.stamp(), by.one_of_two(&kit));
+        let done = kit.store.write(CancelLeaver { stamp, workflow, by, reason: self.on.reason }).await;
         kit.store.close().await;
         match done {
             Ok(Cancelled::Proposed) => {
-                println!(
+                say!(
                     "{workflow} goes on until somebody else confirms within a day, on its page or with this command"
                 );
                 ExitCode::SUCCESS
             }
             Ok(Cancelled::Done) => {
-                println!("{workflow} is cancelled now");
+                say!("{workflow} is cancelled now");
                 ExitCode::SUCCESS
             }
             Err(WriteFault::Refused(no)) => failed(&no),
@@ -184,7 +187,7 @@ impl Cancel {
 fn tell_state(workflow: WorkflowId, done: Result<&'static str, WriteFault<NoExit>>) -> ExitCode {
     match done {
         Ok(state) => {
-            println!("{workflow} is {state} now");
+            say!("{workflow} is {state} now");
             ExitCode::SUCCESS
         }
         Err(WriteFault::Refused(no)) => failed(&no),
@@ -199,14 +202,20 @@ impl Credential {
             Ok(opened) => opened,
             Err(code) => return code,
         };
-        let stamp = kit.world.stamp();
+        let (stamp, by) = (kit.world.stamp(), by.operator());
         let taken = kit.store.write(RevealPassword { stamp, workflow, by, reason: on.reason }).await;
         kit.store.close().await;
         match taken {
             Ok(sealed) => match kit.keys.open(Purpose::InitialPassword, sealed.id.0, &sealed.bytes) {
                 Ok(clear) => {
-                    println!("{}", String::from_utf8_lossy(&clear));
-                    ExitCode::SUCCESS
+                    let mut out = std::io::stdout();
+                    match writeln!(out, "{}", String::from_utf8_lossy(&clear)).and_then(|()| out.flush()) {
+                        Ok(()) => ExitCode::SUCCESS,
+                        Err(fault) => failed(&format!(
+                            "the password could not be written to standard output ({fault}), and is kept nowhere any more: \
+                             have another one set in the vault"
+                        )),
+                    }
                 }
                 Err(fault) => failed(&fault),
             },
@@ -216,16 +225,24 @@ impl Credential {
     }
 }
 
+impl TakeExitOn {
+    async fn opens(self, world: World) -> Result<(Kit, WorkflowId, Operator), ExitCode> {
+        if let Some(by) = self.by {
+            let (kit, workflow, by) = (Who { by }).opens(&self.on, world).await?;
+            return Ok((kit, workflow, by.operator()));
+        }
+        let (kit, workflow) = self.on.open(world).await?;
+        Ok((kit, workflow, Operator::AtTheMachine { user: machine_user(), proven: None }))
+    }
+}
+
 impl Who {
     /// Opens the installation for this person.
-    async fn opens(&self, on: &OnWorkflow, world: World) -> Result<(Kit, WorkflowId, Operator), ExitCode> {
-        let claim = self.by.as_deref().map(Claim::parse).transpose()?;
+    async fn opens(&self, on: &OnWorkflow, world: World) -> Result<(Kit, WorkflowId, Proven), ExitCode> {
+        let claim = Claim::parse(&self.by)?;
         let (kit, workflow) = on.open(world).await?;
-        let says = match claim {
-            Some(claim) => Some(claim.checked(&kit).await?),
-            None => None,
-        };
-        Ok((kit, workflow, Operator::AtTheMachine { user: machine_user(), says }))
+        let by = claim.proven(&kit).await?;
+        Ok((kit, workflow, by))
     }
 }
 

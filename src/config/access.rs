@@ -60,7 +60,13 @@ pub(super) fn condition_if_any(section: &Section<'_>) -> Option<Condition> {
 }
 
 fn condition(section: &Section<'_>, text: &str) -> Option<Condition> {
-    (!text.trim().is_empty()).then(|| Condition { text: text.to_owned(), key: section.key("when") })
+    if text.trim().is_empty() {
+        return None;
+    }
+    if let Some(words) = section.gather().world.fault_of_condition(text) {
+        section.fault("when", words);
+    }
+    Some(Condition { text: text.to_owned(), key: section.key("when") })
 }
 
 /// What profiles are measured against.

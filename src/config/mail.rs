@@ -65,6 +65,19 @@ pub struct Operators {
     pub viewers: Vec<EmailAddress>,
 }
 
+impl Operators {
+    /// Is this one of those who may act?
+    pub fn may_act(&self, address: &EmailAddress) -> bool {
+        self.members.iter().any(|one| one.mailbox() == address.mailbox())
+    }
+
+    /// Is this one of those who may sign in?
+    pub fn may_sign_in(&self, address: &EmailAddress) -> bool {
+        let mailbox = address.mailbox();
+        self.members.iter().chain(&self.viewers).any(|one| one.mailbox() == mailbox)
+    }
+}
+
 /// Reads `[mail]`.
 pub(super) fn read_mail(section: &Section<'_>) -> Option<Mail> {
     let from = section.needed("from", "an address such as \"Countersign <countersign@example.com>\"", sender);

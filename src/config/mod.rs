@@ -51,7 +51,7 @@ pub use self::sources::{ApiClient, Format, Scope, SettableField, Source};
 pub use self::stages::{Ask, Pool, Stage};
 pub use self::targets::{TargetSettings, UserPattern};
 pub use self::verify::{Algorithm, Basic, Encoding, HeaderText, Part, Recipe, SignedTime, Token, Verify};
-pub use self::world::{Machine, World};
+pub use self::world::{Machine, Unfetched, World};
 
 use self::access::Around;
 use self::approvers::ManagerMail;

@@ -50,6 +50,10 @@ pub trait World {
     fn file(&self, path: &Path) -> Result<String, Unfetched>;
     /// What a program prints, run without a shell and for at most `limit`.
     fn output(&self, program: &str, arguments: &[String], limit: Duration) -> Result<String, Unfetched>;
+    /// What is wrong with a condition, if anything: whoever knows its language says so together with the other faults.
+    fn fault_of_condition(&self, _text: &str) -> Option<String> {
+        None
+    }
 }
 
 /// This machine.

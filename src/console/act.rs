@@ -105,7 +105,7 @@ async fn carry_out(
             kit.store.write(deed).await.map_err(WriteFault::in_words)
         }
         Act::Cancel => {
-            let deed = CancelLeaver { stamp, workflow, by: signed.address.clone(), user: None, reason };
+            let deed = CancelLeaver { stamp, workflow, by: signed.one_of_two(kit), reason };
             let done = kit.store.write(deed).await.map_err(WriteFault::in_words)?;
             Ok(if done == Cancelled::Done { "cancelled" } else { "proposed" })
         }

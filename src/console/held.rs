@@ -307,12 +307,8 @@ fn how_many(count: usize) -> String {
 
 /// Is the reader the one who proposed it, so that somebody else must confirm it?
 fn own(proposer: &Operator, signed: &Signed) -> Option<&'static str> {
-    if is(proposer.name(), signed) {
-        return Some("You have proposed it; somebody else must confirm it.");
-    }
-    proposer.is_same_person(&Operator::SignedIn(signed.address.clone())).then_some(
-        "The machine on which it was proposed calls whoever did so by your name; somebody else must confirm it.",
-    )
+    let own = proposer.is_same_person(&Operator::SignedIn(signed.address.clone()));
+    own.then_some("You have proposed it; somebody else must confirm it.")
 }
 
 fn is(address: &str, signed: &Signed) -> bool {

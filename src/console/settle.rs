@@ -109,8 +109,7 @@ async fn consider(kit: &Kit, batch: Batch, signed: &Signed, fields: Fields) -> H
         batch: batch.id,
         verdict: fields.verdict,
         selection: Selection::These(fields.ticked.clone()),
-        by: signed.address.clone(),
-        user: None,
+        by: signed.one_of_two(kit),
         reason: reason.as_str().to_owned(),
     };
     match kit.store.write(deed).await {

@@ -5,6 +5,7 @@
 use crate::domain::adoption::{Tried, adoptable};
 use crate::domain::approval::Verdict;
 use crate::domain::ids::VaultUserId;
+use crate::domain::kind::Kind;
 use crate::domain::plan::PlannedStep;
 use crate::domain::step::StepState;
 use crate::domain::workflow::{Stalled, State};
@@ -131,7 +132,7 @@ fn held(workflow: &Workflow) -> Way {
         page: Some("/held"),
         account: None,
         follows: "It takes two people: the first proposes, and a second one confirms the very same, on the page of \
-                  held leavers, or with the same command under their own account of the machine. The command \u{201c}held list\u{201d} names the batch."
+                  held leavers, or with the same command. The command \u{201c}held list\u{201d} names the batch."
             .to_owned(),
         command: format!(
             "countersign held release BATCH {} --as MAIL --reason \"\u{2026}\" --config FILE",
@@ -152,8 +153,13 @@ fn way(workflow: &Workflow, exit: Exit, follows: String) -> Way {
         Exit::Adopt(id) => (Some(id), format!(" --user-id {id}")),
         Exit::Retry | Exit::MarkDone | Exit::GiveUp => (None, String::new()),
     };
-    let command =
-        format!("countersign workflow {word} {}{which} --reason \"\u{2026}\" --config FILE", workflow.id);
+    // What is said of a leaver is said by somebody who has proven a mailbox.
+    let leaver = workflow.kind == Kind::Leaver && matches!(exit, Exit::GiveUp | Exit::MarkDone);
+    let who = if leaver { " --as MAIL" } else { "" };
+    let command = format!(
+        "countersign workflow {word} {}{which}{who} --reason \"\u{2026}\" --config FILE",
+        workflow.id
+    );
     Way { word: Some(word), title, page: None, follows, account, command }
 }
 

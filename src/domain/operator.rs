@@ -1,8 +1,8 @@
 //! Who acts or decides: by what names they are known, which requests are their own, and when two of them are one person.
 //!
 //! Must hold: nobody acts on a request of their own or on their own access, under none of their names; where two people
-//! are needed, one person under two names is still one. What a command line says of a person is a claim, so the user of
-//! the machine counts beside it. Deliberately absent: who may sign in as an operator, which the settings say.
+//! are needed, two mailboxes were proven by a code each, on the console or at a command line, and what a machine says of
+//! whoever runs a command stands for nobody. Deliberately absent: who may sign in as an operator, which the settings say.
 
 use super::audit::NewEvent;
 use super::names::{EmailAddress, UserName};
@@ -16,12 +16,13 @@ pub enum Operator {
     AtTheMachine {
         /// What the machine knows of them.
         user: MachineUser,
-        /// Who they say they are. Nothing proves it.
-        says: Option<EmailAddress>,
+        /// The mailbox whose code they have just entered there, where the command asks for one.
+        proven: Option<EmailAddress>,
     },
 }
 
-/// What a machine knows of whoever runs a command on it.
+/// What a machine knows of whoever runs a command on it. Told beside their name, and no proof: where nobody has logged
+/// in, any process may say that somebody has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineUser {
     /// The name in the environment, which its owner may change.
@@ -48,25 +49,27 @@ impl Operator {
     /// The name in the audit trail.
     pub fn name(&self) -> &str {
         match self {
-            Self::SignedIn(address) | Self::AtTheMachine { says: Some(address), .. } => address.as_str(),
-            Self::AtTheMachine { user, says: None } => &user.called,
+            Self::SignedIn(address) | Self::AtTheMachine { proven: Some(address), .. } => address.as_str(),
+            Self::AtTheMachine { user, proven: None } => &user.called,
         }
     }
 
-    /// For people to read: what is claimed is not told without the user of the machine who claims it.
+    /// For people to read.
     pub fn in_words(&self) -> String {
         match self {
             Self::SignedIn(address) => address.to_string(),
-            Self::AtTheMachine { user, says: None } => user.in_words(),
-            Self::AtTheMachine { user, says: Some(address) } => claimed(address.as_str(), &user.in_words()),
+            Self::AtTheMachine { user, proven: None } => user.in_words(),
+            Self::AtTheMachine { user, proven: Some(address) } => {
+                at_the_machine(address.as_str(), &user.in_words())
+            }
         }
     }
 
-    /// The address by which this person is known, proven or claimed.
+    /// The mailbox that this person has proven to be theirs.
     pub fn address(&self) -> Option<&EmailAddress> {
         match self {
             Self::SignedIn(address) => Some(address),
-            Self::AtTheMachine { says, .. } => says.as_ref(),
+            Self::AtTheMachine { proven, .. } => proven.as_ref(),
         }
     }
 
@@ -98,45 +101,13 @@ impl Operator {
         }
     }
 
-    /// Are these the same person, as far as names tell? In doubt they are: the command line can say any address, so
-    /// whoever is called on the machine like an address is taken for its owner, and whoever has not logged in there may
-    /// be anybody, also the one who is signed in on the console.
+    /// Are these the same person, as far as can be told? Two people are two mailboxes; whoever has proven none may be
+    /// anybody.
     pub fn is_same_person(&self, other: &Self) -> bool {
-        let same_address = matches!(
-            (self.address(), other.address()), (Some(one), Some(two)) if one.key() == two.key()
-        );
-        let same_user = matches!(
-            (self.machine_user(), other.machine_user()), (Some(one), Some(two)) if one.is_same(two)
-        );
-        let nobody_knows = self.has_no_login() || other.has_no_login();
-        same_address || same_user || nobody_knows || self.is_called_like(other) || other.is_called_like(self)
-    }
-
-    /// Does this person stand for one of two? Whoever has signed in does. At a command line an address is a claim, and where
-    /// nobody has logged in any process may say that somebody has; so the account that has must be called as the address
-    /// begins, and only its owner can be that.
-    pub fn stands_for_one_of_two(&self) -> bool {
-        match self {
-            Self::SignedIn(_) => true,
-            Self::AtTheMachine { user, says } => {
-                !self.has_no_login()
-                    && says.as_ref().map(EmailAddress::key).is_some_and(|address| {
-                        let called = folded(&user.called);
-                        called == address || Some(called.as_str()) == local_part(&address)
-                    })
-            }
+        match (self.address(), other.address()) {
+            (Some(one), Some(two)) => one.key() == two.key(),
+            (None, _) | (_, None) => true,
         }
-    }
-
-    /// At a command line of which the machine does not know who has logged in?
-    fn has_no_login(&self) -> bool {
-        self.machine_user().is_some_and(|user| user.number.is_none())
-    }
-
-    /// Does the machine call this one as the address of the other one begins?
-    fn is_called_like(&self, other: &Self) -> bool {
-        let Some(address) = other.address().map(EmailAddress::key) else { return false };
-        self.bare_names().iter().any(|name| *name == address || Some(name.as_str()) == local_part(&address))
     }
 
     /// Names without a domain, folded; somebody may be called by their whole address there, too.
@@ -157,11 +128,6 @@ impl MachineUser {
             (Some(number), None) => format!("{}, account {number}", self.called),
             (None, _) => format!("{}, no login known", self.called),
         }
-    }
-
-    /// One of two names can be chosen freely, so either of them being the same is enough.
-    fn is_same(&self, other: &Self) -> bool {
-        self.number == other.number || folded(&self.called) == folded(&other.called)
     }
 }
 
@@ -223,8 +189,8 @@ pub fn may_reveal(by: &Operator, concerned: &Concerned, approved: &[EmailAddress
     }
 }
 
-/// What somebody says at a command line, and who that is for the machine.
-pub fn claimed(name: &str, machine_user: &str) -> String {
+/// Somebody at a command line, and who that is for the machine.
+pub fn at_the_machine(name: &str, machine_user: &str) -> String {
     format!("{name} (at the command line, by {machine_user})")
 }
 
@@ -250,9 +216,9 @@ mod tests {
         Operator::SignedIn(mail(address))
     }
 
-    fn shell(called: &str, number: u32, says: Option<&str>) -> Operator {
+    fn shell(called: &str, number: u32, proven: Option<&str>) -> Operator {
         let user = MachineUser { called: called.to_owned(), number: Some(number), account: None };
-        Operator::AtTheMachine { user, says: says.map(mail) }
+        Operator::AtTheMachine { user, proven: proven.map(mail) }
     }
 
     #[test]
@@ -267,7 +233,7 @@ mod tests {
             signed_in("ana@example.com"),
             signed_in("ANA+x@example.com"),
             shell("Ana", 7, None),
-            // Whoever she says she is, the machine knows her.
+            // Whichever mailbox is read, the machine knows her.
             shell("ana", 7, Some("bo@example.com")),
             shell("bo", 7, Some("ana@example.com")),
         ] {
@@ -286,7 +252,7 @@ mod tests {
         }
         let user =
             MachineUser { called: "bo".to_owned(), number: Some(7), account: Some("zobrien".to_owned()) };
-        let renamed = Operator::AtTheMachine { user, says: None };
+        let renamed = Operator::AtTheMachine { user, proven: None };
         assert_eq!(judge(&renamed), Err(TheirOwn::Access), "another name in the environment hides nobody");
         for by in [signed_in("bo@example.com"), shell("root", 0, None), shell("anna", 7, None)] {
             assert_eq!(judge(&by), Ok(()), "{by:?}");
@@ -311,50 +277,20 @@ mod tests {
     }
 
     #[test]
-    fn one_person_under_two_names_is_one() {
+    fn two_people_are_two_mailboxes() {
         let (ana, bo) = (signed_in("ana@example.com"), signed_in("bo@example.com"));
         let same = |one: &Operator, two: &Operator| {
             assert_eq!(one.is_same_person(two), two.is_same_person(one), "{one:?} {two:?}");
             one.is_same_person(two)
         };
         assert!(same(&ana, &signed_in("Ana+2@example.com")) && !same(&ana, &bo));
-        // The same account of the machine, or the same name on it, whatever is claimed.
-        let first = shell("olga", 7, Some("ana@example.com"));
-        assert!(same(&first, &shell("other", 7, Some("bo@example.com"))));
-        assert!(same(&first, &shell("OLGA", 8, Some("bo@example.com"))));
-        assert!(!same(&first, &shell("bo", 8, Some("bo@example.com"))));
-        // Where the kernel knows of no login, nothing shows that they are two, on the console either.
-        let user = MachineUser { called: "root".to_owned(), number: None, account: None };
-        let untold = Operator::AtTheMachine { user, says: Some(mail("bo@example.com")) };
-        assert!(same(&first, &untold) && same(&untold, &untold) && same(&ana, &untold));
-        // Between command and console: by the address, or by how the machine calls its owner.
-        assert!(same(&first, &ana) && same(&first, &signed_in("olga@example.com")) && !same(&first, &bo));
-    }
-
-    #[test]
-    fn a_command_stands_for_one_of_two_only_under_ones_own_name() {
-        let account = |called: &str, number: Option<u32>, says: Option<&str>| {
-            let user = MachineUser { called: called.to_owned(), number, account: None };
-            Operator::AtTheMachine { user, says: says.map(mail) }
-        };
-        for by in [
-            signed_in("ana@example.com"),
-            account("ana", Some(7), Some("ana@example.com")),
-            account("ANA", Some(7), Some("Ana+x@example.com")),
-            account("ana@example.com", Some(7), Some("ana@example.com")),
-        ] {
-            assert!(by.stands_for_one_of_two(), "{by:?}");
-        }
-        for by in [
-            // Any process may write such a number where nobody has logged in; a name it can give to none.
-            account("1001", Some(1001), Some("ana@example.com")),
-            account("root", Some(0), Some("ana@example.com")),
-            account("bo", Some(8), Some("ana@example.com")),
-            account("ana", None, Some("ana@example.com")),
-            account("ana", Some(7), None),
-        ] {
-            assert!(!by.stands_for_one_of_two(), "{by:?}");
-        }
+        // Two may use one account of a machine, as in a container, and one may use two.
+        let first = shell("root", 0, Some("ana@example.com"));
+        assert!(same(&first, &ana) && same(&first, &shell("olga", 7, Some("ANA@example.com"))));
+        assert!(!same(&first, &bo) && !same(&first, &shell("root", 0, Some("bo@example.com"))));
+        // Whoever has proven nothing is nobody else, whatever the machine calls them.
+        let unproven = shell("olga", 7, None);
+        assert!(same(&unproven, &bo) && same(&unproven, &shell("otto", 8, None)));
     }
 
     #[test]

@@ -31,8 +31,13 @@ const OF_LINKS: [Bound; 2] = [(TimeDelta::minutes(15), 20), (TimeDelta::hours(24
 /// somebody else.
 const OF_ADDRESS_AND_CLIENT: [Bound; 2] = [(TimeDelta::hours(1), 5), (TimeDelta::hours(24), 10)];
 /// For one address, whoever types it. It bounds the mails to one person, and the guesses of those who share out their
-/// asking: five tries at each of forty codes a day guess one of a million about once in five thousand days.
+/// asking: five tries at each of forty codes a day, and of twenty for commands, guess one of a million about once in three
+/// thousand days.
 const OF_ADDRESS: [Bound; 2] = [(TimeDelta::hours(1), 20), (TimeDelta::hours(24), 40)];
+/// For one address that one user of the machine names in commands.
+const OF_ADDRESS_AND_USER: [Bound; 2] = [(TimeDelta::hours(1), 5), (TimeDelta::hours(24), 10)];
+/// For one address, whoever names it in commands.
+const OF_ADDRESS_IN_COMMANDS: [Bound; 2] = [(TimeDelta::hours(1), 10), (TimeDelta::hours(24), 20)];
 /// For one client, whatever addresses it types. Many people may sit behind one.
 const OF_CLIENT: [Bound; 2] = [(TimeDelta::minutes(15), 20), (TimeDelta::hours(24), 200)];
 /// For everybody together who types an address.
@@ -99,6 +104,9 @@ pub struct TooOften {
     pub until: Timestamp,
 }
 
+/// How a client begins that gives a command; no address of the network does.
+pub const AT_THE_MACHINE: &str = "command line, ";
+
 /// Where an asking comes from, as far as the network tells: what is counted as one sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client(String);
@@ -116,6 +124,16 @@ impl Client {
         })
     }
 
+    /// Whoever gives a command, by what the machine calls them.
+    pub fn at_the_machine(called: &str) -> Self {
+        Self(format!("{AT_THE_MACHINE}{called}"))
+    }
+
+    /// Does a command ask?
+    pub fn is_at_the_machine(&self) -> bool {
+        self.0.starts_with(AT_THE_MACHINE)
+    }
+
     /// As it is kept.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -131,8 +149,8 @@ pub struct Earlier<'a> {
     pub way: Way<'a>,
 }
 
-/// How a code is asked for. The two are counted apart: anybody may type an address, a personal link must be had first,
-/// and no flood of the one closes the other.
+/// How a code is asked for. Each is counted apart: anybody may type an address, a personal link must be had first, and
+/// so must a shell on the machine; no flood of the one closes another.
 #[derive(Debug, Clone, Copy)]
 pub enum Way<'a> {
     /// Somebody types an address.
@@ -153,6 +171,13 @@ pub enum Way<'a> {
         /// When the same client asked for one, for the same address.
         for_address_by_client: &'a [Timestamp],
     },
+    /// Somebody gives a command on the machine.
+    Command {
+        /// When codes were asked for in this way, for the same address.
+        for_address: &'a [Timestamp],
+        /// When the same user of the machine asked for one, for the same address.
+        for_address_by_user: &'a [Timestamp],
+    },
 }
 
 /// May a code be asked for now?
@@ -165,6 +190,12 @@ pub fn may_ask(earlier: Earlier<'_>, now: Timestamp) -> Result<(), TooOften> {
         Way::Link { for_address, for_address_by_client } => {
             free_at(for_address, OF_LINKS, now).max(free_at(for_address_by_client, OF_LINKS_AND_CLIENT, now))
         }
+        Way::Command { for_address, for_address_by_user } => free_at(
+            for_address,
+            OF_ADDRESS_IN_COMMANDS,
+            now,
+        )
+        .max(free_at(for_address_by_user, OF_ADDRESS_AND_USER, now)),
         Way::Typed { for_address, for_address_by_client, by_client, by_all } => {
             let (span, most) = OF_ALL;
             let by_all = if by_all >= most { now.plus(span) } else { now };
@@ -266,6 +297,17 @@ mod tests {
     }
 
     #[test]
+    fn a_command_has_a_bound_of_its_own() {
+        let asked = |by_all: &[i64], by_user: &[i64]| {
+            let (for_address, for_address_by_user) = (&moments(by_all)[..], &moments(by_user)[..]);
+            wait(Earlier { from_browser: &[], way: Way::Command { for_address, for_address_by_user } })
+        };
+        let often: Vec<i64> = (1..=10).map(|minute| -60 * minute).collect();
+        assert_eq!((asked(&often[..9], &often[..4]), asked(&often, &[])), (None, Some(3_600 - 600)));
+        assert_eq!(asked(&often[..5], &often[..5]), Some(3_600 - 300));
+    }
+
+    #[test]
     fn a_client_is_an_address_or_a_whole_network_of_the_sixth_version() {
         let client = |text: &str| Client::of(Some(text.parse().unwrap()));
         assert_eq!(client("10.0.0.7").as_str(), "10.0.0.7");
@@ -273,6 +315,8 @@ mod tests {
         assert_eq!(client("2001:db8:0:1::1"), client("2001:db8:0:1:ffff::2"));
         assert_ne!(client("2001:db8:0:1::1"), client("2001:db8:0:2::1"));
         assert_eq!(Client::of(None).as_str(), "unknown");
+        let command = Client::at_the_machine("olga");
+        assert!(command.is_at_the_machine() && !Client::of(None).is_at_the_machine());
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! Deliberately absent: sending, and any text (see `mail`).
 
 use super::mail::{
-    self, About, Alarm, ApprovalWanted, Decided, Done, Ended, Footer, HandOver, Leavers, NeedsAttention,
-    NobodyKnown, Outcome, PlanReplaced, SignInCode, VaultAwaited, Written, plain,
+    self, About, Alarm, ApprovalWanted, Command, Decided, Done, Ended, Footer, HandOver, Leavers,
+    NeedsAttention, NobodyKnown, Outcome, PlanReplaced, SignInCode, VaultAwaited, Written, plain,
 };
 use crate::domain::approval::Verdict;
 use crate::domain::audit::EventKind;
@@ -14,7 +14,7 @@ use crate::domain::canon::Tag;
 use crate::domain::ids::WorkflowId;
 use crate::domain::kind::Kind;
 use crate::domain::names::{EmailAddress, GroupName, ShortText};
-use crate::domain::request::{Request, What};
+use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Stalled, State};
 use crate::kit::Kit;
@@ -275,6 +275,16 @@ async fn sign_in_code(kit: &Kit, owed: &OwedMessage, footer: &Footer) -> Result<
     if !code.open || code.expires_at <= kit.world.now() {
         return Err(NoLetter::NotNeeded("the code holds no more"));
     }
+    // A command brings its own settings; whose code is mailed is said by those of this service.
+    let operators = &kit.settings.operators;
+    let known = if code.for_command {
+        operators.may_act(&code.address)
+    } else {
+        operators.may_sign_in(&code.address)
+    };
+    if code.workflow.is_none() && !known {
+        return Err(NoLetter::NotNeeded("by the settings of this service nobody of that address signs in"));
+    }
     let digits = kit.keys.sign_in_code(code.id, &code.address, code.browser);
     if kit.keys.sign_in_code_hash(code.id, digits.reveal()) != code.code_hash {
         return Err(NoLetter::Impossible("the key has changed, so its code cannot be made again"));
@@ -301,9 +311,66 @@ async fn needs_attention(
         Stalled::Held => "before its first step, held with others of its source",
     };
     let reason = without_groups(kit, Some(workflow), reason).await?;
-    let mail = NeedsAttention { workflow: workflow.id.to_string(), stalled, reason };
+    let mail = NeedsAttention {
+        workflow: workflow.id.to_string(),
+        stalled,
+        reason,
+        link: page_of(kit, workflow),
+        commands: commands(workflow),
+    };
     let written = mail::needs_attention(&mail, footer).map_err(|_| UNWRITABLE)?;
     Ok(Letter { to: operators(kit, owed)?, workflow: Some(workflow.id), written })
+}
+
+/// What an operator may do at a command line about a workflow that has stopped there.
+fn commands(workflow: &Workflow) -> Vec<Command> {
+    let State::NeedsAttention { stalled, .. } = &workflow.state else { return Vec::new() };
+    let id = workflow.id;
+    let line = |verb: &str, which: &str, who: &str, does| Command {
+        line: format!("countersign workflow {verb} {id}{which}{who} --reason TEXT --config FILE"),
+        does,
+    };
+    let (as_mail, retry) = (" --as MAIL", "try again from where it stopped");
+    let settles = if workflow.kind == Kind::Leaver { as_mail } else { "" };
+    let mut commands = vec![line("retry", "", "", retry)];
+    match stalled {
+        Stalled::Undecided => commands.extend([
+            line("decide", " --approve", as_mail, "decide in place of those who have not: it is carried out"),
+            line("decide", " --reject", as_mail, "decide in place of those who have not: it ends"),
+        ]),
+        Stalled::Running if workflow.kind == Kind::Joiner => commands.extend([
+            line("mark-done", "", settles, "where it waits for a step that is done by hand elsewhere: it was done"),
+            line(
+                "adopt",
+                " --user-id NUMBER",
+                "",
+                "after a lost attempt to make the account: the one that was found, by its number, is this workflow's own",
+            ),
+        ]),
+        Stalled::Running => {
+            let does = "where it waits for a step that is done by hand elsewhere: it was done";
+            commands.push(line("mark-done", "", settles, does));
+        }
+        Stalled::Held => {
+            let held = |verdict: &str, does| Command {
+                line: format!("countersign held {verdict} BATCH {id} --as MAIL --reason TEXT --config FILE"),
+                does,
+            };
+            return vec![
+                held("release", "propose, or confirm, that it is carried out"),
+                held("reject", "propose, or confirm, that it is not"),
+            ];
+        }
+        Stalled::Planning | Stalled::Approved => {}
+    }
+    commands.push(line("give-up", "", settles, "end it"));
+    commands
+}
+
+/// Its page on the console.
+fn page_of(kit: &Kit, workflow: &Workflow) -> String {
+    let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
+    format!("{base}/workflows/{}", workflow.id)
 }
 
 async fn alarm(
@@ -318,7 +385,8 @@ async fn alarm(
         |workflow: &Workflow| matches!(workflow.state, State::NeedsAttention { stalled: Stalled::Held, .. });
     let base = kit.settings.http.public_url.as_str().trim_end_matches('/');
     let held = workflow.is_some_and(waits).then(|| format!("{base}/held"));
-    let mail = Alarm { workflow: owed.workflow.map(|id| id.to_string()), words, held };
+    let page = workflow.filter(|_| held.is_none()).map(|workflow| page_of(kit, workflow));
+    let mail = Alarm { workflow: owed.workflow.map(|id| id.to_string()), words, held, page };
     let written = mail::alarm(&mail, footer).map_err(|_| UNWRITABLE)?;
     Ok(Letter { to: operators(kit, owed)?, workflow: owed.workflow, written })
 }
@@ -371,7 +439,9 @@ async fn without_groups(
         }
     };
     let folded = words.to_lowercase();
-    let named = groups.iter().any(|group| folded.contains(group.as_str()));
+    // The vault shows groups, too, that stand nowhere with us; whoever tells of one says so.
+    let told = folded.contains("group ");
+    let named = told || groups.iter().any(|group| folded.contains(group.as_str()));
     Ok((!named).then(|| plain(words, LONGEST_WORDS)))
 }
 
@@ -382,12 +452,7 @@ async fn groups_known(kit: &Kit, workflow: Option<&Workflow>) -> Result<Vec<Stri
     groups.extend(kit.settings.profiles.iter().flat_map(|profile| &profile.groups).map(GroupName::key));
     let Some(workflow) = workflow else { return Ok(groups) };
     let request: Request = workflow.request.open(Tag::Request)?;
-    let asked = match request.what() {
-        Some(What::Joiner(joiner)) => joiner.account.groups.as_ref(),
-        Some(What::Rehire(rehire)) => rehire.account.groups.as_ref(),
-        Some(What::Mover(_) | What::Leaver(_) | What::ResetPassword(_) | What::Unsuspend(_)) | None => None,
-    };
-    groups.extend(asked.into_iter().flat_map(|asked| asked.iter()).map(GroupName::key));
+    groups.extend(request.named_groups().into_iter().map(GroupName::key));
     if let Some(kept) = plans::find(&kit.store, workflow.id, workflow.plan_number).await? {
         groups.extend(kept.sealed.open()?.groups().iter().map(GroupName::key));
     }

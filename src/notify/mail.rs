@@ -134,6 +134,18 @@ pub struct NeedsAttention {
     pub stalled: &'static str,
     /// Why; absent where the reason would name a group.
     pub reason: Option<String>,
+    /// Its page on the console.
+    pub link: String,
+    /// Commands that send it on or end it.
+    pub commands: Vec<Command>,
+}
+
+/// A command that is offered.
+pub struct Command {
+    /// To be typed, but for what stands in capitals.
+    pub line: String,
+    /// What it does.
+    pub does: &'static str,
 }
 
 /// To the operators: leavers that name nobody whom we know, and leavers whose account cannot be seen.
@@ -162,6 +174,8 @@ pub struct Alarm {
     pub words: Option<String>,
     /// The page of held leavers, where two people are waited for.
     pub held: Option<String>,
+    /// Else the workflow's page, where it is about one.
+    pub page: Option<String>,
 }
 
 impl Outcome {

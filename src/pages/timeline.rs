@@ -6,7 +6,7 @@
 use super::steps_in_words::title_of_word;
 use crate::domain::audit::EventKind;
 use crate::domain::kind::Kind;
-use crate::domain::operator::claimed;
+use crate::domain::operator::at_the_machine;
 use crate::domain::time::Timestamp;
 use crate::store::audit::Told;
 use crate::web::visible::visible;
@@ -417,7 +417,7 @@ fn actor(told: &Told) -> String {
             let name = told.personal("actor").map_or_else(|| unnamed(role), visible);
             match told.personal("machine_user").map(visible) {
                 Some(user) if user == name || user.starts_with(&format!("{name},")) => user,
-                Some(user) => claimed(&name, &user),
+                Some(user) => at_the_machine(&name, &user),
                 None => name,
             }
         }

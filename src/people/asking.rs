@@ -13,7 +13,7 @@ use crate::domain::names::EmailAddress;
 use crate::domain::sign_in::{CODE_HOLDS, TooOften};
 use crate::key::BrowserSecret;
 use crate::kit::Kit;
-use crate::store::codes::{self, AskForCode, Code, EnterCode, Entered, NewCode, Sort, Whose};
+use crate::store::codes::{self, AskForCode, Begins, Code, EnterCode, Entered, NewCode, Sort, Whose};
 use crate::store::sessions::NewSession;
 use crate::store::{ReadFault, WriteFault};
 use crate::web::client;
@@ -135,7 +135,7 @@ pub(super) async fn enter(kit: &Kit, request: &HttpRequest, whose: Whose<'_>, ty
         code: code.id,
         browser: code.browser,
         typed: kit.keys.sign_in_code_hash(code.id, &typed),
-        session: session.clone(),
+        begins: Begins::Session(session.clone()),
     };
     let mut written = kit.store.write(deed()).await;
     if matches!(written, Err(WriteFault::Unknown(_))) {

@@ -16,6 +16,6 @@ mod session;
 mod signed;
 
 pub use door::routes;
-pub use roles::{Role, role_of};
+pub use roles::{Role, holder, role_of};
 pub use session::renew;
 pub use signed::Signed;

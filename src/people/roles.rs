@@ -32,7 +32,7 @@ pub fn role_of(settings: &Settings, address: &EmailAddress) -> Option<Role> {
 }
 
 /// The role of an address, and the address as the settings spell it, to which a code is mailed.
-pub(super) fn holder<'s>(settings: &'s Settings, address: &EmailAddress) -> Option<(Role, &'s EmailAddress)> {
+pub fn holder<'s>(settings: &'s Settings, address: &EmailAddress) -> Option<(Role, &'s EmailAddress)> {
     let mailbox = address.mailbox();
     let found = |people: &'s [EmailAddress]| people.iter().find(|one| one.mailbox() == mailbox);
     let operators = &settings.operators;

@@ -17,6 +17,7 @@ use super::{door, session};
 use crate::domain::canon::Digest;
 use crate::domain::names::EmailAddress;
 use crate::kit::Kit;
+use crate::store::two_people::OneOfTwo;
 use crate::web::home::Home;
 use crate::web::page::{self, Message};
 
@@ -29,6 +30,14 @@ pub struct Signed {
     pub role: Role,
     /// In which session.
     pub session: Digest,
+}
+
+impl Signed {
+    /// As one of two people.
+    pub fn one_of_two(&self, kit: &Kit) -> OneOfTwo {
+        let operators = kit.settings.operators.members.clone();
+        OneOfTwo { address: self.address.clone(), user: None, operators }
+    }
 }
 
 impl FromRequest for Signed {

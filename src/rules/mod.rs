@@ -8,6 +8,7 @@ pub mod asked_for;
 mod engine;
 mod expression;
 mod fault;
+mod judged;
 pub mod passed_over;
 pub mod profiles;
 pub mod routing;
@@ -18,6 +19,7 @@ mod tests;
 pub use self::engine::{EVALUATION_LIMIT, Engine, Verdict};
 pub use self::expression::Expression;
 pub use self::fault::RuleFault;
+pub use self::judged::Judged;
 
 use self::profiles::CompiledProfile;
 use self::routing::CompiledRules;

@@ -166,6 +166,8 @@ impl AcceptDelivery {
             return Ok(Some(accepted));
         }
         let Some(standing) = workflows::by_source_ref(tx, source, reference).await? else { return Ok(None) };
+        // Its chain gets one event after the other, however many repeats come at once.
+        let standing = workflows::locked(tx, standing.id).await?;
         let accepted = self.repeat_of(&standing, OtherMeaning::SourceRef)?;
         deliveries::insert(tx, &self.delivery, Taken::Accepted, Some(standing.id)).await?;
         let event = self.event(EventKind::DeliveryRepeated);

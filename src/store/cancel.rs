@@ -1,6 +1,6 @@
 //! Cancelling a leaver: one person proposes it, another one confirms it, and the leaver goes on meanwhile.
 //!
-//! Must hold: removal is not held up by a proposal; one person under two names, or one user of a machine, is not two;
+//! Must hold: removal is not held up by a proposal; two people are two mailboxes, each proven by a code;
 //! nobody cancels what they asked for, or the end of their own access; what has begun is not cancelled; a proposal holds
 //! for a day.
 
@@ -13,13 +13,13 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::held::PROPOSAL_HOLDS_SECONDS;
 use super::rows::cancel_proposal as rows;
+use super::two_people::{OneOfTwo, SamePerson, Spelled};
 use super::workflows::{self, Workflow};
 use super::{Store, audit, concerned, ends, outbox};
 use crate::clock::Stamp;
-use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::ids::{ProposalId, WorkflowId};
 use crate::domain::kind::Kind;
-use crate::domain::names::EmailAddress;
 use crate::domain::operator::{MachineUser, Operator, TheirOwn};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Ending, Proposed, RestsAs, Stalled, State, Stop};
@@ -30,10 +30,8 @@ pub struct CancelLeaver {
     pub stamp: Stamp,
     /// Which one.
     pub workflow: WorkflowId,
-    /// By whom; at a command line this is what they say.
-    pub by: EmailAddress,
-    /// The user of the machine, where it is done at a command line.
-    pub user: Option<MachineUser>,
+    /// By whom.
+    pub by: OneOfTwo,
     /// Why, in the person's words.
     pub reason: String,
 }
@@ -63,20 +61,8 @@ pub enum NotCancelled {
     #[error("this leaver is held; two people reject it on the console's page /held")]
     IsHeld,
     /// The same person again.
-    #[error("{0} has proposed this already; somebody else must confirm it")]
-    SamePerson(EmailAddress),
-    /// Another name, and yet for all that is known the same person.
-    #[error(
-        "for all that the machine can tell, this is the person who proposed it as {0}; the second person confirms on the \
-         workflow's page, or under their own account of the machine"
-    )]
-    SameUser(EmailAddress),
-    /// A command under an account that does not show who gives it.
-    #[error(
-        "this machine does not know you by that address: where two people decide, a command counts only for whoever has logged \
-         in under an account that is called as the address begins; two people decide on the workflow's page"
-    )]
-    NotKnownHere,
+    #[error(transparent)]
+    SamePerson(#[from] SamePerson),
     /// This person may not decide about it.
     #[error(transparent)]
     NotYours(#[from] TheirOwn),
@@ -96,31 +82,29 @@ impl Deed for CancelLeaver {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Cancelled, Fault<NotCancelled>> {
-        if !self.operator().stands_for_one_of_two() {
-            return Err(Fault::Refused(NotCancelled::NotKnownHere));
-        }
         let workflow = workflows::lock(tx, self.workflow).await?;
         let workflow = workflow.ok_or(Fault::Refused(NotCancelled::Unknown))?;
         may_be_cancelled(&workflow).map_err(Fault::Refused)?;
-        concerned::forbid_ones_own(tx, &workflow, &self.operator(), NotCancelled::NotYours).await?;
+        concerned::forbid_ones_own(tx, &workflow, &self.by.operator(), NotCancelled::NotYours).await?;
         let since = tx.at.plus_seconds(-PROPOSAL_HOLDS_SECONDS).as_utc();
         let standing = of_workflow(self.workflow).filter(rows::Column::ConfirmedAt.is_null());
-        let standing = standing.filter(rows::Column::ProposedAt.gt(since)).one(&tx.inner).await?;
-        let Some(standing) = standing else {
+        let standing = standing.filter(rows::Column::ProposedAt.gt(since)).all(&tx.inner).await?;
+        let mut counting = None;
+        for row in standing {
+            let proposal = Proposal::from_row(&row)?;
+            if self.by.counts(&proposal.by) {
+                counting = Some((row.id, proposal));
+                break;
+            }
+        }
+        let Some((standing, proposal)) = counting else {
             self.propose(tx).await?;
             return Ok(Cancelled::Proposed);
         };
-        let proposal = Proposal::from_row(&standing)?;
-        let said = proposal.by.address().cloned().unwrap_or_else(|| self.by.clone());
-        if said.key() == self.by.key() {
-            return Err(Fault::Refused(NotCancelled::SamePerson(said)));
-        }
-        if proposal.by.is_same_person(&self.operator()) {
-            return Err(Fault::Refused(NotCancelled::SameUser(said)));
-        }
-        self.confirm(tx, standing.id).await?;
+        let said = self.by.seconds(&proposal.by).map_err(|same| Fault::Refused(same.into()))?;
+        self.confirm(tx, standing).await?;
         let ending = Ending {
-            actor: Actor::Operator(self.by.to_string()),
+            actor: self.by.actor(),
             stop: Stop { rests: RestsAs::Cancelled, by: None },
             kind: None,
             withdrawn_by: None,
@@ -128,7 +112,7 @@ impl Deed for CancelLeaver {
                 by: said.to_string(),
                 because: proposal.reason,
                 reason: self.reason.clone(),
-                machine_user: self.user.as_ref().map(MachineUser::in_words),
+                machine_user: self.by.user.as_ref().map(MachineUser::in_words),
             }),
         };
         ends::end(tx, &workflow, ending).await?;
@@ -150,21 +134,14 @@ pub fn may_be_cancelled(workflow: &Workflow) -> Result<(), NotCancelled> {
 }
 
 impl CancelLeaver {
-    fn operator(&self) -> Operator {
-        match &self.user {
-            Some(user) => Operator::AtTheMachine { user: user.clone(), says: Some(self.by.clone()) },
-            None => Operator::SignedIn(self.by.clone()),
-        }
-    }
-
     async fn propose(&self, tx: &mut Tx) -> Result<(), Fault<NotCancelled>> {
-        let (id, user) = (tx.id(ProposalId::made), self.user.as_ref());
+        let (id, user) = (tx.id(ProposalId::made), self.by.user.as_ref());
         let row = rows::ActiveModel {
             id: Set(id.0),
             workflow_id: Set(self.workflow.0),
             reason: Set(self.reason.clone()),
-            proposed_by: Set(self.by.as_str().to_owned()),
-            proposed_key: Set(self.by.key()),
+            proposed_by: Set(self.by.address.as_str().to_owned()),
+            proposed_key: Set(self.by.address.key()),
             proposed_at: Set(tx.at.as_utc()),
             proposed_user: Set(user.map(|user| user.called.clone())),
             proposed_number: Set(user.and_then(|user| user.number).map(i64::from)),
@@ -174,12 +151,12 @@ impl CancelLeaver {
             confirmed_at: Set(None),
         };
         rows::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-        let event = NewEvent::new(EventKind::CancelProposed, Actor::Operator(self.by.to_string()))
-            .personal("reason", self.reason.clone());
-        audit::append(tx, self.workflow.into(), self.operator().noted(event)).await?;
+        let event =
+            NewEvent::new(EventKind::CancelProposed, self.by.actor()).personal("reason", self.reason.clone());
+        audit::append(tx, self.workflow.into(), self.by.operator().noted(event)).await?;
         let words = format!(
             "{} proposes to cancel this leaver; it goes on unless somebody else confirms that",
-            self.operator().in_words()
+            self.by.operator().in_words()
         );
         outbox::raise_alarm(tx, self.workflow.into(), Some(self.workflow), &words).await
     }
@@ -187,8 +164,8 @@ impl CancelLeaver {
     async fn confirm(&self, tx: &Tx, proposed: uuid::Uuid) -> Result<(), Fault<NotCancelled>> {
         let row = rows::ActiveModel {
             id: Set(proposed),
-            confirmed_by: Set(Some(self.by.as_str().to_owned())),
-            confirmed_key: Set(Some(self.by.key())),
+            confirmed_by: Set(Some(self.by.address.as_str().to_owned())),
+            confirmed_key: Set(Some(self.by.address.key())),
             confirmed_at: Set(Some(tx.at.as_utc())),
             ..Default::default()
         };
@@ -210,18 +187,15 @@ pub struct Proposal {
 
 impl Proposal {
     fn from_row(row: &rows::Model) -> Result<Self, ReadFault> {
-        let wrong =
-            |wrong| ReadFault::Inconsistent { table: "cancel_proposals", row: row.id.to_string(), wrong };
-        let said = EmailAddress::parse(&row.proposed_by).map_err(|_| wrong("not a mail address"))?;
-        let number = row.proposed_number.map(u32::try_from).transpose();
-        let number = number.map_err(|_| wrong("not the number of an account"))?;
-        let by = match row.proposed_user.clone() {
-            None => Operator::SignedIn(said),
-            Some(called) => {
-                let user = MachineUser { called, number, account: row.proposed_account.clone() };
-                Operator::AtTheMachine { user, says: Some(said) }
-            }
+        let spelled = Spelled {
+            table: "cancel_proposals",
+            row: row.id,
+            address: &row.proposed_by,
+            user: row.proposed_user.as_ref(),
+            number: row.proposed_number,
+            account: row.proposed_account.as_ref(),
         };
+        let by = spelled.operator()?;
         Ok(Self { by, reason: row.reason.clone(), at: Timestamp::from_utc(row.proposed_at) })
     }
 }

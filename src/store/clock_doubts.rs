@@ -90,7 +90,7 @@ impl Deed for NoteDoubt {
         Entity::insert(row).exec_without_returning(&tx.inner).await?;
         let words = format!(
             "{}; it begins nothing that waits for a time, but leavers that are due by every clock, until the step is undone, \
-             the database’s clock has gone steadily for a while, or an operator says that the clock is right: countersign \
+             the database’s clock has gone steadily for a while and another clock bears it out, or an operator says that the clock is right: countersign \
              clock confirm",
             in_words(&self.doubt)
         );

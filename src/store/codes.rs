@@ -6,6 +6,7 @@
 //! never mailed and never holds, so that nobody learns which addresses are known.
 
 use async_trait::async_trait;
+use sea_orm::sea_query::Condition;
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Set,
@@ -21,8 +22,9 @@ use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::canon::Digest;
 use crate::domain::ids::{ChainId, SignInId, WorkflowId};
 use crate::domain::names::EmailAddress;
+use crate::domain::operator::MachineUser;
 use crate::domain::sign_in::{
-    COUNTED_TOGETHER, Client, Earlier, MOST_TRIES, REMEMBERED, TooOften, Way, may_ask,
+    AT_THE_MACHINE, COUNTED_TOGETHER, Client, Earlier, MOST_TRIES, REMEMBERED, TooOften, Way, may_ask,
 };
 use crate::domain::time::Timestamp;
 
@@ -82,6 +84,8 @@ pub struct Code {
     pub expires_at: Timestamp,
     /// May it still be entered, but for its time?
     pub open: bool,
+    /// Did a command ask for it?
+    pub for_command: bool,
 }
 
 /// For whom a browser's code is looked up.
@@ -175,7 +179,8 @@ impl AskForCode {
         let (address, client) = (new.address.key(), new.client.as_str());
         // Those who ask at the same moment are counted one after the other.
         let mut names = vec![format!("codes for {address}"), format!("codes from {}", new.browser)];
-        if new.workflow.is_none() {
+        let at_the_machine = new.client.is_at_the_machine();
+        if new.workflow.is_none() && !at_the_machine {
             names.push(format!("codes for client {client}"));
             names.push("codes for whoever types an address".to_owned());
         }
@@ -188,10 +193,17 @@ impl AskForCode {
                 for_address_by_client: &self.asked(tx, Counted::ForAddressByClient(&address, client)).await?,
             };
             may_ask(Earlier { from_browser: &from_browser, way }, tx.at)
+        } else if at_the_machine {
+            let way = Way::Command {
+                for_address: &for_address,
+                for_address_by_user: &self.asked(tx, Counted::ForAddressByClient(&address, client)).await?,
+            };
+            may_ask(Earlier { from_browser: &from_browser, way }, tx.at)
         } else {
             let together = rows::Entity::find()
                 .filter(rows::Column::AskedAt.gt(tx.at.plus(-COUNTED_TOGETHER).as_utc()))
-                .filter(rows::Column::WorkflowId.is_null());
+                .filter(rows::Column::WorkflowId.is_null())
+                .filter(in_command().not());
             let way = Way::Typed {
                 for_address: &for_address,
                 for_address_by_client: &self.asked(tx, Counted::ForAddressByClient(&address, client)).await?,
@@ -203,13 +215,14 @@ impl AskForCode {
         judged.map_err(Fault::Refused)
     }
 
-    /// When codes were asked for in the same way as this one: with an address typed, or through a link.
+    /// When codes were asked for in the same way as this one: with an address typed, through a link, or for a command.
     async fn asked(&self, tx: &Tx, counted: Counted<'_>) -> Result<Vec<Timestamp>, Fault<TooOften>> {
         let since = tx.at.plus(-REMEMBERED).as_utc();
         let asked = rows::Entity::find().filter(rows::Column::AskedAt.gt(since));
         let asked = match self.code.workflow {
             Some(_) => asked.filter(rows::Column::WorkflowId.is_not_null()),
-            None => asked.filter(rows::Column::WorkflowId.is_null()),
+            None if self.code.client.is_at_the_machine() => asked.filter(in_command()),
+            None => asked.filter(rows::Column::WorkflowId.is_null()).filter(in_command().not()),
         };
         let asked = match counted {
             Counted::ForAddress(address) => asked.filter(rows::Column::AddressKey.eq(address)),
@@ -223,6 +236,12 @@ impl AskForCode {
             asked.select_only().column(rows::Column::AskedAt).into_tuple().all(&tx.inner).await?;
         Ok(moments.into_iter().map(Timestamp::from_utc).collect())
     }
+}
+
+/// Codes that commands asked for.
+fn in_command() -> Condition {
+    let begins = format!("{AT_THE_MACHINE}%");
+    Condition::all().add(rows::Column::Client.is_not_null()).add(rows::Column::Client.like(begins))
 }
 
 async fn insert<No>(tx: &Tx, new: &NewCode) -> Result<(), Fault<No>> {
@@ -258,8 +277,17 @@ pub struct EnterCode {
     pub typed: Digest,
     /// Behind the link of which workflow it is typed, if behind any. The code may have been asked for elsewhere.
     pub link: Option<WorkflowId>,
-    /// The session that begins.
-    pub session: NewSession,
+    /// What begins with it.
+    pub begins: Begins,
+}
+
+/// What a code opens.
+#[derive(Debug, Clone)]
+pub enum Begins {
+    /// A session in a browser.
+    Session(NewSession),
+    /// One command that waits for it, by this user of the machine.
+    Command(MachineUser),
 }
 
 /// What came of entering a code.
@@ -290,7 +318,7 @@ impl Deed for EnterCode {
         let row = rows::Entity::find_by_id(self.code.0).lock_exclusive().one(&tx.inner).await?;
         let Some(row) = row else { return Ok(Entered::Over) };
         let code = Code::from_row(row.clone())?;
-        if sessions::has_begun(tx, self.session.id_hash).await? {
+        if self.is_done(tx, &row, &code).await? {
             return Ok(Entered::SignedIn(code.address));
         }
         if !code.open || code.browser != self.browser {
@@ -314,7 +342,16 @@ impl Deed for EnterCode {
         rows::Entity::update(tried).exec(&tx.inner).await?;
         let chain = ChainId(row.chain);
         if holds {
-            sessions::begin(tx, &self.session, &code.address, chain).await?;
+            match &self.begins {
+                Begins::Session(session) => sessions::begin(tx, session, &code.address, chain).await?,
+                Begins::Command(user) => {
+                    let event = NewEvent::new(EventKind::SignedIn, Actor::Person(code.address.clone()))
+                        .text("sign_in", "code")
+                        .text("for", "a command")
+                        .personal("machine_user", user.in_words());
+                    audit::append(tx, chain, event).await?;
+                }
+            }
             return Ok(Entered::SignedIn(code.address));
         }
         metrics::counter!("countersign_sign_ins_failed_total").increment(1);
@@ -334,6 +371,24 @@ impl Deed for EnterCode {
         }
         let left = u32::try_from(i64::from(MOST_TRIES) - tries).unwrap_or(0);
         Ok(if in_time && !last { Entered::Wrong(left) } else { Entered::Over })
+    }
+}
+
+impl EnterCode {
+    /// Was this very deed written before, without its answer having come?
+    async fn is_done(
+        &self,
+        tx: &Tx,
+        row: &rows::Model,
+        code: &Code,
+    ) -> Result<bool, Fault<std::convert::Infallible>> {
+        match &self.begins {
+            Begins::Session(session) => sessions::has_begun(tx, session.id_hash).await,
+            // Nobody but this command knows its secret.
+            Begins::Command(_) => {
+                Ok(row.state == "used" && code.browser == self.browser && code.code_hash == self.typed)
+            }
+        }
     }
 }
 
@@ -402,6 +457,7 @@ impl Code {
             code_hash: audit::digest("sign_in_codes", row.id, &row.code_hash)?,
             expires_at: Timestamp::from_utc(row.expires_at),
             open: row.state == "open",
+            for_command: row.client.is_some_and(|client| client.starts_with(AT_THE_MACHINE)),
         })
     }
 }

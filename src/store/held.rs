@@ -14,15 +14,15 @@ use sea_orm::{
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::rows::{batch, held, proposal, selection};
+use super::two_people::{OneOfTwo, SamePerson, Spelled};
 use super::workflows::{self, Also, Workflow};
 use super::{audit, budget, concerned};
 use crate::clock::Stamp;
 use crate::domain::approval::Verdict;
-use crate::domain::audit::{Actor, EventKind, NewEvent};
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::canon::Digest;
 use crate::domain::ids::{BatchId, ProposalId, WorkflowId};
-use crate::domain::names::EmailAddress;
-use crate::domain::operator::{MachineUser, Operator, TheirOwn};
+use crate::domain::operator::{Operator, TheirOwn};
 use crate::domain::workflow::{TwoPeople, WrongMove};
 
 /// A proposal that nobody has confirmed by then must be made again.
@@ -47,10 +47,8 @@ pub struct SettleHeld {
     pub verdict: Verdict,
     /// Which of them.
     pub selection: Selection,
-    /// By whom; at a command line this is what they say.
-    pub by: EmailAddress,
-    /// The user of the machine, where it is done at a command line.
-    pub user: Option<MachineUser>,
+    /// By whom.
+    pub by: OneOfTwo,
     /// Why, in the person's words.
     pub reason: String,
 }
@@ -85,23 +83,8 @@ pub enum NotSettled {
     #[error("workflow {0} is not held in this batch")]
     NotHeldHere(WorkflowId),
     /// The same person again.
-    #[error("{0} has proposed this already; somebody else must confirm it")]
-    SamePerson(EmailAddress),
-    /// Another name, and yet for all that is known the same person.
-    #[error(
-        "for all that the machine can tell, this is the person who proposed it as {said}; the second person confirms on \
-         the console's page /held, or under their own account of the machine"
-    )]
-    SameUser {
-        /// Who proposed it, by what was said.
-        said: EmailAddress,
-    },
-    /// A command under an account that does not show who gives it.
-    #[error(
-        "this machine does not know you by that address: where two people decide, a command counts only for whoever has logged \
-         in under an account that is called as the address begins; two people decide on the console's page /held"
-    )]
-    NotKnownHere,
+    #[error(transparent)]
+    SamePerson(#[from] SamePerson),
     /// This person may not decide about one of them.
     #[error("workflow {0}: {1}")]
     NotYours(WorkflowId, TheirOwn),
@@ -124,10 +107,7 @@ impl Deed for SettleHeld {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Settled, Fault<NotSettled>> {
-        let by = self.operator();
-        if !by.stands_for_one_of_two() {
-            return Err(Fault::Refused(NotSettled::NotKnownHere));
-        }
+        let by = self.by.operator();
         let batch = batch::Entity::find_by_id(self.batch.0).one(&tx.inner).await?;
         let batch = batch.ok_or(Fault::Refused(NotSettled::UnknownBatch))?;
         // Nothing is added to a batch of this source until this is over.
@@ -145,21 +125,13 @@ impl Deed for SettleHeld {
             self.propose(tx, &workflows, digest).await?;
             return Ok(Settled::Proposed { leavers: selected.len(), selection: digest });
         };
-        let proposer = proposer(&proposed)?;
-        let said = EmailAddress::parse(&proposed.proposed_by)
-            .map_err(|_| Fault::Broken(format!("proposal {} names no address", proposed.id)))?;
-        if said.key() == self.by.key() {
-            return Err(Fault::Refused(NotSettled::SamePerson(said)));
-        }
-        if proposer.is_same_person(&by) {
-            return Err(Fault::Refused(NotSettled::SameUser { said }));
-        }
+        let said = self.by.seconds(&proposer(&proposed)?).map_err(|same| Fault::Refused(same.into()))?;
         let two = TwoPeople {
             verdict: self.verdict,
             batch: self.batch,
             selection: digest,
             proposed: &said,
-            confirmed: &self.by,
+            confirmed: &self.by.address,
             proposed_because: &proposed.reason,
             reason: &self.reason,
         };
@@ -185,27 +157,26 @@ impl SettleHeld {
         }
     }
 
-    fn operator(&self) -> Operator {
-        match &self.user {
-            Some(user) => Operator::AtTheMachine { user: user.clone(), says: Some(self.by.clone()) },
-            None => Operator::SignedIn(self.by.clone()),
-        }
-    }
-
     async fn open_proposal(
         &self,
         tx: &Tx,
         digest: Digest,
     ) -> Result<Option<proposal::Model>, Fault<NotSettled>> {
         let since = tx.at.plus_seconds(-PROPOSAL_HOLDS_SECONDS).as_utc();
-        Ok(proposal::Entity::find()
+        let standing = proposal::Entity::find()
             .filter(proposal::Column::BatchId.eq(self.batch.0))
             .filter(proposal::Column::Digest.eq(digest.0.to_vec()))
             .filter(proposal::Column::ConfirmedAt.is_null())
             .filter(proposal::Column::ProposedAt.gt(since))
             .order_by_desc(proposal::Column::ProposedAt)
-            .one(&tx.inner)
-            .await?)
+            .all(&tx.inner)
+            .await?;
+        for row in standing {
+            if self.by.counts(&proposer(&row)?) {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 
     async fn propose(
@@ -214,15 +185,15 @@ impl SettleHeld {
         selected: &[Workflow],
         digest: Digest,
     ) -> Result<(), Fault<NotSettled>> {
-        let (id, user) = (tx.id(ProposalId::made), self.user.as_ref());
+        let (id, user) = (tx.id(ProposalId::made), self.by.user.as_ref());
         let row = proposal::ActiveModel {
             id: Set(id.0),
             batch_id: Set(self.batch.0),
             verdict: Set(word(self.verdict).to_owned()),
             digest: Set(digest.0.to_vec()),
             reason: Set(self.reason.clone()),
-            proposed_by: Set(self.by.as_str().to_owned()),
-            proposed_key: Set(self.by.key()),
+            proposed_by: Set(self.by.address.as_str().to_owned()),
+            proposed_key: Set(self.by.address.key()),
             proposed_at: Set(tx.at.as_utc()),
             confirmed_by: Set(None),
             confirmed_key: Set(None),
@@ -234,11 +205,11 @@ impl SettleHeld {
             confirmed_number: Set(None),
         };
         proposal::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-        let (by, count) = (self.operator(), i64::try_from(selected.len()).unwrap_or(i64::MAX));
+        let (by, count) = (self.by.operator(), i64::try_from(selected.len()).unwrap_or(i64::MAX));
         for workflow in selected {
             let row = selection::ActiveModel { proposal_id: Set(id.0), workflow_id: Set(workflow.id.0) };
             selection::Entity::insert(row).exec_without_returning(&tx.inner).await?;
-            let event = NewEvent::new(EventKind::HeldProposed, Actor::Operator(self.by.to_string()))
+            let event = NewEvent::new(EventKind::HeldProposed, self.by.actor())
                 .text("verdict", word(self.verdict))
                 .text("batch", self.batch.to_string())
                 .text("selection", digest.to_string())
@@ -258,7 +229,7 @@ impl SettleHeld {
         for workflow in selected {
             let not_before = workflow.not_before.unwrap_or(tx.at);
             let mut transition = workflow.state.settled(two, not_before)?;
-            transition.event = self.operator().noted(transition.event);
+            transition.event = self.by.operator().noted(transition.event);
             workflows::apply(tx, workflow, transition, Also::default()).await?;
             let row = held::ActiveModel {
                 workflow_id: Set(workflow.id.0),
@@ -274,11 +245,11 @@ impl SettleHeld {
     async fn confirm(&self, tx: &Tx, proposed: uuid::Uuid) -> Result<(), Fault<NotSettled>> {
         let row = proposal::ActiveModel {
             id: Set(proposed),
-            confirmed_by: Set(Some(self.by.as_str().to_owned())),
-            confirmed_key: Set(Some(self.by.key())),
+            confirmed_by: Set(Some(self.by.address.as_str().to_owned())),
+            confirmed_key: Set(Some(self.by.address.key())),
             confirmed_at: Set(Some(tx.at.as_utc())),
-            confirmed_user: Set(self.user.as_ref().map(|user| user.called.clone())),
-            confirmed_number: Set(self.user.as_ref().and_then(|user| user.number).map(i64::from)),
+            confirmed_user: Set(self.by.user.as_ref().map(|user| user.called.clone())),
+            confirmed_number: Set(self.by.user.as_ref().and_then(|user| user.number).map(i64::from)),
             ..Default::default()
         };
         row.update(&tx.inner).await?;
@@ -324,11 +295,13 @@ async fn still_held<No>(tx: &Tx, batch: BatchId) -> Result<BTreeSet<WorkflowId>,
 
 /// Who made a proposal, with what the machine knew of them.
 pub(super) fn proposer(row: &proposal::Model) -> Result<Operator, ReadFault> {
-    let wrong = |wrong| ReadFault::Inconsistent { table: "held_proposals", row: row.id.to_string(), wrong };
-    let said = EmailAddress::parse(&row.proposed_by).map_err(|_| wrong("not a mail address"))?;
-    let Some(called) = row.proposed_user.clone() else { return Ok(Operator::SignedIn(said)) };
-    let number = row.proposed_number.map(u32::try_from).transpose();
-    let number = number.map_err(|_| wrong("not the number of an account"))?;
-    let user = MachineUser { called, number, account: row.proposed_account.clone() };
-    Ok(Operator::AtTheMachine { user, says: Some(said) })
+    let spelled = Spelled {
+        table: "held_proposals",
+        row: row.id,
+        address: &row.proposed_by,
+        user: row.proposed_user.as_ref(),
+        number: row.proposed_number,
+        account: row.proposed_account.as_ref(),
+    };
+    spelled.operator()
 }

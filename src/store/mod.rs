@@ -73,6 +73,7 @@ pub mod recording;
 pub mod trail;
 pub mod unfit;
 pub mod unfinished;
+pub mod two_people;
 pub mod watches;
 pub mod unlinks;
 pub mod workflows;

@@ -1,7 +1,8 @@
 //! What an operator may do with a workflow that needs attention. Command and console use the same deeds.
 //!
 //! Must hold: whoever asked for it, or whose access it is about, takes none of its ways on. That holds for a new try,
-//! too: when a request goes on, and whether it goes on at all, is not for the person to say whose access it ends.
+//! too: when a request goes on, and whether it goes on at all, is not for the person to say whose access it ends. Who ends
+//! a leaver, or says that it was done by hand, has proven a mailbox.
 
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -18,6 +19,7 @@ use crate::clock::Stamp;
 use crate::domain::approval::Verdict;
 use crate::domain::audit::{Actor, EventKind, NewEvent};
 use crate::domain::ids::{ChainId, VaultUserId, WorkflowId};
+use crate::domain::kind::Kind;
 use crate::domain::operator::{Operator, TheirOwn};
 use crate::domain::routing::AskedOtherwise;
 use crate::domain::time::Timestamp;
@@ -130,6 +132,9 @@ pub enum NoExit {
     /// Who was asked was changed in the database.
     #[error(transparent)]
     AskedOtherwise(AskedOtherwise),
+    /// Nobody has proven who says that a leaver is not, or has been, carried out.
+    #[error("this is a leaver: say with --as who you are, or do it on the workflow's page")]
+    Unproven,
     /// This operator may not decide it.
     #[error(transparent)]
     NotYours(#[from] TheirOwn),
@@ -151,6 +156,10 @@ impl Deed for TakeExit {
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Done, Fault<NoExit>> {
         let workflow = workflows::lock(tx, self.workflow).await?.ok_or(Fault::Refused(NoExit::Unknown))?;
         concerned::forbid_ones_own(tx, &workflow, &self.by, NoExit::NotYours).await?;
+        let settles = matches!(self.exit, Exit::GiveUp | Exit::MarkDone);
+        if settles && workflow.kind == Kind::Leaver && self.by.address().is_none() {
+            return Err(Fault::Refused(NoExit::Unproven));
+        }
         let not_before = workflow.not_before.unwrap_or(tx.at);
         let by = self.by.name();
         let (mut transition, adoption) = match self.exit {

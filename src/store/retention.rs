@@ -14,9 +14,10 @@ use sea_orm::{
 
 use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
+use super::held::PROPOSAL_HOLDS_SECONDS;
 use super::rows::{
-    attempt, cancel_proposal, correction, decision, delivery, event, found_by, hand_over, held, owed,
-    personal, plan, proposal, secret, step, watched_name, workflow,
+    attempt, cancel_proposal, correction, decision, delivery, event, found_by, hand_over, owed, personal,
+    plan, proposal, secret, selection, step, unlink, watched_name, workflow,
 };
 use super::{Store, audit, corrections, workflows};
 use crate::clock::Stamp;
@@ -177,6 +178,7 @@ impl Deed for ClearWorkflow {
         let bodies = clear_bodies(tx, delivery::Column::WorkflowId.eq(id)).await?;
         corrections::clear(tx, correction::Column::WorkflowId.eq(id)).await?;
         clear_words_of_people(tx, id).await?;
+        clear_words_of_unlinks(tx, self.before).await?;
         clear_words(tx, id, &kept_words(&workflow)).await?;
         let row = workflow::ActiveModel {
             id: Set(id),
@@ -327,14 +329,32 @@ async fn clear_words_of_people<No>(tx: &Tx, workflow: uuid::Uuid) -> Result<(), 
         .filter(cancel_proposal::Column::WorkflowId.eq(workflow))
         .exec(&tx.inner)
         .await?;
-    let batch = Query::select()
-        .column(held::Column::BatchId)
-        .from(held::Entity)
-        .and_where(held::Column::WorkflowId.eq(workflow))
+    // Not what was proposed about others of the same batch, and not what still waits for a second person.
+    let about = Query::select()
+        .column(selection::Column::ProposalId)
+        .from(selection::Entity)
+        .and_where(selection::Column::WorkflowId.eq(workflow))
         .to_owned();
+    let lapsed = tx.at.plus_seconds(-PROPOSAL_HOLDS_SECONDS).as_utc();
     proposal::Entity::update_many()
         .col_expr(proposal::Column::Reason, Expr::value(CLEARED))
-        .filter(proposal::Column::BatchId.in_subquery(batch))
+        .filter(proposal::Column::Id.in_subquery(about))
+        .filter(
+            Condition::any()
+                .add(proposal::Column::ConfirmedAt.is_not_null())
+                .add(proposal::Column::ProposedAt.lte(lapsed)),
+        )
+        .exec(&tx.inner)
+        .await?;
+    Ok(())
+}
+
+/// Why somebody said that an account is not a person's; whoever's it is, by the age of the proposal alone.
+async fn clear_words_of_unlinks<No>(tx: &Tx, before: Timestamp) -> Result<(), Fault<No>> {
+    unlink::Entity::update_many()
+        .col_expr(unlink::Column::Reason, Expr::value(CLEARED))
+        .filter(unlink::Column::ProposedAt.lte(before.as_utc()))
+        .filter(unlink::Column::Reason.ne(CLEARED))
         .exec(&tx.inner)
         .await?;
     Ok(())

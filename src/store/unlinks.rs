@@ -15,6 +15,7 @@ use super::deed::{Deed, Fault, Tx};
 use super::fault::ReadFault;
 use super::held::PROPOSAL_HOLDS_SECONDS;
 use super::rows::{person_link, unlink};
+use super::two_people::{OneOfTwo, SamePerson, Spelled};
 use super::workflows::{self, Workflow};
 use super::{Store, audit, concerned, people};
 use crate::clock::Stamp;
@@ -34,10 +35,12 @@ pub struct UnlinkAccount {
     pub person_ref: PersonRef,
     /// In which target the account is.
     pub target: TargetName,
-    /// By whom, as they say.
+    /// By whom.
     pub by: EmailAddress,
     /// The user of the machine.
     pub user: MachineUser,
+    /// Who may act as an operator, by the settings of this moment.
+    pub operators: Vec<EmailAddress>,
     /// Why, in the person's words.
     pub reason: String,
 }
@@ -63,23 +66,8 @@ pub enum NotUnlinked {
     )]
     UnderWay(WorkflowId),
     /// The same person again.
-    #[error("{0} has proposed this already; somebody else must confirm it")]
-    SamePerson(EmailAddress),
-    /// Another name, and yet for all that is known the same person.
-    #[error(
-        "for all that the machine can tell, this is the person who proposed it as {said}; the second person confirms \
-         under their own account of the machine"
-    )]
-    SameUser {
-        /// Who proposed it, by what was said.
-        said: EmailAddress,
-    },
-    /// A command under an account that does not show who gives it.
-    #[error(
-        "this machine does not know you by that address: where two people decide, a command counts only for whoever has logged \
-         in under an account that is called as the address begins; run it on a machine that people log in to, with the same settings"
-    )]
-    NotKnownHere,
+    #[error(transparent)]
+    SamePerson(#[from] SamePerson),
     /// This person may not decide about it.
     #[error("workflow {0} made this link: {1}")]
     NotYours(WorkflowId, TheirOwn),
@@ -99,10 +87,8 @@ impl Deed for UnlinkAccount {
     }
 
     async fn perform(&self, tx: &mut Tx) -> Result<Unlinked, Fault<NotUnlinked>> {
-        let by = Operator::AtTheMachine { user: self.user.clone(), says: Some(self.by.clone()) };
-        if !by.stands_for_one_of_two() {
-            return Err(Fault::Refused(NotUnlinked::NotKnownHere));
-        }
+        let one = self.one_of_two();
+        let by = one.operator();
         let seen = self.link(tx).await?;
         // In the order in which a run takes both: the workflow, then the person.
         let workflow = workflows::locked(tx, WorkflowId(seen.workflow_id)).await?;
@@ -117,17 +103,11 @@ impl Deed for UnlinkAccount {
             return Err(Fault::Refused(NotUnlinked::UnderWay(other)));
         }
         let account = VaultUserId(link.vault_user_id);
-        let Some(proposed) = open_proposal(tx, &link).await? else {
+        let Some((proposed, proposer)) = open_proposal(tx, &link, &one).await? else {
             self.propose(tx, &link, &by).await?;
             return Ok(Unlinked::Proposed(account));
         };
-        let (said, proposer) = proposer(&proposed)?;
-        if said.key() == self.by.key() {
-            return Err(Fault::Refused(NotUnlinked::SamePerson(said)));
-        }
-        if proposer.is_same_person(&by) {
-            return Err(Fault::Refused(NotUnlinked::SameUser { said }));
-        }
+        one.seconds(&proposer).map_err(|same| Fault::Refused(same.into()))?;
         let event = self
             .event(EventKind::PersonUnlinked, &link, &by)
             .personal("proposed_by", proposer.in_words())
@@ -140,6 +120,11 @@ impl Deed for UnlinkAccount {
 }
 
 impl UnlinkAccount {
+    fn one_of_two(&self) -> OneOfTwo {
+        let (address, user) = (self.by.clone(), Some(self.user.clone()));
+        OneOfTwo { address, user, operators: self.operators.clone() }
+    }
+
     async fn link(&self, tx: &Tx) -> Result<person_link::Model, Fault<NotUnlinked>> {
         let person = people::known(&tx.inner, &self.namespace, &self.person_ref).await?;
         let person = person.ok_or(Fault::Refused(NotUnlinked::NotLinked))?;
@@ -222,9 +207,10 @@ async fn under_way(tx: &Tx, of: &Workflow) -> Result<Option<WorkflowId>, Fault<N
 async fn open_proposal(
     tx: &Tx,
     link: &person_link::Model,
-) -> Result<Option<unlink::Model>, Fault<NotUnlinked>> {
+    of: &OneOfTwo,
+) -> Result<Option<(unlink::Model, Operator)>, Fault<NotUnlinked>> {
     let since = tx.at.plus_seconds(-PROPOSAL_HOLDS_SECONDS).as_utc();
-    Ok(unlink::Entity::find()
+    let standing = unlink::Entity::find()
         .filter(unlink::Column::PersonId.eq(link.person_id))
         .filter(unlink::Column::Target.eq(link.target.as_str()))
         .filter(unlink::Column::VaultUserId.eq(link.vault_user_id))
@@ -232,18 +218,27 @@ async fn open_proposal(
         .filter(unlink::Column::ConfirmedAt.is_null())
         .filter(unlink::Column::ProposedAt.gt(since))
         .order_by_desc(unlink::Column::ProposedAt)
-        .one(&tx.inner)
-        .await?)
+        .all(&tx.inner)
+        .await?;
+    for row in standing {
+        let by = proposer(&row)?;
+        if of.counts(&by) {
+            return Ok(Some((row, by)));
+        }
+    }
+    Ok(None)
 }
 
-fn proposer(row: &unlink::Model) -> Result<(EmailAddress, Operator), ReadFault> {
-    let wrong = |wrong| ReadFault::Inconsistent { table: "unlink_proposals", row: row.id.to_string(), wrong };
-    let said = EmailAddress::parse(&row.proposed_by).map_err(|_| wrong("not a mail address"))?;
-    let number = row.proposed_number.map(u32::try_from).transpose();
-    let number = number.map_err(|_| wrong("not the number of an account"))?;
-    let user =
-        MachineUser { called: row.proposed_user.clone(), number, account: row.proposed_account.clone() };
-    Ok((said.clone(), Operator::AtTheMachine { user, says: Some(said) }))
+fn proposer(row: &unlink::Model) -> Result<Operator, ReadFault> {
+    let spelled = Spelled {
+        table: "unlink_proposals",
+        row: row.id,
+        address: &row.proposed_by,
+        user: Some(&row.proposed_user),
+        number: row.proposed_number,
+        account: row.proposed_account.as_ref(),
+    };
+    spelled.operator()
 }
 
 /// A link of a person, as it is shown.
@@ -287,7 +282,7 @@ pub async fn links(
     let read = |link: person_link::Model| {
         let about = |row: &&unlink::Model| row.target == link.target && row.linked_at == link.linked_at;
         let proposed = proposals.iter().find(about).map(|row| {
-            Ok::<_, ReadFault>((proposer(row)?.1, Timestamp::from_utc(row.proposed_at), row.reason.clone()))
+            Ok::<_, ReadFault>((proposer(row)?, Timestamp::from_utc(row.proposed_at), row.reason.clone()))
         });
         Ok(Link {
             proposed: proposed.transpose()?,

@@ -4,6 +4,8 @@
 //! workflow comes to rest with the reason in words. What a run looks like is told of both products elsewhere
 //! (`the_vault_is_provisioned`, `the_vault_misbehaves`, `every_step_may_fail`).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
@@ -14,6 +16,7 @@ use countersign::simulator::tenant::{Challenge, SessionKind};
 use countersign::store::operator::Exit;
 use secrecy::SecretString;
 use serde_json::json;
+use tokio::io::AsyncBufReadExt as _;
 
 use crate::stage::{
     CLIENT_SECRET, Choices, Database, Dialect, Outside, PASSWORD_FILE, Product, Relay, Stage, WEBHOOK_SECRET,
@@ -332,6 +335,41 @@ async fn the_demonstration_plays_on_a_self_hosted_vault_in_both_dialects() {
         assert!(output.status.success(), "{dialect}: {out}{err}");
         assert_eq!(out.matches("holds exactly what was approved").count(), 3, "{dialect}: {out}");
     }
+}
+
+/// Without `--once` it goes on until it is told to stop, and whatever it says can be opened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demonstration_waits_for_whoever_wants_to_look() {
+    let mut demo = tokio::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+    demo.args(["demo", "--listen", "127.0.0.1:0"]).kill_on_drop(true);
+    let mut demo =
+        demo.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut lines = tokio::io::BufReader::new(demo.stdout.take().unwrap()).lines();
+    let mut addresses = vec![];
+    let read = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            addresses
+                .extend(line.split_whitespace().filter(|word| word.starts_with("http")).map(str::to_owned));
+            if line.starts_with("Stop it") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), read).await.expect("it says what can be done");
+    assert_eq!(addresses.len(), 4, "{addresses:?}");
+    for address in &addresses {
+        assert_eq!(reqwest::get(address).await.unwrap().status(), 200, "{address}");
+    }
+    until("a mail to the approver", async || {
+        let inbox = reqwest::get(&addresses[0]).await.unwrap().text().await.unwrap();
+        inbox.contains("Your approval is wanted").then_some(())
+    })
+    .await;
+    let id = demo.id().unwrap();
+    let told = std::process::Command::new("sh").args(["-c", &format!("kill -INT {id}")]).status();
+    assert!(told.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_mins(1), demo.wait()).await.expect("it stops");
+    assert_eq!(ended.unwrap().code(), Some(0));
 }
 
 /// The target at this address, with these lines in front of it.

@@ -80,6 +80,7 @@ mod a_vault_in_our_own_cellar;
 mod a_vault_is_gone;
 mod a_password_is_handed_over;
 mod a_webhook_arrives;
+mod anything_may_happen;
 mod an_account_is_renamed;
 mod an_account_is_somebody_elses;
 mod an_approver_decides;

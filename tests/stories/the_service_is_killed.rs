@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use countersign::clock::World;
@@ -126,11 +127,14 @@ async fn the_trail_is_whole(outside: &Outside) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_told_and_nothing_is_promised_on_it() {
-    let mut stage = Stage::begin(Database::sqlite()).await;
-    let pages = stage.count("select page_count from pragma_page_count").await;
-    let limit = format!("sqlite_max_pages = {}\n[secrets]", pages + 60);
-    stage.choices.edits = vec![("[secrets]".to_owned(), limit)];
-    let mut stage = stage.restart().await;
+    let mut outside = Outside::begin(Database::sqlite()).await;
+    let mut process = outside.serve("roomy").await;
+    process.terminate();
+    assert_eq!(process.ended().await.code(), Some(0));
+    let pages = outside.count("select page_count from pragma_page_count").await;
+    let limit = format!("sqlite_max_pages = {}\n[secrets]", pages + 150);
+    outside.choices.edits = vec![("[secrets]".to_owned(), limit)];
+    let mut process = outside.serve("full").await;
     let (mut accepted, mut refused) = (BTreeMap::new(), Vec::new());
     let mut number = 0;
     while refused.len() < 20 {
@@ -138,39 +142,48 @@ async fn a_full_disk_is_told_and_nothing_is_promised_on_it() {
         let mut one = joiner(number);
         // Long and short ones in turn, so that some find room where others do not.
         one.reason = "because ".repeat(if number % 2 == 0 { 200 } else { 1 });
-        let answer = stage.post(&format!("msg_{number}"), &one.bytes()).await;
+        let answer = post(&process.url, &one).await.unwrap();
         match answer.status {
-            202 => drop(accepted.insert(number, (one, answer.workflow()))),
-            503 => refused.push((number, one)),
+            202 => drop(accepted.insert(number, (one, workflow_of(&answer)))),
+            503 => refused.push(one),
             other => panic!("{other}: {}", answer.body),
         }
-        let rows = stage.count("select count(*) from workflows").await;
+        let rows = outside.count("select count(*) from workflows").await;
         assert_eq!(rows, i64::try_from(accepted.len()).unwrap(), "after post {number}");
         number += 1;
     }
     assert!(accepted.len() > 5, "the disk was full from the beginning");
     for table in ["deliveries", "workflows"] {
-        let rows = stage.count(&format!("select count(*) from {table}")).await;
+        let rows = outside.count(&format!("select count(*) from {table}")).await;
         assert_eq!(rows, i64::try_from(accepted.len()).unwrap(), "{table}");
     }
-    // Reading goes on, and what was accepted is known.
-    let ready = stage.get(&format!("{}/healthz", stage.url)).await;
-    assert_eq!(ready.status, 200);
-    stage.choices.edits.clear();
-    let stage = stage.restart().await;
-    for (number, (one, workflow)) in &accepted {
-        let answer = stage.post(&format!("msg_{number}"), &one.bytes()).await;
-        assert_eq!((answer.status, &answer.workflow()), (200, workflow));
+    // It is told, and the service goes on.
+    let browser = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
+    let asked = async |path: &str| browser.get(format!("{}{path}", process.url)).send().await.unwrap();
+    assert_eq!(asked("/healthz").await.status(), 200);
+    let ready = asked("/readyz").await;
+    assert_eq!(ready.status(), 503);
+    assert!(ready.text().await.unwrap().contains("disk"));
+    process.kill();
+
+    outside.choices.edits.clear();
+    let mut process = outside.serve("roomy again").await;
+    for (one, workflow) in accepted.values() {
+        let answer = post(&process.url, one).await.unwrap();
+        assert_eq!((answer.status, &workflow_of(&answer)), (200, workflow));
     }
-    for (number, one) in &refused {
-        assert_eq!(stage.post(&format!("msg_{number}"), &one.bytes()).await.status, 202);
+    for one in &refused {
+        assert_eq!(post(&process.url, one).await.unwrap().status, 202);
     }
-    stage.settle().await;
-    let planned = stage.count("select count(*) from workflows where state = 'pending_approval'").await;
-    assert_eq!(planned, i64::try_from(accepted.len() + refused.len()).unwrap());
-    let verified = command(&["audit", "verify"], &stage.settings_file()).await;
-    assert!(verified.status.success(), "{verified:?}");
-    assert!(String::from_utf8_lossy(&verified.stdout).contains("0 wait for their place"), "{verified:?}");
+    let all = i64::try_from(accepted.len() + refused.len()).unwrap();
+    until("a plan for everybody", async || {
+        let planned = "select count(*) from workflows where state = 'pending_approval'";
+        (outside.count(planned).await == all).then_some(())
+    })
+    .await;
+    process.terminate();
+    assert_eq!(process.ended().await.code(), Some(0));
+    the_trail_is_whole(&outside).await;
 }
 
 /// The writing steps of the usual joiner in the guide's dialect: method, part of the path, which of them.

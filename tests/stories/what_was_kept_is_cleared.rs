@@ -83,7 +83,7 @@ async fn bodies_go_first_and_then_everything_about_people(stage: Stage) {
     let told = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
     assert_eq!((told("delivery.cleared"), told("personal.cleared")), (1, 1), "one event each");
     let (sound, words) = stage.proof().await;
-    assert!(sound && words.contains("personal values were cleared"), "{words}");
+    assert!(sound && words.contains("personal values are not kept any more"), "{words}");
     // People are told so, and nothing breaks.
     for address in [format!("{}/workflows/{workflow}", stage.url), link] {
         let page = stage.get(&address).await;

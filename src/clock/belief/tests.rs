@@ -120,14 +120,21 @@ fn a_step_is_judged_by_a_database_that_goes_on_steadily() {
     }
     belief.database_says(at(620), look(87_020, 620));
     assert_eq!((belief.doubt(), belief.tell(look(87_030, 630))), (None, at(630)));
-    // A machine that slept: its clock and the database's are right, and steady time stood still.
-    belief.tell(look(87_031 + 7_200, 631));
-    assert!(belief.doubt().is_some());
-    for steady in [632_u64, 1_232] {
-        let said = 7_200 + i64::try_from(steady).unwrap();
-        belief.database_says(at(said), look(said + 86_400, steady));
+}
+
+#[test]
+fn a_step_that_the_database_makes_as_well_is_not_borne_out_by_the_clock_that_stepped() {
+    let mut belief = with_database();
+    // Both stand on one machine, and read one clock.
+    for steady in [10_u64, 20, 700, 100_000] {
+        let said = 86_400 + i64::try_from(steady).unwrap();
+        belief.tell(look(said, steady));
+        belief.database_says(at(said), look(said, steady));
+        assert!(belief.doubt().is_some(), "{steady}");
+        assert_eq!(belief.tell(look(said, steady)), at(said - 86_400));
     }
-    assert_eq!((belief.doubt(), belief.tell(look(94_842, 1_242))), (None, at(8_442)));
+    belief.confirm(look(186_410, 100_010));
+    assert_eq!((belief.doubt(), belief.tell(look(186_420, 100_020))), (None, at(186_420)));
 }
 
 #[test]
@@ -144,6 +151,24 @@ fn a_database_whose_clock_jumps_is_not_believed_before_it_goes_steadily() {
 }
 
 #[test]
+fn a_database_that_nobody_bears_out_is_not_believed_however_steadily_it_goes() {
+    let mut belief = with_database();
+    for steady in [10, 20, 700, 100_000] {
+        let said = i64::try_from(steady).unwrap();
+        belief.database_says(at(said + 86_400), look(said, steady));
+        assert_eq!(belief.doubt().map(|doubt| doubt.why), Some(Why::Database), "{steady}");
+        assert_eq!(belief.tell(look(said, steady)), at(said));
+    }
+    // Somebody sets the machine, too, or the database right.
+    let mut set = belief.clone();
+    set.database_says(at(186_410), look(186_410, 100_010));
+    assert_eq!((set.doubt(), set.tell(look(186_410, 100_010))), (None, at(186_410)));
+    belief.database_says(at(100_010), look(100_010, 100_010));
+    belief.database_says(at(100_610), look(100_610, 100_610));
+    assert_eq!((belief.doubt(), belief.tell(look(100_620, 100_620))), (None, at(100_620)));
+}
+
+#[test]
 fn a_machine_that_is_far_off_from_the_beginning_goes_by_the_database_and_begins_nothing_yet() {
     let mut belief = Belief::new(Bounds::default());
     belief.database_says(at(0), look(86_400, 0));
@@ -152,7 +177,10 @@ fn a_machine_that_is_far_off_from_the_beginning_goes_by_the_database_and_begins_
     assert_eq!(belief.certainly(look(86_410, 10)), at(10));
     belief.database_says(at(10), look(86_410, 10));
     belief.database_says(at(610), look(87_010, 610));
-    assert_eq!((belief.doubt(), belief.tell(look(87_020, 620))), (None, at(620)));
+    assert!(belief.doubt().is_some(), "one of the two is wrong, and nothing tells which");
+    // The machine is set right.
+    belief.database_says(at(620), look(620, 620));
+    assert_eq!((belief.doubt(), belief.tell(look(630, 630))), (None, at(630)));
 }
 
 #[test]

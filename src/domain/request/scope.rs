@@ -2,12 +2,13 @@
 //!
 //! Must hold: nothing is accepted and then ignored; what is not carried out is refused by name.
 
-use super::account::{AccountChange, AccountTraits, GroupChange};
+use super::account::{AccountChange, AccountTraits, GroupChange, GroupSet};
 use super::canonical::{Order, Request, What};
 use super::fields::FieldFault;
 use super::words::{AuthenticationMethod, LeaverMode};
 use crate::domain::effective::FARTHEST_DAYS;
 use crate::domain::kind::Kind;
+use crate::domain::names::GroupName;
 use crate::domain::time::Timestamp;
 
 fn not_yet(pointer: &str, what: &str) -> FieldFault {
@@ -85,6 +86,23 @@ impl Request {
             set.extend(given.into_iter().filter_map(|(is_set, name)| is_set.then_some(name)));
         }
         set
+    }
+
+    /// Every group that it names.
+    pub fn named_groups(&self) -> Vec<&GroupName> {
+        let sets: Vec<&GroupSet> = match self.what() {
+            Some(What::Joiner(joiner)) => joiner.account.groups.iter().collect(),
+            Some(What::Rehire(rehire)) => rehire.account.groups.iter().collect(),
+            Some(What::Mover(mover)) => match &mover.account.groups {
+                None => vec![],
+                Some(GroupChange::Exactly { groups }) => vec![groups],
+                Some(GroupChange::Difference { groups_add, groups_remove }) => {
+                    vec![groups_add, groups_remove]
+                }
+            },
+            Some(What::Leaver(_) | What::ResetPassword(_) | What::Unsuspend(_)) | None => vec![],
+        };
+        sets.into_iter().flat_map(GroupSet::iter).collect()
     }
 
     /// What only a clock can tell: a time too far ahead, an expiry that is past.

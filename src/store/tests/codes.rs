@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use futures_util::future::join_all;
 
-use super::stage::Stage;
+use super::stage::{Stage, user};
 use crate::domain::canon::Digest;
 use crate::domain::ids::SignInId;
 use crate::domain::names::EmailAddress;
 use crate::domain::sign_in::Client;
 use crate::store::WriteFault;
-use crate::store::codes::{AskForCode, NewCode, Sort};
+use crate::store::codes::{AskForCode, Begins, EnterCode, Entered, NewCode, Sort};
+use crate::store::sessions::NewSession;
 
 /// Bounds of `domain::sign_in`: for one address that one client types, within an hour.
 const BOUND: usize = 5;
@@ -28,6 +29,76 @@ async fn parallel_asks_do_not_slip_past_the_bound() {
 #[ignore = "needs a PostgreSQL server; tests/all runs it"]
 async fn parallel_asks_on_postgresql() {
     at_once(&Stage::postgres().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_are_counted_apart() {
+    apart(&Stage::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a PostgreSQL server; tests/all runs it"]
+async fn commands_apart_on_postgresql() {
+    apart(&Stage::postgres().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_worth_something_only_where_it_was_asked_for() {
+    bound_to_who_asked(&Stage::sqlite().await).await;
+}
+
+fn command(stage: &Stage, called: &str, secret: &str) -> AskForCode {
+    let mut deed = ask(stage, "olga@example.com", secret, [10, 0, 0, 1]);
+    deed.code.client = Client::at_the_machine(called);
+    deed
+}
+
+/// Whoever has a shell uses up neither the console's codes nor all those of other shells.
+async fn apart(stage: &Stage) {
+    let many = (0..40).map(|number| command(stage, "mallory", &format!("command {number}"))).collect();
+    assert_eq!(taken(stage, many).await, BOUND);
+    assert_eq!(taken(stage, vec![command(stage, "olga", "her own")]).await, 1);
+    let browsers = (0..40).map(|number| {
+        let client = [10, 0, 1, u8::try_from(number).unwrap()];
+        ask(stage, "olga@example.com", &format!("browser {number}"), client)
+    });
+    assert_eq!(taken(stage, browsers.collect()).await, BOUND_OF_ADDRESS);
+}
+
+async fn bound_to_who_asked(stage: &Stage) {
+    let user = user("olga", 1_000);
+    let session = |name: &str| NewSession {
+        id_hash: Digest::of_bytes(name.as_bytes()),
+        ends_at: stage.now().plus_seconds(600),
+        replaces: None,
+    };
+    for (of_command, number) in [(true, 1), (false, 2)] {
+        let (own, other) = (format!("own {number}"), format!("other {number}"));
+        let asking = if of_command {
+            command(stage, "olga", &own)
+        } else {
+            ask(stage, "olga@example.com", &own, [10, 0, 0, number])
+        };
+        let code = asking.code.clone();
+        stage.store.write(asking).await.unwrap();
+        let enter = |secret: &str, begins: Begins| EnterCode {
+            stamp: stage.stamp(),
+            code: code.id,
+            browser: Digest::of_bytes(secret.as_bytes()),
+            typed: code.code_hash,
+            link: None,
+            begins,
+        };
+        for begins in [Begins::Command(user.clone()), Begins::Session(session(&other))] {
+            let foreign = stage.store.write(enter(&other, begins)).await.unwrap();
+            assert_eq!(foreign, Entered::Over, "the digits alone are worth nothing");
+        }
+        let begins = if of_command { Begins::Command(user.clone()) } else { Begins::Session(session(&own)) };
+        let entered = stage.store.write(enter(&own, begins.clone())).await.unwrap();
+        assert_eq!(entered, Entered::SignedIn(code.address.clone()));
+        // The same deed once more, after an answer that was lost.
+        assert_eq!(stage.store.write(enter(&own, begins)).await.unwrap(), entered);
+    }
 }
 
 fn ask(stage: &Stage, address: &str, browser: &str, client: [u8; 4]) -> AskForCode {

@@ -16,6 +16,8 @@ use crate::store::held::{NotSettled, Selection, SettleHeld, Settled};
 use crate::store::operator::{Exit, NoExit, TakeExit};
 use crate::store::outbox;
 use crate::store::plans::{PlanningStopped, Telling};
+use crate::store::retention::ClearWorkflow;
+use crate::store::two_people::OneOfTwo;
 use crate::store::{WriteFault, audit, batches, workflows};
 
 macro_rules! on_both {
@@ -38,8 +40,10 @@ on_both! {
     an_hour_has_no_more_starts_than_the_budget / the_hour_of_the_start_on_postgresql: the_hour_of_the_start;
     the_budget_is_of_the_last_hour / the_last_hour_on_postgresql: the_last_hour;
     one_proposes_and_another_one_confirms_the_very_same / two_people_on_postgresql: two_people;
-    one_user_of_a_machine_is_not_two_people / one_user_on_postgresql: one_user;
+    two_mailboxes_are_two_people / by_command_on_postgresql: by_command;
+    a_proposal_counts_while_its_author_is_an_operator / gone_on_postgresql: gone_from_the_operators;
     nobody_takes_a_way_out_of_their_own_request / ones_own_on_postgresql: ones_own;
+    clearing_one_leaves_what_is_proposed_about_others / clearing_on_postgresql: cleared_beside_others;
     a_protected_account_alarms_once / a_protected_account_on_postgresql: protected;
 }
 
@@ -160,13 +164,23 @@ async fn settle_as(
     by: &str,
     user: Option<MachineUser>,
 ) -> Result<Settled, NotSettled> {
-    let by = EmailAddress::parse(by).unwrap();
-    let (selection, reason) = (selection.clone(), "the list of HR was checked".to_owned());
-    let deed = SettleHeld { stamp: stage.stamp(), batch, verdict, selection, by, user, reason };
+    let deed = deed(stage, (batch, verdict, selection), by, user);
     stage.store.write(deed).await.map_err(|fault| match fault {
         WriteFault::Refused(no) => no,
         other => panic!("{other:?}"),
     })
+}
+
+fn deed(
+    stage: &Stage,
+    (batch, verdict, selection): (BatchId, Verdict, &Selection),
+    by: &str,
+    user: Option<MachineUser>,
+) -> SettleHeld {
+    let operators = [ANA, BO, "user1@example.com"].map(|one| EmailAddress::parse(one).unwrap()).to_vec();
+    let by = OneOfTwo { address: EmailAddress::parse(by).unwrap(), user, operators };
+    let (selection, reason) = (selection.clone(), "the list of HR was checked".to_owned());
+    SettleHeld { stamp: stage.stamp(), batch, verdict, selection, by, reason }
 }
 
 const ANA: &str = "ana@example.com";
@@ -231,42 +245,66 @@ async fn two_people(stage: &Stage) {
     );
 }
 
-async fn one_user(stage: &Stage) {
+/// Two people may give their commands under one user of a machine; one person is one under two.
+async fn by_command(stage: &Stage) {
     let all = leavers(stage, 0..1).await;
     stage.plan_unasked(all[0], 0).await;
     let batch = batches::open_batches(&stage.store).await.unwrap()[0].id;
     let what = (batch, Verdict::Approve, &Selection::All);
     let first = settle_as(stage, what, ANA, Some(user("ana", 1_000))).await.unwrap();
     assert!(matches!(first, Settled::Proposed { .. }), "{first:?}");
-    // Two names of one account are one person.
-    let refused = settle_as(stage, what, BO, Some(user("bo", 1_000))).await;
-    assert!(matches!(refused, Err(NotSettled::SameUser { .. })), "{refused:?}");
-    // Whom the machine knows by another name, or not at all, as in a container, stands for nobody: neither confirms nor
-    // proposes.
-    let reject = (batch, Verdict::Reject, &Selection::All);
-    for user in [
-        user("ana", 1_000),
-        user("olga", 1_001),
-        user("1002", 1_002),
-        MachineUser { number: None, ..user("root", 0) },
-        MachineUser { number: None, ..user("bo", 0) },
-    ] {
-        for what in [what, reject] {
-            let refused = settle_as(stage, what, BO, Some(user.clone())).await;
-            assert_eq!(refused, Err(NotSettled::NotKnownHere), "{user:?}");
-        }
+    for user in [None, Some(user("ana", 1_000)), Some(user("bo", 1_001))] {
+        let refused = settle_as(stage, what, ANA, user).await;
+        assert!(matches!(refused, Err(NotSettled::SamePerson(_))), "{refused:?}");
     }
-    assert_eq!(batches::open_batches(&stage.store).await.unwrap()[0].proposals.len(), 1);
     assert_eq!(state(stage, all[0]).await.word(), "needs_attention");
-    let confirmed = settle_as(stage, what, BO, Some(user("bo", 1_001))).await;
-    assert_eq!(confirmed, Ok(Settled::Done { leavers: 1 }));
+    let root = MachineUser { number: None, ..user("root", 0) };
+    assert_eq!(settle_as(stage, what, BO, Some(root)).await, Ok(Settled::Done { leavers: 1 }));
     let told = audit::chain(&stage.store, all[0].into(), 0, 100).await.unwrap();
     let named = |kind: &str| {
         let told = told.iter().find(|told| told.event.kind == kind).unwrap();
         told.personal("machine_user").unwrap().to_owned()
     };
     assert_eq!(named("held.proposed"), "ana, account 1000");
-    assert_eq!(named("workflow.released"), "bo, account 1001");
+    assert_eq!(named("workflow.released"), "root, no login known");
+}
+
+/// What somebody proposed who is no operator any more is confirmed by nobody.
+async fn gone_from_the_operators(stage: &Stage) {
+    let all = leavers(stage, 0..1).await;
+    stage.plan_unasked(all[0], 0).await;
+    let batch = batches::open_batches(&stage.store).await.unwrap()[0].id;
+    let release = async |by: &str, operators: &[&str]| {
+        let mut deed = deed(stage, (batch, Verdict::Approve, &Selection::All), by, None);
+        deed.by.operators = operators.iter().map(|one| EmailAddress::parse(one).unwrap()).collect();
+        stage.store.write(deed).await.unwrap()
+    };
+    assert!(matches!(release(ANA, &[ANA, BO]).await, Settled::Proposed { .. }));
+    assert!(matches!(release(BO, &[BO, "cy@example.com"]).await, Settled::Proposed { .. }));
+    assert_eq!(state(stage, all[0]).await.word(), "needs_attention");
+    let done = release("cy@example.com", &[BO, "cy@example.com"]).await;
+    assert_eq!(done, Settled::Done { leavers: 1 });
+}
+
+/// One of a batch is rejected and cleared after its time; what was proposed about another one keeps its words.
+async fn cleared_beside_others(stage: &Stage) {
+    let all = leavers(stage, 0..2).await;
+    for workflow in &all {
+        stage.plan_unasked(*workflow, 0).await;
+    }
+    let batch = batches::open_batches(&stage.store).await.unwrap()[0].id;
+    let [gone, stays] = [0, 1].map(|number| Selection::These([all[number]].into()));
+    settle(stage, batch, Verdict::Reject, &gone, ANA).await.unwrap();
+    settle(stage, batch, Verdict::Reject, &gone, BO).await.unwrap();
+    stage.skip(2 * 86_400);
+    settle(stage, batch, Verdict::Approve, &stays, ANA).await.unwrap();
+    let (stamp, before) = (stage.stamp(), stage.now().plus_seconds(-86_400));
+    stage.store.write(ClearWorkflow { stamp, workflow: all[0], before }).await.unwrap();
+    let told = batches::find(&stage.store, batch).await.unwrap().unwrap().proposals;
+    let reason = |verdict: &str| told.iter().find(|one| one.verdict == verdict).unwrap().reason.clone();
+    assert_eq!(reason("reject"), "(cleared)");
+    assert_eq!(reason("release"), "the list of HR was checked");
+    assert_eq!(settle(stage, batch, Verdict::Approve, &stays, BO).await, Ok(Settled::Done { leavers: 1 }));
 }
 
 /// None of the ways out is taken by the person whose access it is about, or who asked for it.
@@ -288,6 +326,13 @@ async fn ones_own(stage: &Stage) {
     }
     assert_eq!(state(stage, workflow).await.word(), "needs_attention");
     let (by, reason) = (operator("op"), "not ours".to_owned());
+    // Nor by whoever it is that has a shell.
+    let unproven = Operator::AtTheMachine { user: user("op", 1_000), proven: None };
+    for exit in [Exit::GiveUp, Exit::MarkDone] {
+        let (by, reason) = (unproven.clone(), reason.clone());
+        let refused = stage.store.write(TakeExit { stamp: stage.stamp(), workflow, exit, by, reason }).await;
+        assert!(matches!(refused, Err(WriteFault::Refused(NoExit::Unproven))), "{exit:?}: {refused:?}");
+    }
     let other = TakeExit { stamp: stage.stamp(), workflow, exit: Exit::GiveUp, by, reason };
     assert_eq!(stage.store.write(other).await.unwrap(), "failed");
 }

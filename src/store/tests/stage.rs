@@ -48,7 +48,8 @@ use crate::target::Adoption;
 
 /// Somebody at a command line whom the machine calls by this name.
 pub(crate) fn operator(called: &str) -> Operator {
-    Operator::AtTheMachine { user: user(called, 1_000), says: None }
+    let proven = EmailAddress::parse(&format!("{called}@example.com")).ok();
+    Operator::AtTheMachine { user: user(called, 1_000), proven }
 }
 
 /// A user of the machine.

@@ -57,11 +57,11 @@ impl Talk<'_> {
                 PlannedStep::RemoveFromGroup(planned) if comes_again(call, planned) => {}
                 PlannedStep::RemoveFromGroup(planned) => match self.standing(&account, planned).await? {
                     Standing::Out => left += 1,
-                    Standing::In => missing.push(format!("out of group {}", planned.name)),
+                    Standing::In => missing.push(format!("out of the group {}", planned.name)),
                     Standing::Untold if call.removed.contains(&planned.id) => by_word += 1,
                     Standing::Untold if is_by_hand(call) => {}
                     Standing::Untold => {
-                        missing.push(format!("out of group {}, as far as the vault tells", planned.name));
+                        missing.push(format!("out of the group {}, as far as the vault tells", planned.name));
                     }
                 },
                 PlannedStep::DisableUser
@@ -98,8 +98,9 @@ impl Talk<'_> {
             stays || call.plan.leaves().any(|group| group.id == id)
         };
         let ends = found.told.iter().flatten().filter_map(ends_here).filter(|group| !planned(group.id));
-        let mut left: Vec<_> =
-            ends.map(|group| format!("out of group {}, which the plan does not name", group.name)).collect();
+        let mut left: Vec<_> = ends
+            .map(|group| format!("out of the group {}, which the plan does not name", group.name))
+            .collect();
         if found.unnumbered > 0 {
             left.push("out of a group that the vault shows without its number".to_owned());
         }

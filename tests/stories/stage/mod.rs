@@ -26,9 +26,7 @@ pub use changes::{FOREIGN, FORMER, differences, return_to_operations};
 pub use database::Database;
 pub use invariants::steps;
 pub use operator::olga;
-pub use process::{
-    Outside, Process, command, command_as_it_is, commands_have_a_login, machine_name, until, until_at_most,
-};
+pub use process::{Outside, Process, command, command_asked, machine_name, until, until_at_most};
 pub use relay::{Relay, fixture};
 pub use server::Server;
 pub use visitor::{Visitor, another_code};

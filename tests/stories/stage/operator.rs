@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use countersign::domain::ids::{VaultUserId, WorkflowId};
+use countersign::domain::names::EmailAddress;
 use countersign::domain::operator::{MachineUser, Operator};
 use countersign::domain::time::Timestamp;
 use countersign::simulator::hr::Joiner;
@@ -15,7 +16,8 @@ use super::app::Stage;
 /// Who acts at the command line of these stories.
 pub fn olga() -> Operator {
     let user = MachineUser { called: "olga".to_owned(), number: Some(1_000), account: None };
-    Operator::AtTheMachine { user, says: None }
+    let proven = EmailAddress::parse("olga@example.com").unwrap();
+    Operator::AtTheMachine { user, proven: Some(proven) }
 }
 
 /// One recorded attempt, as the trail tells it.

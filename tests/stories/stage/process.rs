@@ -12,6 +12,7 @@ use countersign::clock::World;
 use countersign::key::KeyRing;
 use countersign::simulator::Simulator;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::app::{CLIENT_SECRET, Choices, PASSWORD_FILE, Stage, simulator, spelled};
 use super::database::Database;
@@ -51,44 +52,66 @@ pub fn machine_name() -> String {
     String::from_utf8(said.stdout).unwrap().trim().to_owned()
 }
 
-/// Lets the commands that follow have a login as whoever runs this, where the kernel knows of none and lets us say so.
-const LOG_IN: &str =
-    "[ \"$(cat /proc/self/loginuid 2>/dev/null)\" = 4294967295 ] && echo \"$(id -u)\" >/proc/self/loginuid";
-
-/// Does the kernel know who gives a command? In a container without rights over the audit it does not.
-pub fn commands_have_a_login() -> bool {
-    let asked = format!("{{ {LOG_IN}; }} 2>/dev/null; cat /proc/self/loginuid");
-    let said = Command::new("sh").args(["-c", &asked]).output().unwrap();
-    let said = String::from_utf8(said.stdout).unwrap();
-    !["", "4294967295"].contains(&said.trim())
-}
-
-/// The binary with these arguments and a settings file, run to its end by somebody who has logged in, where that can be
-/// said. The environment lies about who it is.
+/// The binary with these arguments and a settings file, run to its end with nothing to read. The environment lies about
+/// who it is.
 pub async fn command(arguments: &[&str], settings: &Path) -> Output {
-    let mut command = Command::new("sh");
-    let log_in = format!("{{ {LOG_IN}; }} 2>/dev/null; exec \"$0\" \"$@\"");
-    command.args(["-c", &log_in, env!("CARGO_BIN_EXE_countersign")]);
-    run(command, arguments, settings).await
+    to_run(arguments, settings).stdin(Stdio::null()).output().await.unwrap()
 }
 
-/// The same, by whoever runs the tests. Does the kernel know them?
-pub async fn command_as_it_is(arguments: &[&str], settings: &Path) -> (Output, bool) {
-    let known = std::fs::read_to_string("/proc/self/loginuid").unwrap_or_default();
-    let known = !["", "4294967295"].contains(&known.trim());
-    (run(Command::new(env!("CARGO_BIN_EXE_countersign")), arguments, settings).await, known)
-}
-
-async fn run(mut command: Command, arguments: &[&str], settings: &Path) -> Output {
-    command.args(arguments).arg("--config").arg(settings).stdin(Stdio::null());
+fn to_run(arguments: &[&str], settings: &Path) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(arguments).arg("--config").arg(settings).kill_on_drop(true);
     for lie in ["SUDO_USER", "USER", "LOGNAME"] {
         command.env(lie, "mallory");
     }
     command.env_remove("COUNTERSIGN_LOG");
-    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
+    command
+}
+
+/// The same for a command that asks for a code: each time it does, it gets what the story answers, a line each.
+pub async fn command_asked(
+    arguments: &[&str],
+    settings: &Path,
+    mut answer: impl AsyncFnMut() -> Option<String>,
+) -> Output {
+    let mut command = to_run(arguments, settings);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut input, mut errors) = (child.stdin.take(), child.stderr.take().unwrap());
+    let (mut told, mut asked, mut byte) = (vec![], 0, [0]);
+    while tokio::time::timeout(PATIENCE, errors.read(&mut byte)).await.expect("it says nothing").unwrap() > 0
+    {
+        told.push(byte[0]);
+        if told[asked..].ends_with(b"Code: ") {
+            asked = told.len();
+            match (answer().await, &mut input) {
+                (Some(code), Some(input)) => input.write_all(format!("{code}\n").as_bytes()).await.unwrap(),
+                // Nothing more is typed.
+                (_, input) => drop(input.take()),
+            }
+        }
+    }
+    drop(input);
+    let done = child.wait_with_output().await.unwrap();
+    Output { stderr: told, ..done }
 }
 
 impl Stage {
+    /// A command given by somebody who reads the code that the service mails to their address, if it asks for one.
+    pub async fn command_as(&self, arguments: &[&str], who: &str) -> Output {
+        let arguments = [arguments, &["--as", who]].concat();
+        command_asked(&arguments, &self.settings_file(), async || Some(self.mailed_code(who).await)).await
+    }
+
+    /// The code that a command has asked for a moment ago, by the clock of the machine.
+    pub async fn mailed_code(&self, who: &str) -> String {
+        self.clock.be_real();
+        let before = self.codes(who);
+        self.settle().await;
+        assert!(self.codes(who) > before, "a code goes to {who}");
+        self.code(who)
+    }
+
     /// The settings of the service as a file, for commands of the operator.
     pub fn settings_file(&self) -> PathBuf {
         let listen = self.url.strip_prefix("http://").unwrap();

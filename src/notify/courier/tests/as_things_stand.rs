@@ -112,7 +112,10 @@ async fn operators_learn_the_reason_unless_it_names_a_group() {
     let grouped = stage.workflow("Max", "Power").await;
     let seen_to = stage.workflow("Kim", "Lee").await;
     stage.stop_planning(plain, "two profiles match").await;
-    stage.stop_planning(grouped, "the group LINUX ADMINS is gone").await;
+    // One of the settings, without being called one.
+    stage.stop_planning(grouped, "LINUX ADMINS, of all, is gone").await;
+    let foreign = stage.workflow("Ida", "Park").await;
+    stage.stop_planning(foreign, "user number 7 is in the group Nobody Knows").await;
     stage.stop_planning(seen_to, "two profiles match").await;
     let by = Operator::SignedIn(mail("ada@example.com"));
     let reason = "looked at it".to_owned();
@@ -121,18 +124,22 @@ async fn operators_learn_the_reason_unless_it_names_a_group() {
     stage.kit.store.write(exit).await.unwrap();
     stage.drain().await;
     let mails = stage.mailbox.mails();
-    assert_eq!(mails.len(), 2);
+    assert_eq!(mails.len(), 3);
     for mail in &mails {
         assert_eq!(mail.to, ["ada@example.com", "bob@example.com"]);
         assert_eq!(mail.header("To"), Some("ada@example.com, bob@example.com"));
-        assert!(mail.links().is_empty());
+        assert_eq!(mail.links().len(), 1);
     }
+    let page = format!("/workflows/{plain}");
+    assert!(mails[0].links()[0].ends_with(&page), "{:?}", mails[0].links());
     assert!(text_of(&mails[0]).contains("has stopped while its plan was made"));
     assert!(text_of(&mails[0]).contains("Why: two profiles match"));
     assert!(text_of(&mails[0]).contains(&format!("countersign workflow retry {plain} --reason TEXT")));
     assert!(text_of(&mails[1]).contains("the reason names groups, which no mail does"));
-    for part in [&mails[1].text, &mails[1].html] {
-        assert!(!part.as_ref().unwrap().to_lowercase().contains("linux admins"));
+    assert!(text_of(&mails[2]).contains("the reason names groups, which no mail does"));
+    for part in [&mails[1].text, &mails[1].html, &mails[2].text, &mails[2].html] {
+        let part = part.as_ref().unwrap().to_lowercase();
+        assert!(!part.contains("linux admins") && !part.contains("nobody knows"), "{part}");
     }
     let over = told("needs_attention", "parked", Some("not sent: somebody has seen to it"));
     assert_eq!(stage.told(seen_to).await, [over]);

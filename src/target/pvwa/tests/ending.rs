@@ -473,7 +473,7 @@ async fn a_leaver_is_verified_only_when_disabled_and_out_of_every_group() {
     let still = json!([{"groupID": 5, "groupName": "Ops-Readers"}]);
     let unnumbered = json!([{"groupName": "Odd"}, directory]);
     let done = "it is disabled, it is out of 1 group as approved";
-    let beyond = "out of group All, which the plan does not name";
+    let beyond = "out of the group All, which the plan does not name";
     for (plan, left, record, outcome, words) in [
         (&plan, NONE_STAYS, verified(false, &json!([directory])), Outcome::Done, done),
         (&plan, NONE_STAYS, verified(true, &json!([])), PASSING, "not yet as approved: disabled"),
@@ -483,7 +483,7 @@ async fn a_leaver_is_verified_only_when_disabled_and_out_of_every_group() {
             NONE_STAYS,
             verified(false, &still),
             PASSING,
-            "not yet as approved: out of group Ops-Readers",
+            "not yet as approved: out of the group Ops-Readers",
         ),
         // What came after the plan was made may stay no more than what it names, unless the request leaves the groups.
         (&plan, NONE_STAYS, verified(false, &others), PASSING, beyond),
@@ -512,7 +512,7 @@ async fn groups_that_nobody_tells_are_not_none_at_the_last_look_either() {
             &plan,
             &untold,
             PASSING,
-            "out of all groups, as far as the vault tells, out of group Ops-Readers, as far as the vault tells",
+            "out of all groups, as far as the vault tells, out of the group Ops-Readers, as far as the vault tells",
         ),
     ] {
         let report = Bench::verifies(plan, NONE_STAYS, verified(false, &json!([])), members).await;

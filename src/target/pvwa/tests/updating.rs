@@ -236,7 +236,7 @@ async fn a_mover_is_verified_only_with_the_approved_profile_and_groups() {
             Outcome::Done,
             "the profile is as approved, it is in 1 group as approved, it is out of 1 group as approved",
         ),
-        (with(json!([ops, old])), PASSING, "not yet as approved: out of group Ops-Readers"),
+        (with(json!([ops, old])), PASSING, "not yet as approved: out of the group Ops-Readers"),
         (with(json!([{"groupID": 9}])), PASSING, "not yet as approved: group Ops-Readers"),
         (unnamed, PASSING, "not yet as approved: first name"),
     ] {
