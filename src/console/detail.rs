@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::access::may_look;
 use super::bound::form_token;
+use super::held::counts;
 use super::list::{kind_in_words, unreadable};
 use super::sight::{Current, MOST_EVENTS, Sight};
 use super::top::Top;
@@ -268,10 +269,11 @@ fn cancel_form(kit: &Kit, sight: &Sight, shown: &Shown<'_>) -> Option<CancelForm
     if may_be_cancelled(&sight.workflow).is_err() || may_act(&by, &sight.concerned).is_err() {
         return None;
     }
-    let proposed = sight.cancel.as_ref().map(|one| {
+    let standing = sight.cancel.as_ref().filter(|one| counts(kit, &one.by));
+    let proposed = standing.map(|one| {
         format!("{} at {}: {}", visible(&one.by.in_words()), one.at.in_words(), visible(&one.reason))
     });
-    let own = sight.cancel.as_ref().is_some_and(|one| one.by.is_same_person(&by));
+    let own = standing.is_some_and(|one| one.by.is_same_person(&by));
     let token = form_token(kit, signed, sight, kit.world.now());
     Some(CancelForm { token, typed: shown.typed.clone(), proposed, own })
 }

@@ -196,8 +196,12 @@ fn in_words(kit: &Kit, list: &str, batch: &Batch, now: Timestamp, shown: &Shown<
         let (person, standing) = bound_to_batch(signed, batch, now);
         SettleForm { token: kit.keys.form_token(person, standing, now), typed: shown.typed.clone() }
     });
-    let stands =
-        |one: &&Proposal| one.confirmed.is_none() && one.holds_until > now && one.workflows.is_subset(&held);
+    let stands = |one: &&Proposal| {
+        one.confirmed.is_none()
+            && one.holds_until > now
+            && one.workflows.is_subset(&held)
+            && counts(kit, &one.proposed_by)
+    };
     BatchInWords {
         id: batch.id.to_string(),
         href: format!("{list}/{}", batch.id),
@@ -215,6 +219,11 @@ fn in_words(kit: &Kit, list: &str, batch: &Batch, now: Timestamp, shown: &Shown<
             .collect(),
         settled: batch.proposals.iter().filter_map(settled).collect(),
     }
+}
+
+/// Whose proposals somebody else may confirm: an operator's by the settings of this service.
+pub(super) fn counts(kit: &Kit, by: &Operator) -> bool {
+    by.address().is_some_and(|address| kit.settings.operators.may_act(address))
 }
 
 fn leaver(kit: &Kit, one: &HeldLeaver, ticked: &BTreeSet<WorkflowId>) -> LeaverInWords {

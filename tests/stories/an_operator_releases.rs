@@ -437,6 +437,9 @@ async fn a_proposal_counts_while_its_author_is_an_operator(stage: Stage) {
     let mut stage = stage;
     stage.choices.edits.push((", \"ana@example.com\"]".to_owned(), "]".to_owned()));
     let stage = stage.restart().await;
+    let ottos = signed_in(&stage, OTTO).await;
+    let shown = ottos.open(&format!("{}/held/{batch}", stage.url)).await.body;
+    assert!(shown.contains(&all[0]) && !shown.contains("ana@example.com"), "{shown}");
     let proposed = stage.command_as(&words, OTTO).await;
     let said = String::from_utf8(proposed.stdout).unwrap();
     assert!(proposed.status.success() && said.starts_with("proposed for 1"), "{said}");

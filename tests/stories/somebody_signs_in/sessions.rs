@@ -99,7 +99,8 @@ async fn what_is_followed_live_ends_with_the_session(stage: Stage) {
     ana.post(&format!("{}/sign-out", stage.url), &[]).await;
     let told = followed.text().await.expect("the stream ends with the sign-out");
     assert!(!told.contains("event: end"), "{told}");
-    // On the console, too, and where an operator ends the session.
+    // On the console, too, and where an operator ends the session, by the machine's clock.
+    stage.clock.be_real();
     let vic = stage.visitor();
     let url = format!("{}/sign-in", stage.url);
     vic.post(&format!("{url}/code"), &[("address", "vic@example.com")]).await;
@@ -127,12 +128,13 @@ async fn signing_in_again_begins_a_new_session_and_ends_the_old(stage: Stage) {
 async fn an_operator_ends_the_sessions_of_somebody(stage: Stage) {
     let workflow = stage.hire_told(|_| ()).await;
     let link = stage.link("ana@example.com");
+    // The command goes by the machine's clock, and a session of another day is over for it.
+    stage.clock.be_real();
     let (desk, phone) = (stage.visitor(), stage.visitor());
     desk.sign_in(&link, "ana@example.com").await;
     phone.sign_in(&link, "ana@example.com").await;
     let elsewhere = stage.visitor();
     elsewhere.sign_in(&stage.link("bo@example.com"), "bo@example.com").await;
-    // The command runs on the machine's clock, for which sessions of the story lie ahead.
     let said =
         command(&["sign-out", "Ana@example.com", "--reason", "Lost phone"], &stage.settings_file()).await;
     assert_eq!(String::from_utf8_lossy(&said.stdout), "2 ended\n", "{said:?}");
